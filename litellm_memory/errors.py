@@ -1,0 +1,21 @@
+"""The errors of this package that a caller can act on. Each message is one sentence that says what to do."""
+
+
+class LiteLLMMemoryError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class SettingsError(LiteLLMMemoryError):
+    """The ``litellm_memory:`` section cannot be used; the message names the key and what it may be."""
+
+
+class StoreError(LiteLLMMemoryError):
+    """The store of memories is down, damaged, owned by somebody else or of another version."""
+
+
+class ModelMissingError(LiteLLMMemoryError):
+    """The embedding model is not on this machine, or its bytes are not the pinned ones."""
+
+
+class NotFoundError(LiteLLMMemoryError):
+    """No such memory in the caller's partition."""

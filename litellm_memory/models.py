@@ -1,0 +1,193 @@
+"""The nouns. Frozen, standard library only: every room speaks in these words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias
+
+Body: TypeAlias = Mapping[str, Any]
+"""A request body as JSON gave it. Never changed in place."""
+
+Place: TypeAlias = tuple[str | int, ...]
+"""The way from a body to one of its texts, as keys and indexes: ``("messages", 3, "content", 0, "text")``."""
+
+Role: TypeAlias = Literal["person", "assistant", "tool", "system"]
+Kind: TypeAlias = Literal["person", "continuation", "side_call", "compaction", "probe", "subagent", "other"]
+Status: TypeAlias = Literal["injected", "replayed", "empty", "skipped", "off", "late", "error"]
+MemoryKind: TypeAlias = Literal["fact", "preference", "decision", "instruction", "episode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who LiteLLM says is calling. Nothing in here comes from a header or a body that the client wrote."""
+
+    user: str | None = None
+    team: str | None = None
+    key: str | None = None
+    """The hash of the verified key, never the key."""
+    key_alias: str | None = None
+    master: bool = False
+    inject: bool = True
+    remember: bool = True
+    """The two switches, as the metadata of the key and of its team narrow them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memory a request may see. The partition comes from the verified key; the rest only narrows it."""
+
+    partition: str
+    user: str
+    project: str | None = None
+    session: str | None = None
+    client: str | None = None
+    only_session: bool = False
+    """The client named the session in a memory header: recall and storage stay inside it."""
+
+    @property
+    def namespace(self) -> str:
+        """32 hex digits for this user of this partition: the key under which memories are kept and searched."""
+        return namespace(self.partition, self.user)
+
+
+def namespace(partition: str, user: str) -> str:
+    """32 hex digits that stand for one user of one partition; no two pairs share one (lengths are hashed too)."""
+    return sha256(f"{len(partition)}:{partition}:{user}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text of a message, as the client sent it, and where it stands in the body."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation in any wire format. ``tools``: it carries a tool call or a tool's result."""
+
+    role: Role
+    texts: tuple[Text, ...] = ()
+    tools: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a request asks, and the conversation around it: the same shape for every wire format."""
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    tools: bool = False
+    """The request offers tools to the model."""
+    max_tokens: int | None = None
+    output_keys: tuple[str, ...] = ()
+    """Property names of a JSON schema that the answer must follow."""
+    previous: str | None = None
+    """Id of the answer that a conversation kept by the server goes on from."""
+    user: str | None = None
+    """The body's own claim of an end user."""
+    session: str | None = None
+    """A session id that the body itself carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's answer as the client received it. ``complete``: the format's own end mark was seen."""
+
+    text: str
+    tools: bool = False
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who said it (``person``, ``assistant``, ``api``, ``import``), in which client, in which call."""
+
+    role: str = "api"
+    client: str | None = None
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The memory that took this one's place, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered thing. Times are aware, in UTC."""
+
+    id: str
+    partition: str
+    user: str
+    text: str
+    kind: MemoryKind
+    created: datetime
+    project: str | None = None
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
+    confidence: float = 1.0
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    superseded_by: Superseded | None = None
+    pinned: bool = False
+    uses: int = 0
+    last_used: datetime | None = None
+    tokens: int = 0
+    reply: str | None = None
+    """The answer to this message: shown and packed with it, never searched by itself."""
+    message: str | None = None
+    """Mark of the message that it was learned from."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that keeps this memory."""
+        return namespace(self.partition, self.user)
+
+    def in_force(self, now: datetime) -> bool:
+        """True while nothing has superseded it and ``now`` lies in its time of validity."""
+        if self.superseded_by is not None:
+            return False
+        return (self.valid_from is None or self.valid_from <= now) and (
+            self.valid_until is None or now < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A memory with its score (0 to 1, higher is nearer) and the parts that the score came from."""
+
+    memory: Memory
+    score: float
+    why: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The text that was given to one message of a person, frozen. An empty text: nothing was given, for good."""
+
+    mark: str
+    text: str
+    memories: tuple[str, ...] = ()
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A person's own words, redacted, and the answer that ended the turn (None when it failed)."""
+
+    id: str
+    scope: Scope
+    mark: str
+    text: str
+    said: datetime
+    model: str | None = None
+    reply: Reply | None = None
