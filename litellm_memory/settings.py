@@ -1,0 +1,297 @@
+"""The ``litellm_memory:`` section as frozen models: validated once, passed in, swapped whole when the file changes."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from litellm_memory.errors import SettingsError
+
+SECTION = "litellm_memory"
+RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
+"""What a running proxy cannot change: it is opened once."""
+
+
+class Section(BaseModel):
+    """A part of the section: frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GlobsSettings(Section):
+    """Which names take part: everything, only ``include``, or everything but ``exclude``."""
+
+    include: tuple[str, ...] = Field((), description="Globs of the names that get memory; empty means all.")
+    exclude: tuple[str, ...] = Field((), description="Globs of the names that get none.")
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> GlobsSettings:
+        if self.include and self.exclude:
+            raise ValueError("give include or exclude, not both")
+        return self
+
+
+class StoreSettings(Section):
+    """Where memories are kept."""
+
+    mode: Literal["embedded", "server", "cloud"] = Field(
+        "embedded",
+        description="`embedded`: Chroma in one private process of this host, shared by all workers. "
+        "`server`: a Chroma server that you run. `cloud`: Chroma Cloud.",
+    )
+    layout: Literal["buckets", "per-namespace"] = Field(
+        "buckets", description="`buckets`: records share a few collections. `per-namespace`: one collection a user."
+    )
+    host: str = Field("127.0.0.1", description="`server`: host name of the Chroma server.")
+    port: int = Field(8000, ge=1, le=65535, description="`server`: its port.")
+    ssl: bool = Field(False, description="`server`: speak TLS; certificates are verified.")
+    headers: Mapping[str, SecretStr] = Field(
+        default_factory=dict, description="`server`: headers sent with every request, such as a token."
+    )
+    tenant: str = Field("default_tenant", description="`server`, `cloud`: the Chroma tenant.")
+    database: str = Field("default_database", description="`server`, `cloud`: the Chroma database.")
+    api_key: SecretStr | None = Field(None, description="`cloud`: the API key, best as `os.environ/CHROMA_API_KEY`.")
+
+    @model_validator(mode="after")
+    def _cloud_needs_a_key(self) -> StoreSettings:
+        if self.mode == "cloud" and self.api_key is None:
+            raise ValueError("mode cloud needs api_key, best as os.environ/CHROMA_API_KEY")
+        return self
+
+
+class LedgerSettings(Section):
+    """Where the journal and the frozen blocks are kept."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL. Unset: SQLite in `data_dir`, which serves all processes of one host. "
+        "PostgreSQL serves several hosts (`pip install 'litellm-memory[postgres]'`).",
+    )
+
+
+class EmbeddingSettings(Section):
+    """What turns texts into vectors."""
+
+    model: Literal["local"] = Field("local", description="`local`: the embedded model, with no network and no key.")
+    model_dir: Path | None = Field(
+        None, description="A directory that holds `model.onnx` and `tokenizer.json`, for sites without a network."
+    )
+
+
+class RecallSettings(Section):
+    """How much is recalled for a turn, and how long that may take."""
+
+    max_memories: int = Field(8, ge=0, le=100, description="Most memories in one block.")
+    token_budget: int = Field(1000, ge=0, le=100_000, description="Most tokens of one block.")
+    min_score: float = Field(
+        0.25, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
+    )
+    deadline_ms: int = Field(
+        150, ge=1, le=60_000, description="After this many milliseconds the request goes on without new memory."
+    )
+    header_ceiling: float = Field(
+        2.0, ge=1, description="Request headers may raise `max_memories` and `token_budget` up to this many times."
+    )
+    format: Literal["xml", "markdown"] = Field("xml", description="How the block is written.")
+
+
+class LearnSettings(Section):
+    """What is learned from an exchange."""
+
+    patterns: bool = Field(True, description="Facts, preferences and wishes found by sentence patterns.")
+    turns: bool = Field(True, description="The person's own messages kept as episodes, linked to the reply.")
+    redact: bool = Field(True, description="Secrets are replaced by `[REDACTED:kind]` before anything is stored.")
+    despite_no_logging: bool = Field(
+        False, description="Learn also from calls for which LiteLLM's message logging is switched off."
+    )
+
+
+class HeaderPattern(Section):
+    """One identity rule: a regular expression that is searched for in a header."""
+
+    header: str = Field(description="Name of the request header.")
+    pattern: str = Field(description="Regular expression, searched in the header's value.")
+    user_id: str | None = Field(None, description="The user inside the partition when the pattern is found.")
+    project: str | None = Field(None, description="The project when the pattern is found.")
+    client: str | None = Field(None, description="The client's label when the pattern is found.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from None
+        return value
+
+
+class IdentitySettings(Section):
+    """Whose memory a request sees."""
+
+    header: str = Field("x-memory-user-id", description="The header that names the user inside the partition.")
+    header_patterns: tuple[HeaderPattern, ...] = Field(
+        (), description="Rules tried before the built-in client catalogue; the first match wins."
+    )
+    default_user_id: str = Field(
+        "default", min_length=1, max_length=256, description="The user when nothing names one."
+    )
+    partition: Literal["user", "team", "key"] = Field(
+        "user", description="Which part of the verified key binds memory: its user, its team or the key itself."
+    )
+    projects: Literal["open", "strict"] = Field(
+        "open", description="`strict` hides project memories from requests that have no project."
+    )
+    delegating_keys: tuple[str, ...] = Field(
+        (),
+        description="Key aliases, key hashes or user ids that may speak for end users of their own (Open WebUI, a backend).",
+    )
+
+
+class SidecarSettings(Section):
+    """The small web server that shows and steers memory."""
+
+    enabled: bool = Field(True, description="Start the sidecar with the proxy.")
+    host: str = Field("127.0.0.1", description="Address that it listens on.")
+    port: int = Field(8764, ge=0, le=65535, description="Port that it listens on; 0 lets the system choose.")
+    api_key: SecretStr | None = Field(
+        None, description="An extra operator key with the master key's rights. Unset, only LiteLLM's keys work."
+    )
+
+
+class Settings(Section):
+    """The whole ``litellm_memory:`` section. Every key has a default."""
+
+    inject: bool = Field(True, description="Give memories to requests.")
+    remember: bool = Field(True, description="Learn from exchanges.")
+    models: GlobsSettings = Field(GlobsSettings(), description="Which requested model names take part.")
+    keys: GlobsSettings = Field(GlobsSettings(), description="Which key aliases take part.")
+    data_dir: Path = Field(
+        Path(".litellm-memory"),
+        description="The directory of everything that is kept on this host; relative to the config file.",
+    )
+    store: StoreSettings = Field(StoreSettings(), description="Where memories are kept.")
+    ledger: LedgerSettings = Field(LedgerSettings(), description="Where the journal is kept.")
+    embedding: EmbeddingSettings = Field(EmbeddingSettings(), description="What turns texts into vectors.")
+    recall: RecallSettings = Field(RecallSettings(), description="What is recalled.")
+    learn: LearnSettings = Field(LearnSettings(), description="What is learned.")
+    identity: IdentitySettings = Field(IdentitySettings(), description="Whose memory it is.")
+    sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
+
+    @property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL of the ledger; SQLite in ``data_dir`` unless one is set."""
+        return self.ledger.url.get_secret_value() if self.ledger.url else f"sqlite:///{self.data_dir / 'ledger.db'}"
+
+
+def takes_part(name: str | None, globs: GlobsSettings) -> bool:
+    """True when ``globs`` let ``name`` have memory; a nameless thing passes only an empty ``include``."""
+    if globs.include:
+        return name is not None and any(fnmatchcase(name, glob) for glob in globs.include)
+    return name is None or not any(fnmatchcase(name, glob) for glob in globs.exclude)
+
+
+Environment: TypeAlias = Annotated[Mapping[str, str], "where os.environ/NAME is looked up"]
+
+
+def load_settings(config: Mapping[str, Any], *, directory: Path, environment: Environment = os.environ) -> Settings:
+    """The settings of a parsed LiteLLM config whose file lies in ``directory``.
+
+    Raises SettingsError with one sentence that names the key.
+    """
+    section = config.get(SECTION)
+    if section is None:
+        section = {}
+    if not isinstance(section, Mapping):
+        raise SettingsError(f"{SECTION}: is {type(section).__name__}, but it has to be a mapping of settings.")
+    resolved = _with_environment(section, (SECTION,), environment)
+    resolved = _with_user_id_mappings(resolved, config.get("user_id_mappings"))
+    try:
+        settings = Settings.model_validate(resolved)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    return settings.model_copy(update={"data_dir": (directory / settings.data_dir.expanduser()).resolve()})
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of the LiteLLM config file at ``path``. Raises SettingsError, also when it cannot be read."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise SettingsError(f"{path} is not valid YAML.") from None
+    if not isinstance(config, Mapping):
+        raise SettingsError(f"{path} is not a LiteLLM config: its top level has to be a mapping.")
+    return load_settings(config, directory=path.resolve().parent)
+
+
+def needs_restart(old: Settings, new: Settings) -> list[str]:
+    """The keys that differ between the two and take effect only after a restart."""
+    return [key for key in RESTART_KEYS if getattr(old, key) != getattr(new, key)]
+
+
+def _with_environment(value: Any, path: tuple[str, ...], environment: Environment) -> Any:
+    """``value`` with every ``os.environ/NAME`` replaced, as LiteLLM does in its own sections."""
+    if isinstance(value, Mapping):
+        return {key: _with_environment(item, (*path, str(key)), environment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_environment(item, (*path, str(index)), environment) for index, item in enumerate(value)]
+    if isinstance(value, str) and value.startswith("os.environ/"):
+        name = value.removeprefix("os.environ/")
+        if name not in environment:
+            raise SettingsError(f"{'.'.join(path)}: the environment variable {name} is not set.")
+        return environment[name]
+    return value
+
+
+def _with_user_id_mappings(section: Mapping[str, Any], mappings: Any) -> Mapping[str, Any]:
+    """``section`` with a top-level ``user_id_mappings:`` in its place; the section's own identity keys prevail."""
+    if mappings is None:
+        return section
+    known = {"custom_header": "header", "header_patterns": "header_patterns", "default_user_id": "default_user_id"}
+    if not isinstance(mappings, Mapping):
+        raise SettingsError("user_id_mappings: has to be a mapping.")
+    for key in mappings:
+        if key not in known:
+            raise SettingsError(f"user_id_mappings.{key}: unknown key{_nearest(str(key), list(known))}.")
+    translated = {known[key]: value for key, value in mappings.items()}
+    return {**section, "identity": {**translated, **(section.get("identity") or {})}}
+
+
+def _sentence(error: ValidationError) -> str:
+    """One sentence for the first thing that is wrong; never the value itself, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join((SECTION, *(str(part) for part in first["loc"])))
+    if first["type"] == "extra_forbidden":
+        siblings = _known_keys(first["loc"][:-1])
+        return f"{path}: unknown key{_nearest(str(first['loc'][-1]), siblings)}."
+    return f"{path}: {first['msg'].removeprefix('Value error, ')}."
+
+
+def _known_keys(path: Sequence[str | int]) -> list[str]:
+    """The keys that may stand in the part of the section at ``path``."""
+    model: Any = Settings
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        model = next((item for item in (*getattr(annotation, "__args__", ()), annotation) if _is_section(item)), model)
+    return list(model.model_fields)
+
+
+def _is_section(item: Any) -> bool:
+    return isinstance(item, type) and issubclass(item, Section)
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    """The hint that names the known key nearest to ``word``, or all of them when none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; the nearest known one is {near[0]}" if near else f"; known are {', '.join(known)}"
