@@ -151,7 +151,7 @@ class IdentitySettings(Section):
     )
     delegating_keys: tuple[str, ...] = Field(
         (),
-        description="Key aliases, key hashes or user ids that may speak for end users of their own (Open WebUI, a backend).",
+        description="Key aliases, key hashes or user ids that may speak for end users of their own, such as Open WebUI.",
     )
 
 
