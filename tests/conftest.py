@@ -1,0 +1,85 @@
+"""Fixtures that several test modules share: the loopback provider, and one running proxy for the whole session."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from bed.memories import Memories
+from bed.provider import Provider
+from bed.proxy import Proxy
+
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_loopback() -> Iterator[None]:
+    """No client of a test finds a proxy in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PROXY_VARIABLES:
+            patch.delenv(name, raising=False)
+        patch.setenv("NO_PROXY", "*")
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_provider() -> Iterator[Provider]:
+    """The provider behind ``session_proxy``. A test takes ``provider``, which is the same one, reset."""
+    with Provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def session_proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """LiteLLM with memory, started once. A test takes ``proxy``, which also shows what was logged when it fails."""
+    with Proxy(tmp_path_factory.mktemp("proxy"), session_provider.url, memory={}) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def session_memories(session_proxy: Proxy) -> Iterator[Memories]:
+    """The memories behind ``session_proxy``, which are ready."""
+    with session_proxy.sidecar() as client:
+        memories = Memories(session_proxy, client)
+        memories.wait_until_ready()
+        yield memories
+
+
+@pytest.fixture
+def provider(session_provider: Provider) -> Iterator[Provider]:
+    """The loopback provider, with nothing received and nothing scripted."""
+    session_provider.reset()
+    yield session_provider
+    session_provider.reset()
+
+
+@pytest.fixture
+def proxy(session_proxy: Proxy, provider: Provider) -> Iterator[Proxy]:
+    """The running proxy with memory; a failed test shows what it logged meanwhile. Take ``user`` to be alone in it."""
+    before = len(session_proxy.log)
+    yield session_proxy
+    print(session_proxy.log[before:])
+
+
+@pytest.fixture
+def client(proxy: Proxy) -> Iterator[httpx.Client]:
+    """A client of the running proxy with the master key."""
+    with proxy.client() as client:
+        yield client
+
+
+@pytest.fixture
+def memories(session_memories: Memories, proxy: Proxy) -> Memories:
+    """Memory's own API on the running proxy, with the master key."""
+    return session_memories
+
+
+_users = itertools.count(1)
+
+
+@pytest.fixture
+def user() -> str:
+    """Somebody whom no other test knows; goes into the header ``x-memory-user-id``."""
+    return f"person-{next(_users)}"
