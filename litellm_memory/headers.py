@@ -1,0 +1,224 @@
+"""What a request asks of memory in its own headers: names, aliases, and what an unreadable value means."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, get_args
+
+from litellm_memory.models import MemoryKind
+from litellm_memory.settings import IdentitySettings
+
+Value = TypeVar("Value")
+Readers = Mapping[str, Callable[[str], Value | None]]
+
+LONGEST_ID: Final = 256
+MOST_TAGS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the memory headers of one request ask for. None, or an empty tuple: nothing was said."""
+
+    user: str | None = None
+    project: str | None = None
+    session: str | None = None
+    inject: bool | None = None
+    store: bool | None = None
+    token_budget: int | None = None
+    max_memories: int | None = None
+    query: str | None = None
+    kinds: tuple[MemoryKind, ...] = ()
+    tags: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Names of the headers whose value could not be read."""
+    refused: str | None = None
+    """Why the whole request gets no memory: ``unreadable_identity`` or ``headers_disagree``."""
+
+
+def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wishes:
+    """The wishes in ``headers`` (names in lower case). Never raises: what cannot be read takes the private side.
+
+    An unreadable user, project or session, or two names of one wish that disagree, refuse the request;
+    an unreadable switch is off; any other unreadable value is left out.
+    """
+    reading = _Reading(headers)
+    user = reading.one(_user_readers(settings))
+    project = reading.one(PROJECT)
+    session = reading.one(SESSION)
+    unreadable_identity = bool(reading.unreadable)
+    return Wishes(
+        user=user,
+        project=project,
+        session=session,
+        inject=reading.one(INJECT, unreadable=False),
+        store=reading.one(STORE, unreadable=False),
+        token_budget=reading.one(TOKEN_BUDGET),
+        max_memories=reading.one(MAX_MEMORIES),
+        query=reading.one(QUERY),
+        kinds=reading.one(_kinds_readers(headers)) or (),
+        tags=reading.one(TAGS) or (),
+        unreadable=tuple(reading.unreadable),
+        refused=(
+            "unreadable_identity" if unreadable_identity else "headers_disagree" if reading.disagreement else None
+        ),
+    )
+
+
+def is_memory_header(name: str, settings: IdentitySettings) -> bool:
+    """True for a header that speaks to memory alone and so must not reach a provider; any case.
+
+    A credential that is configured as ``identity.header`` is not one: LiteLLM needs it to authenticate.
+    """
+    lower = name.lower()
+    return lower in NAMES or (lower == settings.header.lower() and not holds_credentials(lower))
+
+
+def holds_credentials(name: str) -> bool:
+    """True for a header whose value must never be shown, judged by its name."""
+    return _CREDENTIAL_NAME.search(name) is not None
+
+
+_CREDENTIAL_NAME = re.compile(r"auth|key|token|secret|cookie|passw|credential|jwt|signature", re.IGNORECASE)
+
+
+def readable_id(value: str) -> str | None:
+    """``value`` as the id of a user, project or session, in normal form C; None when it cannot be one.
+
+    An id has 1 to 256 characters, not all blank, and no control characters or line separators.
+    """
+    text = readable_text(value)
+    return text if text is not None and len(text) <= LONGEST_ID else None
+
+
+def readable_text(value: str) -> str | None:
+    """``value`` without outer blanks, in normal form C; None when it is blank or has control characters."""
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text or any(unicodedata.category(character) in _UNFIT for character in text):
+        return None
+    return text
+
+
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def decoded(value: str) -> str:
+    """The value of a header as its sender meant it."""
+    # ASGI servers decode header bytes as Latin-1, and clients send UTF-8.
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _switch(value: str) -> bool | None:
+    return _BOOLEANS.get(value.strip().lower())
+
+
+def _reversed_switch(value: str) -> bool | None:
+    switch = _switch(value)
+    return None if switch is None else not switch
+
+
+_BOOLEANS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+def _count(value: str) -> int | None:
+    return int(value) if re.fullmatch(r"\s*[0-9]{1,9}\s*", value) else None
+
+
+def _tags(value: str) -> tuple[str, ...] | None:
+    tags = [readable_id(tag) for tag in value.split(",") if tag.strip()]
+    readable = tuple(tag for tag in tags if tag is not None)
+    return readable if 0 < len(readable) == len(tags) <= MOST_TAGS else None
+
+
+def _kinds(value: str) -> tuple[MemoryKind, ...] | None:
+    wanted = {kind.strip().lower() for kind in value.split(",") if kind.strip()}
+    known: Sequence[MemoryKind] = get_args(MemoryKind)
+    return tuple(kind for kind in known if kind in wanted) if wanted and wanted <= set(known) else None
+
+
+# The canonical name comes first; the others are what earlier memory proxies call the same wish.
+USER: Final[Readers[str]] = dict.fromkeys(("x-memory-user-id", "x-maia-namespace"), readable_id)
+PROJECT: Final[Readers[str]] = dict.fromkeys(("x-memory-project", "x-ai-mem-project"), readable_id)
+SESSION: Final[Readers[str]] = dict.fromkeys(("x-memory-session-id", "x-ai-mem-session-id"), readable_id)
+INJECT: Final[Readers[bool]] = {
+    "x-memory-inject": _switch,
+    "x-ai-mem-inject": _switch,
+    "x-maia-skip-memory": _reversed_switch,
+}
+STORE: Final[Readers[bool]] = {
+    "x-memory-store": _switch,
+    "x-ai-mem-store": _switch,
+    "x-maia-skip-extract": _reversed_switch,
+}
+TOKEN_BUDGET: Final[Readers[int]] = dict.fromkeys(("x-memory-token-budget", "x-maia-token-budget"), _count)
+MAX_MEMORIES: Final[Readers[int]] = dict.fromkeys(("x-memory-max", "x-ai-mem-total"), _count)
+QUERY: Final[Readers[str]] = dict.fromkeys(("x-memory-query", "x-ai-mem-query"), readable_text)
+KINDS: Final[Readers[tuple[MemoryKind, ...]]] = dict.fromkeys(
+    ("x-memory-kinds", "x-ai-mem-obs-types", "x-ai-mem-obs-type"), _kinds
+)
+TAGS: Final[Readers[tuple[str, ...]]] = dict.fromkeys(("x-memory-tags", "x-ai-mem-tags"), _tags)
+RENDERING: Final = tuple(
+    f"{prefix}-{wish}" for prefix in ("x-memory", "x-ai-mem") for wish in ("full", "full-field", "show-tokens", "wrap")
+)
+"""Wishes about how a block is written; they are kept from providers and change nothing else."""
+
+NAMES: Final = frozenset(
+    (
+        *USER,
+        *PROJECT,
+        *SESSION,
+        *INJECT,
+        *STORE,
+        *TOKEN_BUDGET,
+        *MAX_MEMORIES,
+        *QUERY,
+        *KINDS,
+        *TAGS,
+        *RENDERING,
+    )
+)
+"""Every header of this package, in lower case, but for the configured ``identity.header``."""
+
+
+def _user_readers(settings: IdentitySettings) -> Readers[str]:
+    """The headers that name the user: the configured one, and the standing names as its aliases."""
+    return {settings.header.lower(): readable_id, **USER}
+
+
+def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]]:
+    """The headers that filter by kind; a single type wins over the list of types, as where both come from."""
+    if "x-ai-mem-obs-type" in headers:
+        return {name: reader for name, reader in KINDS.items() if name != "x-ai-mem-obs-types"}
+    return KINDS
+
+
+class _Reading:
+    """Reads one wish after another, and notes the headers that it cannot read or that contradict each other."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+        self.unreadable: list[str] = []
+        self.disagreement = False
+
+    def one(self, readers: Readers[Value], *, unreadable: Value | None = None) -> Value | None:
+        """The one value that the headers named in ``readers`` give; ``unreadable`` stands for one that says nothing."""
+        values: list[Value] = []
+        for name, read in readers.items():
+            if name not in self._headers:
+                continue
+            value = read(decoded(self._headers[name]))
+            if value is None:
+                self.unreadable.append(name)
+                value = unreadable
+            if value is not None:
+                values.append(value)
+        self.disagreement = self.disagreement or any(value != values[0] for value in values)
+        return values[0] if values else None

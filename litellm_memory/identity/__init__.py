@@ -1,0 +1,16 @@
+"""Whose memory is it? Turns a verified key, headers and the client rules into a Scope."""
+
+from litellm_memory.identity.partition import partition_of
+from litellm_memory.identity.routing import RoutingInfo, RuleInForce, routing_info, rules_in_force
+from litellm_memory.identity.scope import identify
+from litellm_memory.identity.users import Refusal
+
+__all__ = [
+    "Refusal",
+    "RoutingInfo",
+    "RuleInForce",
+    "identify",
+    "partition_of",
+    "routing_info",
+    "rules_in_force",
+]

@@ -1,0 +1,35 @@
+"""The partition: what the verified key binds memory to. Nothing that a client writes is looked at here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias
+
+from litellm_memory.models import Caller
+
+Binding: TypeAlias = Literal["user", "team", "key"]
+
+MASTER_PARTITION: Final = "default"
+
+_FALLBACKS: Final[Mapping[Binding, tuple[Binding, ...]]] = {
+    "user": ("user", "key"),
+    "team": ("team", "user", "key"),
+    "key": ("key",),
+}
+
+
+def partition_of(caller: Caller, binding: Binding) -> str | None:
+    """32 hex digits for what ``binding`` finds in the key, ``default`` for the master key alone, else None."""
+    # LiteLLM gives the master key a made-up user id, so it is told by its marker and comes first.
+    if caller.master:
+        return MASTER_PARTITION
+    kind = bound_by(caller, binding)
+    return None if kind is None else sha256(f"{kind}:{getattr(caller, kind)}".encode()).hexdigest()[:32]
+
+
+def bound_by(caller: Caller, binding: Binding) -> Binding | None:
+    """What the partition of ``caller`` is made from: ``binding``, or the first of its fall-backs that the key has."""
+    if caller.master:
+        return None
+    return next((kind for kind in _FALLBACKS[binding] if getattr(caller, kind)), None)

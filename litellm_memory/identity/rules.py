@@ -1,0 +1,112 @@
+"""The client rules: those of the settings, then the built-in catalogue of clients, and how both are matched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from litellm_memory.headers import decoded, readable_id
+from litellm_memory.models import Turn
+from litellm_memory.settings import HeaderPattern, IdentitySettings
+
+LONGEST_VALUE: Final = 1024
+"""Characters of a header value that a rule sees."""
+
+_LONGEST_HINT: Final = 4000
+
+Saying: TypeAlias = Literal["user_id", "project"]
+
+
+class Hint(BaseModel):
+    """A client's label, found at the start of a system text. A vendor may reword it any day, so it names no user."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client: str
+    pattern: re.Pattern[str]
+
+
+class Catalogue(BaseModel):
+    """What is known about clients: rules that tell applications and libraries, hints, and their session headers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    applications: tuple[HeaderPattern, ...]
+    libraries: tuple[HeaderPattern, ...]
+    hints: tuple[Hint, ...]
+    sessions: tuple[str, ...]
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The built-in catalogue of clients, read once."""
+    text = resources.files(__package__).joinpath("clients.yaml").read_text(encoding="utf-8")
+    return Catalogue.model_validate(yaml.safe_load(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule, and the part of the header value that it was searched in."""
+
+    rule: HeaderPattern
+    value: str
+
+
+def in_force(settings: IdentitySettings) -> Iterator[tuple[Literal["settings", "catalogue"], HeaderPattern]]:
+    """Every rule and where it comes from, in the order in which they are tried."""
+    for rule in settings.header_patterns:
+        yield "settings", rule
+    for rule in (*catalogue().applications, *catalogue().libraries):
+        yield "catalogue", rule
+
+
+def first_match(saying: Saying, headers: Mapping[str, str], settings: IdentitySettings) -> Match | None:
+    """The first rule in force that says a user or a project and is found in ``headers``."""
+    return _first_found((rule for _, rule in in_force(settings) if getattr(rule, saying)), headers)
+
+
+def client_label(headers: Mapping[str, str], turn: Turn, settings: IdentitySettings) -> str | None:
+    """The client's label: a rule of the settings, an application, a hint in a system text, at last a library."""
+    named = [rule for rule in settings.header_patterns if rule.client]
+    application = _first_found((*named, *catalogue().applications), headers)
+    if application is not None:
+        return application.rule.client
+    hinted = _hinted(turn)
+    if hinted is not None:
+        return hinted
+    library = _first_found(catalogue().libraries, headers)
+    return None if library is None else library.rule.client
+
+
+def client_session(headers: Mapping[str, str]) -> str | None:
+    """The session that the client's own headers carry; one that cannot be read is as good as none."""
+    for name in catalogue().sessions:
+        session = readable_id(decoded(headers[name])) if name in headers else None
+        if session is not None:
+            return session
+    return None
+
+
+def _first_found(rules: Sequence[HeaderPattern] | Iterator[HeaderPattern], headers: Mapping[str, str]) -> Match | None:
+    for rule in rules:
+        value = headers.get(rule.header.lower())
+        if value is not None and re.search(rule.pattern, value[:LONGEST_VALUE]):
+            return Match(rule, value[:LONGEST_VALUE])
+    return None
+
+
+def _hinted(turn: Turn) -> str | None:
+    starts = [
+        text.text.lstrip()[:_LONGEST_HINT]
+        for message in turn.messages
+        if message.role == "system"
+        for text in message.texts
+    ]
+    return next((hint.client for hint in catalogue().hints for start in starts if hint.pattern.match(start)), None)

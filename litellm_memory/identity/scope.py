@@ -1,0 +1,43 @@
+"""One request's Scope, put together from partition, user, project, session and client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from litellm_memory.headers import Wishes, readable_id
+from litellm_memory.identity.partition import partition_of
+from litellm_memory.identity.projects import choose_project
+from litellm_memory.identity.rules import client_label, client_session
+from litellm_memory.identity.users import Refusal, choose_user
+from litellm_memory.models import Caller, Scope, Turn
+from litellm_memory.settings import IdentitySettings
+
+
+def identify(
+    caller: Caller, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+) -> Scope | Refusal:
+    """Whose memory the request may see, or why it may see none. ``headers`` have names in lower case.
+
+    The partition comes from ``caller`` alone; everything that the client wrote chooses only inside it.
+    """
+    if wishes.refused is not None:
+        return Refusal(wishes.refused)
+    partition = partition_of(caller, settings.partition)
+    if partition is None:
+        return Refusal("no_identity")
+    chosen = choose_user(caller, headers, wishes, turn, settings)
+    if isinstance(chosen, Refusal):
+        return chosen
+    return Scope(
+        partition=partition,
+        user=chosen.user,
+        project=choose_project(headers, wishes, settings),
+        session=choose_session(headers, wishes, turn),
+        client=client_label(headers, turn, settings),
+        only_session=wishes.session is not None,
+    )
+
+
+def choose_session(headers: Mapping[str, str], wishes: Wishes, turn: Turn) -> str | None:
+    """The session: the explicit header, the client's own header, the body's, else None."""
+    return wishes.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None

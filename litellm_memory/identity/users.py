@@ -1,0 +1,109 @@
+"""The user inside a partition: who may be named, by what, and who may speak for end users of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from litellm_memory.headers import Wishes, decoded, readable_id
+from litellm_memory.identity.partition import bound_by
+from litellm_memory.identity.rules import Match, first_match
+from litellm_memory.models import Caller, Turn
+from litellm_memory.settings import IdentitySettings
+
+END_USER_HEADERS: Final = ("x-openwebui-user-id", "x-litellm-end-user-id", "x-litellm-customer-id")
+"""Headers in which a client names an end user of its own."""
+
+# Open WebUI can send its user signed, in place of the plain headers. We have no key to check it with.
+UNREADABLE_END_USER_HEADERS: Final = ("x-openwebui-user-jwt",)
+
+MASTER: Final = "master"
+"""The word in ``identity.delegating_keys`` that stands for the master key, and for nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request gets no memory."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenUser:
+    """The user inside the partition, the rule that named it if one did, and whether nothing named it."""
+
+    user: str
+    match: Match | None = None
+    default: bool = False
+
+
+def choose_user(
+    caller: Caller, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+) -> ChosenUser | Refusal:
+    """The user: the explicit header, an end user of a delegating key, the first rule with a user, the default.
+
+    An end user that a header claims without the right to, or that cannot be read, refuses the request.
+    """
+    end_user = _end_user(caller, headers, turn, settings)
+    if isinstance(end_user, Refusal):
+        return end_user
+    named = wishes.user or end_user
+    if named is not None:
+        return ChosenUser(named)
+    match = first_match("user_id", headers, settings)
+    if match is not None and match.rule.user_id is not None:
+        return ChosenUser(match.rule.user_id, match=match)
+    return _default_user(caller, settings)
+
+
+def delegates(caller: Caller, settings: IdentitySettings) -> bool:
+    """True when the operator lets this key speak for end users: its alias, its hash or its user is listed.
+
+    The master key delegates only when the word ``master`` is listed; that word stands for no other key.
+    """
+    if caller.master:
+        return MASTER in settings.delegating_keys
+    listed = set(settings.delegating_keys) - {MASTER}
+    return not listed.isdisjoint({caller.key_alias, caller.key, caller.user})
+
+
+def _end_user(
+    caller: Caller, headers: Mapping[str, str], turn: Turn, settings: IdentitySettings
+) -> str | Refusal | None:
+    """The end user that the request claims, when its key may claim one; None when none is claimed."""
+    # An operator who made one of these the explicit user header has allowed it to every key.
+    claiming = [
+        name
+        for name in (*END_USER_HEADERS, *UNREADABLE_END_USER_HEADERS)
+        if name in headers and name != settings.header.lower()
+    ]
+    if claiming and not delegates(caller, settings):
+        return Refusal("undelegated_end_user")
+    if claiming:
+        claims = {readable_id(decoded(headers[name])) for name in claiming if name in END_USER_HEADERS} or {None}
+        return _agreed(claims)
+    if turn.user is None or _SESSION_OF_CLAUDE_CODE.search(turn.user) or not delegates(caller, settings):
+        return None
+    return _agreed({readable_id(turn.user)})
+
+
+# Claude Code's `metadata.user_id` is a device and a session: as JSON, in older versions with underscores.
+_SESSION_OF_CLAUDE_CODE = re.compile(r'"session_id"|_session_[0-9a-f-]{36}$')
+
+
+def _agreed(claims: set[str | None]) -> str | Refusal:
+    """The one user that all claims name."""
+    if None in claims:
+        return Refusal("unreadable_end_user")
+    first, *others = (claim for claim in claims if claim is not None)
+    return Refusal("end_users_disagree") if others else first
+
+
+def _default_user(caller: Caller, settings: IdentitySettings) -> ChosenUser | Refusal:
+    """The user when nothing names one: in a partition of a team the key's own, elsewhere the configured one."""
+    if bound_by(caller, settings.partition) != "team" or not caller.user:
+        return ChosenUser(settings.default_user_id, default=True)
+    user = readable_id(caller.user)
+    return Refusal("unreadable_key_user") if user is None else ChosenUser(user, default=True)

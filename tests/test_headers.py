@@ -1,0 +1,174 @@
+"""What the memory headers of a request mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_memory.headers import NAMES, Wishes, holds_credentials, is_memory_header, read_headers, readable_id
+from litellm_memory.settings import IdentitySettings
+
+SETTINGS = IdentitySettings()
+
+
+@pytest.mark.parametrize(
+    ("headers", "wishes"),
+    [
+        pytest.param({}, Wishes(), id="nothing said"),
+        pytest.param({"user-agent": "x", "x-memory-inject-later": "no"}, Wishes(), id="other headers"),
+        pytest.param({"x-memory-user-id": "ann"}, Wishes(user="ann"), id="user"),
+        pytest.param({"x-maia-namespace": "ann"}, Wishes(user="ann"), id="user, by its alias"),
+        pytest.param({"x-memory-project": "atlas"}, Wishes(project="atlas"), id="project"),
+        pytest.param({"x-ai-mem-project": "atlas"}, Wishes(project="atlas"), id="project, by its alias"),
+        pytest.param({"x-memory-session-id": "s-1"}, Wishes(session="s-1"), id="session"),
+        pytest.param({"x-ai-mem-session-id": "s-1"}, Wishes(session="s-1"), id="session, by its alias"),
+        pytest.param({"x-memory-inject": "false"}, Wishes(inject=False), id="inject off"),
+        pytest.param({"x-ai-mem-inject": "ON"}, Wishes(inject=True), id="inject on, by its alias"),
+        pytest.param({"x-maia-skip-memory": "true"}, Wishes(inject=False), id="skip memory is inject off"),
+        pytest.param({"x-maia-skip-memory": "0"}, Wishes(inject=True), id="no skip memory is inject on"),
+        pytest.param({"x-memory-store": " Yes "}, Wishes(store=True), id="store on"),
+        pytest.param({"x-ai-mem-store": "no"}, Wishes(store=False), id="store off, by its alias"),
+        pytest.param({"x-maia-skip-extract": "1"}, Wishes(store=False), id="skip extract is store off"),
+        pytest.param({"x-memory-token-budget": "300"}, Wishes(token_budget=300), id="token budget"),
+        pytest.param({"x-maia-token-budget": "0"}, Wishes(token_budget=0), id="no tokens, by its alias"),
+        pytest.param({"x-memory-max": "3"}, Wishes(max_memories=3), id="most memories"),
+        pytest.param({"x-ai-mem-total": "12"}, Wishes(max_memories=12), id="most memories, by its alias"),
+        pytest.param({"x-memory-query": " the port "}, Wishes(query="the port"), id="query"),
+        pytest.param({"x-ai-mem-query": "port"}, Wishes(query="port"), id="query, by its alias"),
+        pytest.param({"x-memory-kinds": "Fact, decision"}, Wishes(kinds=("fact", "decision")), id="kinds"),
+        pytest.param({"x-ai-mem-obs-types": "fact"}, Wishes(kinds=("fact",)), id="kinds, by their alias"),
+        pytest.param(
+            {"x-ai-mem-obs-type": "decision", "x-ai-mem-obs-types": "fact,decision"},
+            Wishes(kinds=("decision",)),
+            id="one observation type wins over the list",
+        ),
+        pytest.param({"x-memory-tags": "a, b"}, Wishes(tags=("a", "b")), id="tags"),
+        pytest.param({"x-ai-mem-tags": "a"}, Wishes(tags=("a",)), id="tags, by their alias"),
+        pytest.param({"x-memory-user-id": "Jose\u0301"}, Wishes(user="Jos\u00e9"), id="one form of a name"),
+        pytest.param(
+            {"x-memory-user-id": "\u0151rs".encode().decode("latin-1")}, Wishes(user="\u0151rs"), id="UTF-8 on the wire"
+        ),
+        pytest.param(
+            {"x-memory-user-id": "ann", "x-maia-namespace": "ann"}, Wishes(user="ann"), id="two names that agree"
+        ),
+        pytest.param(
+            {"x-memory-inject": "no", "x-maia-skip-memory": "yes"}, Wishes(inject=False), id="a reversed name agrees"
+        ),
+    ],
+)
+def test_a_header_means_what_its_page_says(headers: dict[str, str], wishes: Wishes) -> None:
+    assert read_headers(headers, SETTINGS) == wishes
+
+
+@pytest.mark.parametrize(
+    ("headers", "wishes"),
+    [
+        pytest.param(
+            {"x-memory-user-id": " "},
+            Wishes(unreadable=("x-memory-user-id",), refused="unreadable_identity"),
+            id="a blank user refuses",
+        ),
+        pytest.param(
+            {"x-memory-user-id": "ann", "x-memory-project": "a\x00b"},
+            Wishes(user="ann", unreadable=("x-memory-project",), refused="unreadable_identity"),
+            id="a control character in the project refuses",
+        ),
+        pytest.param(
+            {"x-ai-mem-session-id": "s" * 257},
+            Wishes(unreadable=("x-ai-mem-session-id",), refused="unreadable_identity"),
+            id="a session of 257 characters refuses",
+        ),
+        pytest.param(
+            {"x-memory-user-id": "ann", "x-maia-namespace": "ben"},
+            Wishes(user="ann", refused="headers_disagree"),
+            id="two users refuse",
+        ),
+        pytest.param(
+            {"x-memory-token-budget": "10", "x-maia-token-budget": "20"},
+            Wishes(token_budget=10, refused="headers_disagree"),
+            id="two budgets refuse",
+        ),
+        pytest.param(
+            {"x-memory-inject": "true", "x-maia-skip-memory": "true"},
+            Wishes(inject=True, refused="headers_disagree"),
+            id="a switch and its reverse refuse",
+        ),
+        pytest.param(
+            {"x-memory-inject": "maybe"},
+            Wishes(inject=False, unreadable=("x-memory-inject",)),
+            id="an unreadable switch is off",
+        ),
+        pytest.param(
+            {"x-maia-skip-extract": ""},
+            Wishes(store=False, unreadable=("x-maia-skip-extract",)),
+            id="an unreadable reversed switch is off",
+        ),
+        pytest.param(
+            {"x-memory-token-budget": "-1"},
+            Wishes(unreadable=("x-memory-token-budget",)),
+            id="a negative budget is left out",
+        ),
+        pytest.param({"x-memory-max": "\u0663"}, Wishes(unreadable=("x-memory-max",)), id="digits are ASCII"),
+        pytest.param(
+            {"x-memory-kinds": "fact,bugfix"}, Wishes(unreadable=("x-memory-kinds",)), id="an unknown kind is left out"
+        ),
+        pytest.param({"x-memory-tags": " , "}, Wishes(unreadable=("x-memory-tags",)), id="no tags are left out"),
+        pytest.param({"x-memory-query": "\n"}, Wishes(unreadable=("x-memory-query",)), id="a blank query is left out"),
+    ],
+)
+def test_an_unreadable_header_takes_the_private_side(headers: dict[str, str], wishes: Wishes) -> None:
+    assert read_headers(headers, SETTINGS) == wishes
+
+
+@pytest.mark.parametrize(
+    ("headers", "wishes"),
+    [
+        pytest.param({"x-person": "ann"}, Wishes(user="ann"), id="the configured name"),
+        pytest.param({"x-memory-user-id": "ann"}, Wishes(user="ann"), id="the standing name stays an alias"),
+        pytest.param(
+            {"x-person": "ann", "x-memory-user-id": "ben"},
+            Wishes(user="ann", refused="headers_disagree"),
+            id="they must agree",
+        ),
+    ],
+)
+def test_the_user_header_can_be_renamed(headers: dict[str, str], wishes: Wishes) -> None:
+    assert read_headers(headers, IdentitySettings(header="X-Person")) == wishes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(NAMES),
+        "X-Memory-Full-Field",
+        "x-ai-mem-wrap",
+        "X-Person",
+    ],
+)
+def test_memory_headers_are_known_in_any_case(name: str) -> None:
+    assert is_memory_header(name, IdentitySettings(header="x-person"))
+
+
+@pytest.mark.parametrize("name", ["authorization", "user-agent", "x-api-key", "x-memory", "x-openwebui-user-id"])
+def test_other_headers_are_left_alone(name: str) -> None:
+    assert not is_memory_header(name, SETTINGS)
+
+
+def test_a_credential_is_never_taken_off_a_request() -> None:
+    assert not is_memory_header("Authorization", IdentitySettings(header="authorization"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Authorization", "x-api-key", "api-key", "cookie", "Proxy-Authorization", "x-litellm-api-key", "x-goog-api-key"],
+)
+def test_credentials_are_known_by_the_name_of_their_header(name: str) -> None:
+    assert holds_credentials(name)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(NAMES)), st.text()))
+def test_no_header_value_raises_and_every_id_read_is_one(headers: dict[str, str]) -> None:
+    wishes = read_headers(headers, SETTINGS)
+    ids = [value for value in (wishes.user, wishes.project, wishes.session) if value is not None]
+    assert [readable_id(value) for value in ids] == ids
