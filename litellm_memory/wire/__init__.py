@@ -1,0 +1,9 @@
+"""One module per request format: a body is read into a Turn, blocks are put into it, its answer into a Reply."""
+
+from __future__ import annotations
+
+from litellm_memory.wire.format import WireFormat
+from litellm_memory.wire.inject import with_block, with_blocks
+from litellm_memory.wire.recognition import recognise
+
+__all__ = ["WireFormat", "recognise", "with_block", "with_blocks"]

@@ -1,0 +1,57 @@
+"""Putting blocks into a body. The body, its lists and its objects stay as they are; what changes is a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from litellm_memory.models import Body, Place
+from litellm_memory.wire.gemini_contents import SYSTEM_KEYS
+
+
+def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
+    """``body`` with ``block`` directly before the text at ``place``, which is one that reading this body gave.
+
+    A text of its own becomes ``block``, an empty line and itself. Before a part in a list comes a new part of the
+    same shape.
+    """
+    changed: dict[str, Any]
+    if _is_part_in_a_list(place):
+        changed = _changed(body, place[:-2], lambda parts: _with_part(parts, place[-2], block))
+    else:
+        changed = _changed(body, place, lambda text: f"{block}\n\n{text}")
+    return changed
+
+
+def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, Any]:
+    """``body`` with each of these blocks before its text. All places are those of the given body.
+
+    An empty block leaves its place alone.
+    """
+    changed = dict(body)
+    in_order = sorted(placed, key=lambda item: item[0])
+    # From the back, because a new part moves those behind it.
+    for place, block in reversed(in_order):
+        if block:
+            changed = with_block(changed, place, block)
+    return changed
+
+
+def _is_part_in_a_list(place: Place) -> bool:
+    # LiteLLM's bridges to other providers keep only the first part of a Gemini system instruction.
+    return place[-1] == "text" and isinstance(place[-2], int) and place[0] not in SYSTEM_KEYS
+
+
+def _with_part(parts: list[Any], index: Any, block: str) -> list[Any]:
+    shape: Mapping[str, Any] = parts[index]
+    part = {key: block if key == "text" else shape[key] for key in shape if key in ("type", "text")}
+    return [*parts[:index], part, *parts[index:]]
+
+
+def _changed(container: Any, place: Place, change: Callable[[Any], Any]) -> Any:
+    """A copy of ``container`` with what stands at ``place`` changed; everything beside the way there is shared."""
+    if not place:
+        return change(container)
+    copy: Any = dict(container) if isinstance(container, Mapping) else list(container)
+    copy[place[0]] = _changed(container[place[0]], place[1:], change)
+    return copy
