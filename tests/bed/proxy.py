@@ -56,7 +56,7 @@ def models_at(provider: str) -> list[JSON]:
     return [
         model("gpt", "openai/gpt-4o-mini", api_base=f"{provider}/v1"),
         model("gpt-instruct", "text-completion-openai/gpt-3.5-turbo-instruct", api_base=f"{provider}/v1"),
-        model("claude", "anthropic/claude-sonnet-4-20250514", api_base=provider),
+        model("claude", "anthropic/claude-sonnet-4-5", api_base=provider),
         model("gemini", "gemini/gemini-2.0-flash", api_base=f"{provider}/v1beta"),
         model("azure-gpt", "azure/gpt-4o-mini", api_base=provider, api_version=AZURE_API_VERSION),
         {"model_name": "bedrock-claude", "litellm_params": {"model": f"bedrock/{claude}", **aws}},
@@ -92,34 +92,6 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-# Vertex' host name is made from the location and nothing can set it, so the bed turns it to the provider.
-_STARTUP = """
-import os
-
-
-def turn_vertex_to_the_provider():
-    from litellm.proxy.pass_through_endpoints import llm_passthrough_endpoints as routes
-
-    target = os.environ["BED_PROVIDER"] + "/"
-    routes.VertexAIPassThroughHandler.get_default_base_target_url = staticmethod(lambda vertex_location: target)
-"""
-
-_AUTHENTICATION = """
-import json
-from pathlib import Path
-
-from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
-
-PEOPLE = json.loads(Path(__file__).with_name("people.json").read_text())
-
-
-async def authenticate(request, api_key):
-    if api_key not in PEOPLE:
-        raise ProxyException(message="no such key", type="auth_error", param=None, code=401)
-    return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.INTERNAL_USER, **PEOPLE[api_key])
-"""
-
-
 class Proxy:
     """One LiteLLM proxy; a context manager that starts and stops it. After ``stop`` or ``kill`` it can start again.
 
@@ -148,7 +120,6 @@ class Proxy:
         self._environment = self._make_environment(provider, environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "bed_startup.py").write_text(_STARTUP, encoding="utf-8")
         if people:
             self._write_people(people)
         self.write_config(_merged(self._make_config(provider, memory, models, custom_auth=bool(people)), config or {}))
@@ -176,13 +147,16 @@ class Proxy:
     def _log_path(self) -> Path:
         return self.directory / "proxy.log"
 
+    @property
+    def _people_path(self) -> Path:
+        return self.directory / "people.json"
+
     def _write_people(self, people: Sequence[Person]) -> None:
         known = {
             person.key: {"user_id": person.user, "team_id": person.team, "metadata": dict(person.metadata)}
             for person in people
         }
-        (self.directory / "people.json").write_text(json.dumps(known), encoding="utf-8")
-        (self.directory / "bed_auth.py").write_text(_AUTHENTICATION, encoding="utf-8")
+        self._people_path.write_text(json.dumps(known), encoding="utf-8")
 
     def _make_config(
         self, provider: str, memory: Mapping[str, Any] | None, models: Sequence[JSON] | None, *, custom_auth: bool
@@ -205,7 +179,7 @@ class Proxy:
             },
         }
         if custom_auth:
-            config["general_settings"]["custom_auth"] = "bed_auth.authenticate"
+            config["general_settings"]["custom_auth"] = "bed.inside.authenticate"
         if memory is not None:
             sidecar = {"port": self.sidecar_port}
             config["litellm_settings"]["callbacks"] = ["litellm_memory.handler"]
@@ -220,8 +194,9 @@ class Proxy:
             **{name: os.environ[name] for name in kept if name in os.environ},
             **passthrough_environment(provider),
             "BED_PROVIDER": provider,
-            "PYTHONPATH": os.pathsep.join((str(CHECKOUT), str(self.directory))),
-            "LITELLM_WORKER_STARTUP_HOOKS": "bed_startup:turn_vertex_to_the_provider",
+            "BED_PEOPLE": str(self._people_path),
+            "PYTHONPATH": os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "tests"))),
+            "LITELLM_WORKER_STARTUP_HOOKS": "bed.inside:turn_vertex_to_the_provider",
             # Without it an offline start waits for three attempts to fetch a price list.
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_TELEMETRY": "False",

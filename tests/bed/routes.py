@@ -337,7 +337,7 @@ def _pass_through() -> list[Route]:
     }
     return [
         *_both(
-            "/anthropic", "/anthropic/v1/messages", MESSAGES, "/v1/messages", "claude-sonnet-4-20250514",
+            "/anthropic", "/anthropic/v1/messages", MESSAGES, "/v1/messages", "claude-sonnet-4-5",
             extra_headers=_ANTHROPIC,
         ),
         *_gemini_pair("/gemini", "/gemini/v1beta/models/gemini-2.0-flash", key_header="x-goog-api-key"),
@@ -406,7 +406,7 @@ UNTOUCHED: tuple[Untouched, ...] = (
     Untouched(
         "/anthropic count_tokens",
         "/anthropic/v1/messages/count_tokens",
-        lambda text: {"model": "claude-sonnet-4-20250514", "messages": _said(text)},
+        lambda text: {"model": "claude-sonnet-4-5", "messages": _said(text)},
     ),
     Untouched("/gemini countTokens", "/gemini/v1beta/models/gemini-2.0-flash:countTokens", _contents, "x-goog-api-key"),
     Untouched(

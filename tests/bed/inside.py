@@ -1,0 +1,32 @@
+"""What the bed runs inside LiteLLM's own process: the way to the provider for Vertex, and people with keys."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def turn_vertex_to_the_provider() -> None:
+    """LiteLLM makes Vertex' host name from the location and no setting changes it, so it is changed here."""
+    from litellm.proxy.pass_through_endpoints import llm_passthrough_endpoints as routes
+
+    target = os.environ["BED_PROVIDER"] + "/"
+    handler: Any = routes.VertexAIPassThroughHandler
+    handler.get_default_base_target_url = staticmethod(lambda vertex_location: target)
+
+
+async def authenticate(request: Any, api_key: str) -> Any:
+    """A ``custom_auth`` that knows the people of the bed and refuses everybody else, the master key too, with 401."""
+    from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
+
+    if api_key not in _people():
+        raise ProxyException(message="No such key.", type="auth_error", param=None, code=401)
+    return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.INTERNAL_USER, **_people()[api_key])
+
+
+@cache
+def _people() -> dict[str, dict[str, Any]]:
+    return dict(json.loads(Path(os.environ["BED_PEOPLE"]).read_text(encoding="utf-8")))
