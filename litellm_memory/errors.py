@@ -19,3 +19,7 @@ class ModelMissingError(LiteLLMMemoryError):
 
 class NotFoundError(LiteLLMMemoryError):
     """No such memory in the caller's partition."""
+
+
+class UnauthorizedError(LiteLLMMemoryError):
+    """LiteLLM does not accept the key of a request, or there is none."""

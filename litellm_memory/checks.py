@@ -1,0 +1,135 @@
+"""What ``litellm-memory check`` looks at: each finding says what is so and, when it is not well, what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.ledger import Ledger
+from litellm_memory.settings import Settings, load_settings
+from litellm_memory.store import open_store
+
+OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.106.2"
+"""The versions of LiteLLM that this release was tested with."""
+HANDLER = "litellm_memory.handler"
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``remedy`` is empty when all is well."""
+
+    level: Level
+    what: str
+    remedy: str = ""
+
+
+async def findings(config: Path) -> list[Finding]:
+    """All findings for a LiteLLM config file, in the order in which they matter."""
+    found = [_litellm()]
+    try:
+        parsed = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+        settings = load_settings(parsed, directory=config.resolve().parent)
+    except OSError:
+        return [*found, Finding("error", f"{config} cannot be read.", "Name the config with --config.")]
+    except (yaml.YAMLError, LiteLLMMemoryError) as error:
+        sentence = str(error) if isinstance(error, LiteLLMMemoryError) else f"{config} is not valid YAML."
+        return [*found, Finding("error", sentence, "Correct the config; docs/configuration.md lists every key.")]
+    found += [_callback(parsed), _data_dir(settings.data_dir), *_model(settings)]
+    if found[-1].level != "error":
+        found += [_ledger(settings), await _store(settings)]
+    return found
+
+
+def _litellm() -> Finding:
+    try:
+        installed = version("litellm")
+    except PackageNotFoundError:
+        return Finding("error", "LiteLLM is not installed.", "pip install 'litellm[proxy]'")
+    if _number(installed) < _number(OLDEST_LITELLM):
+        return Finding("error", f"LiteLLM {installed} is too old.", f"pip install -U 'litellm[proxy]>={OLDEST_LITELLM}'")
+    if _number(installed) > _number(NEWEST_LITELLM):
+        return Finding("warning", f"LiteLLM {installed} is newer than the tested {NEWEST_LITELLM}.", "Watch /ready.")
+    return Finding("ok", f"LiteLLM {installed}")
+
+
+def _callback(config: Any) -> Finding:
+    section = config.get("litellm_settings") or {}
+    callbacks = section.get("callbacks") if isinstance(section, dict) else None
+    if isinstance(callbacks, list) and HANDLER in callbacks:
+        return Finding("ok", f"callbacks names {HANDLER}")
+    remedy = f'Under litellm_settings put: callbacks: ["{HANDLER}"]'
+    if callbacks == HANDLER:
+        # A bare string replaces LiteLLM's own callbacks; a list is added to them.
+        return Finding("warning", "callbacks is a bare string, which replaces LiteLLM's own callbacks.", remedy)
+    deeper = [name for name in callbacks or () if str(name).startswith("litellm_memory.")]
+    if deeper:
+        return Finding("error", f"callbacks names {deeper[0]}, which loads the package a second time.", remedy)
+    return Finding("error", f"callbacks does not name {HANDLER}, so LiteLLM runs without memory.", remedy)
+
+
+def _data_dir(path: Path) -> Finding:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return Finding("error", f"data_dir {path} cannot be made: {error.strerror}.", "Name a writable data_dir.")
+    if not os.access(path, os.W_OK | os.X_OK):
+        return Finding("error", f"data_dir {path} is not writable.", "Give this user the directory, or name another.")
+    return Finding("ok", f"data_dir {path}")
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    remedy = "litellm-memory model install"
+    directory = find_model(settings.embedding.model_dir)
+    if directory is None:
+        yield Finding("warning", "There is no embedding model: words alone are searched.", remedy)
+        return
+    try:
+        LocalModel.open(directory).close()
+    except LiteLLMMemoryError as error:
+        yield Finding("warning", f"Words alone are searched. {error}", remedy)
+    else:
+        yield Finding("ok", f"embedding model {LocalModel.identity} in {directory}")
+
+
+def _ledger(settings: Settings) -> Finding:
+    try:
+        Ledger.open(settings.ledger_url).close()
+    except LiteLLMMemoryError as error:
+        return Finding("error", str(error), "Correct ledger.url, or free the disk that holds data_dir.")
+    return Finding("ok", "the ledger opens")
+
+
+async def _store(settings: Settings) -> Finding:
+    try:
+        store = await open_store(
+            settings.store, settings.data_dir, embedder=LocalModel.identity, dimension=LocalModel.dimension
+        )
+    except LiteLLMMemoryError as error:
+        return Finding("error", str(error), "docs/troubleshooting.md")
+    try:
+        await store.health()
+    except LiteLLMMemoryError as error:
+        return Finding("error", str(error), "docs/troubleshooting.md")
+    finally:
+        await store.aclose()
+    return Finding("ok", f"the store opens ({settings.store.mode})")
+
+
+def _number(text: str) -> tuple[int, ...]:
+    """A version as numbers; whatever follows the first part that is not a number is left out."""
+    numbers: list[int] = []
+    for part in text.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

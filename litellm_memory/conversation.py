@@ -1,0 +1,40 @@
+"""Which message is which: a keyed mark for each message of a person, the same whenever a client sends it again."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from litellm_memory.models import Place, Scope, Turn
+from litellm_memory.wire.own_words import own_words
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the person: its own words, where they begin in the body, and its mark."""
+
+    mark: str
+    text: str
+    place: Place
+
+
+def said_in(turn: Turn, scope: Scope, key: bytes) -> list[Said]:
+    """The person's messages of a conversation in order.
+
+    A mark covers the whole of what the person said up to that message, inside one namespace and session. So the same
+    words in another conversation, of another person, or after other words have another mark, and nobody without
+    ``key`` can make one.
+    """
+    mark = _mark(key, scope.namespace, scope.session or "")
+    said: list[Said] = []
+    for message in turn.messages:
+        own = own_words(message) if message.role == "person" else ()
+        if own:
+            text = "\n\n".join(part.text for part in own)
+            mark = _mark(key, mark, text)
+            said.append(Said(mark, text, own[0].place))
+    return said
+
+
+def _mark(key: bytes, before: str, text: str) -> str:
+    return hmac.digest(key, f"{len(before)}:{before}{text}".encode("utf-8", "surrogatepass"), "sha256").hex()[:40]

@@ -1,0 +1,82 @@
+"""A model that needs no key and no network: its answer shows the memory that it was given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from html import unescape
+from typing import Any
+
+from litellm import ModelResponse
+from litellm.llms.custom_llm import CustomLLM
+from litellm.types.utils import GenericStreamingChunk, Usage
+
+from litellm_memory.llm import count_tokens
+from litellm_memory.render import CLOSING, OPENING
+
+_BLOCK = re.compile(re.escape(OPENING) + r"(.*?)" + re.escape(CLOSING), re.DOTALL)
+_REMEMBERED = re.compile(r"<(?:entry|standing_wish)[^>]*>(.*?)(?:\n<answer_then>.*?)?</(?:entry|standing_wish)>|^- (.*)$", re.S | re.M)
+
+
+class DemoModel(CustomLLM):  # type: ignore[misc]  # LiteLLM ships no complete types
+    """For ``custom_provider_map``. It does not think: it lists what the block of the last message holds."""
+
+    def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """The whole answer. The usage is counted, because some of LiteLLM's routes fail without it."""
+        messages = kwargs["messages"]
+        answer, usage = _answer(messages), _usage(messages)
+        return ModelResponse(
+            model=kwargs["model"],
+            choices=[{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}],
+            usage=usage,
+        )
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """The whole answer."""
+        return self.completion(*args, **kwargs)
+
+    def streaming(self, *args: Any, **kwargs: Any) -> Iterator[GenericStreamingChunk]:
+        """The answer, line by line."""
+        lines = _answer(kwargs["messages"]).splitlines(keepends=True)
+        for line in lines:
+            yield _chunk(line)
+        usage = _usage(kwargs["messages"])
+        yield _chunk("", usage=usage)
+
+    async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:
+        """The answer, line by line."""
+        for chunk in self.streaming(*args, **kwargs):
+            yield chunk
+
+
+def _answer(messages: Sequence[Mapping[str, Any]]) -> str:
+    given = [block for message in messages if message.get("role") == "user" for block in _BLOCK.findall(_text(message))]
+    remembered = [unescape(a or b).strip() for block in given for a, b in _REMEMBERED.findall(block)]
+    if not remembered:
+        return "I am the demo model. I was given no memory with this conversation."
+    listed = "\n".join(f"- {memory}" for memory in dict.fromkeys(remembered))
+    return f"I am the demo model. With this conversation I was given:\n{listed}"
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(part.get("text", "")) for part in content or () if isinstance(part, Mapping))
+
+
+def _usage(messages: Sequence[Mapping[str, Any]]) -> Usage:
+    prompt = sum(count_tokens(_text(message)) for message in messages)
+    answer = count_tokens(_answer(messages))
+    return Usage(prompt_tokens=prompt, completion_tokens=answer, total_tokens=prompt + answer)
+
+
+def _chunk(text: str, usage: Usage | None = None) -> GenericStreamingChunk:
+    return GenericStreamingChunk(
+        text=text,
+        is_finished=usage is not None,
+        finish_reason="stop" if usage is not None else "",
+        usage=usage.model_dump(include={"prompt_tokens", "completion_tokens", "total_tokens"}) if usage else None,
+        index=0,
+        tool_use=None,
+    )

@@ -1,0 +1,364 @@
+"""Everything assembled once from Settings: what happens before and after a call, opening and closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from litellm_memory.conversation import Said, said_in
+from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.errors import LiteLLMMemoryError, ModelMissingError, StoreError
+from litellm_memory.headers import Wishes, read_headers
+from litellm_memory.identity import Refusal, identify
+from litellm_memory.kinds import classify, is_trivial
+from litellm_memory.learn import Learner
+from litellm_memory.ledger import Ledger
+from litellm_memory.memories import Count, Memories
+from litellm_memory.models import Block, Body, Caller, Exchange, Kind, Reply, Scope, Status
+from litellm_memory.recall import Query, Recall
+from litellm_memory.redact import redact
+from litellm_memory.render import render
+from litellm_memory.settings import Settings, takes_part
+from litellm_memory.store import open_store
+from litellm_memory.wire import WireFormat, recognise
+from litellm_memory.wire.inject import with_blocks
+
+logger = logging.getLogger(__name__)
+
+REPLAY_SECONDS = 0.05
+"""How long the blocks of earlier turns may be looked for when they are not in RAM."""
+FOLLOW_SECONDS = 1.0
+"""How often a worker looks for what the others wrote."""
+REOPEN_SECONDS = 2.0
+LONGEST_QUERY = 2000
+"""Characters of a message that are searched for: the model reads 256 tokens, and words need no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as LiteLLM hands it over: authenticated, not yet sent. Header names are in lower case."""
+
+    id: str
+    call_type: str
+    route: str | None
+    headers: Mapping[str, str]
+    body: Body
+    caller: Caller
+    models: tuple[str, ...] = ()
+    """The model asked for and every fallback that the call may reach."""
+    no_logging: bool = False
+    """LiteLLM was told not to keep this call's messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What memory did to a request. ``body`` None: nothing, send what the client sent."""
+
+    status: Status
+    reason: str
+    body: dict[str, Any] | None = None
+    count: int = 0
+    tokens: int = 0
+    kind: Kind | None = None
+    mark: str | None = None
+    """The message that this call's answer belongs to; None when it is not to be learned from."""
+    format: WireFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A request understood: the format, the conversation, whose memory, what sort of request."""
+
+    request: Request
+    format: WireFormat
+    wishes: Wishes
+    scope: Scope
+    kind: Kind
+    reason: str
+    said: Sequence[Said]
+
+
+@dataclass(slots=True)
+class Health:
+    """What works. Each field but ``opened`` is None when all is well, else one sentence that says what to do."""
+
+    opened: bool = False
+    store: str | None = "The store of memories is still opening."
+    model: str | None = None
+    wrap: str | None = None
+    sidecar: str | None = None
+
+    def problems(self) -> dict[str, str]:
+        """The sentences by part; empty when all is well."""
+        parts = {"store": self.store, "model": self.model, "wrap": self.wrap, "sidecar": self.sidecar}
+        return {name: sentence for name, sentence in parts.items() if sentence is not None}
+
+    @property
+    def ready(self) -> bool:
+        """True when memories are recalled and learned, if perhaps by words alone."""
+        return self.opened and self.store is None
+
+
+@dataclass
+class Engine:
+    """Memory for one proxy worker. Build it with ``Engine.build``; call ``open`` from its event loop."""
+
+    settings: Settings
+    ledger: Ledger
+    memories: Memories
+    recall: Recall
+    learner: Learner
+    model: LocalModel | None
+    health: Health = field(default_factory=Health)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    def build(cls, settings: Settings, *, count: Count) -> Engine:
+        """An engine with its ledger open; quick and synchronous, so that nothing that is said from now on is lost.
+
+        Raises LiteLLMMemoryError when the ledger cannot be opened.
+        """
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ledger = Ledger.open(settings.ledger_url)
+        health = Health()
+        model: LocalModel | None = None
+        try:
+            model = _open_model(settings)
+        except ModelMissingError as error:
+            health.model = str(error)
+        memories = Memories(
+            ledger,
+            dimension=LocalModel.dimension,
+            embed=model.embed_soon if model else None,
+            count=count,
+        )
+        engine = cls(settings, ledger, memories, Recall(memories), Learner(ledger, memories), model, health)
+        engine.use(settings)
+        return engine
+
+    def use(self, settings: Settings) -> None:
+        """From now on these settings hold; what needs a restart stays as it was."""
+        self.settings = settings
+        self.learner.settings = settings.learn
+
+    def open(self) -> None:
+        """Starts opening the store and, once it is open, learning. Does not wait."""
+        self.spawn(self._open())
+
+    async def aclose(self) -> None:
+        """Ends what runs, commits what waits and closes; what is not learned yet stays in the journal."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ledger.aclose()
+        await self.memories.aclose()
+        self.recall.close()
+        if self.model is not None:
+            self.model.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs ``work`` beside the requests until it ends or the engine closes."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Before a call
+
+    async def before(self, request: Request) -> Outcome:
+        """What to send instead of ``request.body``, and what to tell the client about it."""
+        reading = self._read(request)
+        if isinstance(reading, Outcome):
+            return reading
+        mark = self._accept(reading)
+        outcome = await self._remembered(reading)
+        return replace(outcome, kind=reading.kind, mark=mark, format=reading.format)
+
+    def _read(self, request: Request) -> _Reading | Outcome:
+        """The request understood, or why memory keeps out of it."""
+        settings = self.settings
+        format = recognise(request.call_type, request.route, request.body)
+        turn = format.read(request.body) if format else None
+        if format is None or turn is None:
+            return Outcome("skipped", "unknown_shape")
+        if not all(takes_part(model, settings.models) for model in request.models or (turn.model,)):
+            return Outcome("off", "model_excluded")
+        if not takes_part(request.caller.key_alias, settings.keys):
+            return Outcome("off", "key_excluded")
+        wishes = read_headers(request.headers, settings.identity)
+        if wishes.refused:
+            return Outcome("skipped", wishes.refused)
+        scope = identify(request.caller, request.headers, wishes, turn, settings.identity)
+        if isinstance(scope, Refusal):
+            return Outcome("skipped", scope.reason)
+        kind, reason = classify(turn, request.headers)
+        return _Reading(request, format, wishes, scope, kind, reason, said_in(turn, scope, self.ledger.key))
+
+    def _accept(self, reading: _Reading) -> str | None:
+        """The mark under which the answer will be learned, once the person's words are on their way to the journal."""
+        request = reading.request
+        switched_off = not (self.settings.remember and request.caller.remember) or reading.wishes.store is False
+        unlogged = request.no_logging and not self.settings.learn.despite_no_logging
+        if not reading.said or switched_off or unlogged or reading.kind not in ("person", "continuation"):
+            return None
+        last = reading.said[-1]
+        if reading.kind == "person":
+            text = redact(last.text) if self.settings.learn.redact else last.text
+            model = request.models[0] if request.models else None
+            self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, datetime.now(UTC), model))
+        return last.mark
+
+    async def _remembered(self, reading: _Reading) -> Outcome:
+        """The request with the blocks of earlier turns put back and, for new words of a person, one more."""
+        if not (self.settings.inject and reading.request.caller.inject):
+            return Outcome("off", "inject_off")
+        if reading.wishes.inject is False:
+            return Outcome("off", "header")
+        if not reading.said:
+            return Outcome("skipped", reading.reason)
+        try:
+            async with asyncio.timeout(REPLAY_SECONDS):
+                frozen = await self.ledger.frozen([said.mark for said in reading.said])
+        except TimeoutError:
+            return Outcome("late", "replay")
+        except LiteLLMMemoryError as error:
+            return Outcome("error", _name(error))
+        if reading.kind != "person":
+            return _outcome(reading, frozen, "skipped", reading.reason)
+        if reading.said[-1].mark in frozen:
+            return _outcome(reading, frozen, "empty", "frozen")
+        block, status, reason = await self._new_block(reading, reading.said[-1], frozen)
+        return _outcome(reading, {**frozen, block.mark: block}, status, reason)
+
+    async def _new_block(
+        self, reading: _Reading, last: Said, frozen: Mapping[str, Block]
+    ) -> tuple[Block, Status, str]:
+        """The block for a person's new message, durable before it is used; an empty one when that took too long."""
+        freeze = {"namespace": reading.scope.namespace, "call": reading.request.id}
+        try:
+            async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
+                block, reason = await self._recalled(reading, last, frozen)
+                block = await self.ledger.freeze(block, **freeze)
+                return block, "injected" if block.text else "empty", reason
+        except TimeoutError:
+            status: Status = "late"
+            reason = "deadline"
+        except LiteLLMMemoryError as error:
+            status, reason = "error", _name(error)
+        except BaseException:
+            self.ledger.give_up(last.mark, **freeze)
+            raise
+        self.ledger.give_up(last.mark, **freeze)
+        return Block(last.mark, ""), status, reason
+
+    async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
+        wanted = reading.wishes.query or last.text
+        if is_trivial(wanted):
+            return Block(last.mark, ""), "trivial"
+        recalled = await self.recall(self._query(reading, wanted, frozen), now=datetime.now(UTC))
+        text = render(recalled, self.settings.recall.format)
+        memories = tuple(item.memory.id for item in recalled)
+        tokens = sum(item.memory.tokens for item in recalled)
+        return Block(last.mark, text, memories, tokens), "recalled" if recalled else "nothing_relevant"
+
+    def _query(self, reading: _Reading, wanted: str, frozen: Mapping[str, Block]) -> Query:
+        recall, wishes = self.settings.recall, reading.wishes
+        return Query(
+            text=wanted[:LONGEST_QUERY],
+            scope=reading.scope,
+            limit=_bounded(wishes.max_memories, recall.max_memories, recall.header_ceiling),
+            tokens=_bounded(wishes.token_budget, recall.token_budget, recall.header_ceiling),
+            min_score=recall.min_score,
+            kinds=frozenset(wishes.kinds),
+            tags=frozenset(wishes.tags),
+            without=frozenset(memory for block in frozen.values() for memory in block.memories),
+            strict_projects=self.settings.identity.projects == "strict",
+        )
+
+    # After a call
+
+    def after(self, outcome: Outcome, answer: Callable[[], Reply] | None) -> None:
+        """Notes the answer to a call; ``answer`` reads it (None: the call failed). Does not wait."""
+        if outcome.mark is not None:
+            self.spawn(self._note_answer(outcome, outcome.mark, answer))
+
+    async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
+        reply = await asyncio.to_thread(answer) if answer else None
+        if reply is not None and reply.tools:
+            return  # The turn goes on: its answer comes with a later request of the tool loop.
+        if reply is not None and self.settings.learn.redact:
+            reply = replace(reply, text=redact(reply.text))
+        await self.ledger.answered(mark, reply)
+        self.learner.wake()
+
+    # Running
+
+    async def _open(self) -> None:
+        """Opens the store, trying again until it is there, then follows the other workers and learns."""
+        while not self.health.opened:
+            try:
+                store = await open_store(
+                    self.settings.store,
+                    self.settings.data_dir,
+                    embedder=LocalModel.identity,
+                    dimension=LocalModel.dimension,
+                )
+                await self.memories.use(store)
+                self.health.opened, self.health.store = True, None
+            except LiteLLMMemoryError as error:
+                self._store_failed(error)
+                await asyncio.sleep(REOPEN_SECONDS)
+        self.spawn(self.learner.run())
+        await self._follow()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self.memories.follow()
+                self.health.store = None
+            except StoreError as error:
+                self._store_failed(error)
+            except Exception as error:
+                logger.warning("What other workers wrote cannot be read (%s); trying again.", type(error).__name__)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    def _store_failed(self, error: LiteLLMMemoryError) -> None:
+        if self.health.store != str(error):
+            logger.error("%s", error)
+        self.health.store = str(error)
+
+
+def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, reason: str) -> Outcome:
+    """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
+    given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
+    if not given:
+        return Outcome(status, reason)
+    return Outcome(
+        "replayed" if status in ("empty", "skipped") else status,
+        reason,
+        body=with_blocks(reading.request.body, [(said.place, block.text) for said, block in given]),
+        count=sum(len(block.memories) for _, block in given),
+        tokens=sum(block.tokens for _, block in given),
+    )
+
+
+def _name(error: Exception) -> str:
+    """The error's kind as a reason: ``StoreError`` is ``store``. Its text may name paths, so it stays in the log."""
+    return type(error).__name__.removesuffix("Error").lower()
+
+
+def _bounded(wished: int | None, default: int, ceiling: float) -> int:
+    """What a header wished for, at most ``ceiling`` times the default; the default when it wished for nothing."""
+    return default if wished is None else max(0, min(wished, int(default * ceiling)))
+
+
+def _open_model(settings: Settings) -> LocalModel:
+    directory = find_model(settings.embedding.model_dir)
+    if directory is None:
+        raise ModelMissingError(
+            "There is no embedding model on this machine, so words alone are searched: run `litellm-memory model install`."
+        )
+    return LocalModel.open(directory)

@@ -1,0 +1,38 @@
+"""An exchange to candidate memories: sentence patterns find facts, and the message itself is an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from litellm_memory.extract.patterns import facts_in
+from litellm_memory.extract.sentences import is_question, sentences
+from litellm_memory.extract.turns import episode_of
+from litellm_memory.models import Exchange, MemoryKind
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that may become a memory. ``about_person``: true wherever it was said, so it belongs to no project."""
+
+    text: str
+    kind: MemoryKind
+    confidence: float
+    about_person: bool = False
+    reply: str | None = None
+
+
+def candidates(exchange: Exchange, *, patterns: bool, turns: bool) -> Sequence[Candidate]:
+    """What the person's own words hold: facts by pattern first, then the message as an episode when it says more."""
+    said = sentences(exchange.text)
+    facts = facts_in(said) if patterns else ()
+    found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
+    covered = {fact.sentence for fact in facts}
+    says_more = any(sentence not in covered and not is_question(sentence) for sentence in said)
+    episode = episode_of(exchange) if turns and says_more else None
+    if episode is not None:
+        found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
+    return found
+
+
+__all__ = ["Candidate", "candidates"]

@@ -1,0 +1,109 @@
+"""Round every request, where hooks do not reach: takes memory headers off, tells the client, reads the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any, TypeAlias
+
+from litellm_memory.engine import Engine
+from litellm_memory.headers import is_memory_header
+from litellm_memory.hooks.call import CURRENT, Call
+from litellm_memory.wire.answers import read_answer
+
+logger = logging.getLogger(__name__)
+
+AsgiScope: TypeAlias = MutableMapping[str, Any]
+AsgiMessage: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
+Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
+App: TypeAlias = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+
+LARGEST_ANSWER = 8 * 2**20
+"""Bytes. A larger answer is not kept for reading: the person's words are then learned without it."""
+
+
+class Wrap:
+    """An ASGI app round LiteLLM's. It runs before authentication and decides nothing about identity."""
+
+    def __init__(self, app: App, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serves one request; everything but a POST passes as it is."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        own = partial(is_memory_header, settings=self._engine.settings.identity)
+        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        call = Call(headers=_joined(headers), path=scope["path"], wrapped=True)
+        # LiteLLM's pass-through routes forward what the client sent: no memory header may be left for them.
+        passed = [pair for pair, (name, _) in zip(scope["headers"], headers, strict=True) if not own(name)]
+        answer = _Answer(call, send)
+        token = CURRENT.set(call)
+        try:
+            await self._app({**scope, "headers": passed}, receive, answer.send)
+        finally:
+            CURRENT.reset(token)
+            self._note(call, answer)
+
+    def _note(self, call: Call, answer: _Answer) -> None:
+        try:
+            if call.outcome is not None and call.outcome.mark is not None:
+                self._engine.after(call.outcome, answer.reader(call.outcome.format))
+        except Exception as error:
+            # The client has its answer by now; nothing of ours may turn it into a failure.
+            logger.error("An answer could not be noted (%s).", type(error).__name__)
+
+
+class _Answer:
+    """An answer on its way to the client: passed on at once, with a copy kept for learning."""
+
+    def __init__(self, call: Call, send: Send) -> None:
+        self._call = call
+        self._send = send
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._headers: dict[str, str] = {}
+
+    async def send(self, message: AsgiMessage) -> None:
+        """Passes a message of the answer on, with the memory headers on its start."""
+        if message["type"] == "http.response.start":
+            message = self._started(message)
+        elif message["type"] == "http.response.body":
+            self._keep(message.get("body", b""))
+        await self._send(message)
+
+    def reader(self, format: Any) -> Callable[[], Any] | None:
+        """What reads the reply from the bytes that were sent; None when the call failed."""
+        if not 200 <= self._status < 300:
+            return None
+        whole = b"" if self._size > LARGEST_ANSWER or "content-encoding" in self._headers else b"".join(self._chunks)
+        return partial(read_answer, whole, self._headers.get("content-type", ""), format)
+
+    def _started(self, message: AsgiMessage) -> AsgiMessage:
+        self._status = message["status"]
+        headers = list(message.get("headers", ()))
+        self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        told = [(name.encode(), value.encode("latin-1")) for name, value in self._call.response_headers().items()]
+        return {**message, "headers": [*headers, *told]}
+
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._call.outcome is None or self._call.outcome.mark is None:
+            return
+        if self._size > LARGEST_ANSWER:
+            self._chunks.clear()
+        else:
+            self._chunks.append(chunk)
+
+
+def _joined(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """Headers by name; a repeated one is joined by commas, as HTTP says, so that none hides behind another."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined

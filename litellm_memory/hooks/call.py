@@ -1,0 +1,47 @@
+"""One HTTP request on its way through LiteLLM: what the hooks and the ASGI wrap tell each other."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from litellm_memory.engine import Outcome
+
+# Seen by every later hook of the request and by the success log, on every route where they fire; LiteLLM's call id is
+# not: a generateContent call that is bridged to a chat model gets a second one.
+CURRENT: ContextVar[Call | None] = ContextVar("litellm_memory_call", default=None)
+
+
+@dataclass(slots=True)
+class Call:
+    """State of one request. The hooks fill in ``outcome``; ``wrapped`` calls have their answer read by the wrap."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str | None = None
+    wrapped: bool = False
+    relayed: bool = False
+    """The request went past the pre-call hook and was given its memory on the way to the deployment."""
+    outcome: Outcome | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def response_headers(self) -> dict[str, str]:
+        """What the client is told about memory; nothing for a request that memory did not look at."""
+        if self.outcome is None:
+            return {}
+        return {
+            "x-memory-status": self.outcome.status,
+            "x-memory-reason": self.outcome.reason,
+            "x-memory-count": str(self.outcome.count),
+            "x-memory-tokens": str(self.outcome.tokens),
+        }
+
+
+def current_call() -> Call:
+    """The call of the running request; a new one when the ASGI wrap did not see it."""
+    call = CURRENT.get()
+    if call is None:
+        call = Call()
+        CURRENT.set(call)
+    return call

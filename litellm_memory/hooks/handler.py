@@ -1,0 +1,203 @@
+"""The class whose one instance LiteLLM registers as ``litellm_memory.handler``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from litellm.caching.caching import DualCache
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import UserAPIKeyAuth
+
+from litellm_memory.engine import Engine, Outcome, Request
+from litellm_memory.errors import LiteLLMMemoryError, SettingsError
+from litellm_memory.hooks import proxy
+from litellm_memory.hooks.asgi import Wrap
+from litellm_memory.hooks.call import CURRENT, Call, current_call
+from litellm_memory.llm import count_tokens
+from litellm_memory.models import Body, Caller
+from litellm_memory.settings import Settings, needs_restart, read_settings
+from litellm_memory.sidecar import create_app, routing_router, serve
+from litellm_memory.wire.answers import reply_of
+
+logger = logging.getLogger(__name__)
+
+RELOAD_SECONDS = 2.0
+BEDROCK = "allm_passthrough_route"
+"""The call type whose request body lies one level down, under ``data``."""
+
+
+class MemoryHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no complete types
+    """Memory before and after a call.
+
+    LiteLLM looks for the pre-call and header hooks in the registered class itself and passes inherited ones over in
+    silence, so every hook stands here.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: UserAPIKeyAuth, cache: DualCache, data: dict[str, Any], call_type: str
+    ) -> dict[str, Any]:
+        """The request with memory in it; ``data`` itself when there is none or anything at all went wrong."""
+        call = current_call()
+        try:
+            return await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
+        except Exception as error:
+            _failed(call, error)
+            return data
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any
+    ) -> dict[str, Any] | None:
+        """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
+
+        On all others this hook fires again for each bridge, retry and fallback, so it keeps out of them.
+        """
+        call = CURRENT.get()
+        body = kwargs.get("json")
+        if call is None or not isinstance(body, dict) or (call.outcome is not None and not call.relayed):
+            return None
+        try:
+            if not call.relayed:
+                call.relayed = True
+                caller = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
+                await self._look(call, caller, body, "pass_through_endpoint", {"model": kwargs.get("model")})
+        except Exception as error:
+            _failed(call, error)
+        given = call.outcome.body if call.outcome else None
+        return {**kwargs, "json": given} if given is not None else None
+
+    async def async_post_call_response_headers_hook(
+        self,
+        data: dict[str, Any],
+        user_api_key_dict: UserAPIKeyAuth,
+        response: Any,
+        request_headers: dict[str, str] | None = None,
+        litellm_call_info: dict[str, Any] | None = None,
+    ) -> dict[str, str] | None:
+        """The memory headers, where the ASGI wrap does not add them itself."""
+        call = CURRENT.get()
+        return None if call is None or call.wrapped else call.response_headers()
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """The answer, where the ASGI wrap did not see it pass."""
+        call = CURRENT.get()
+        if call is None or call.wrapped or call.outcome is None or call.outcome.format is None:
+            return
+        self.engine.after(call.outcome, partial(reply_of, response_obj, call.outcome.format))
+
+    async def _with_memory(
+        self, call: Call, caller: Caller, data: dict[str, Any], call_type: str
+    ) -> dict[str, Any]:
+        body = data.get("data") if call_type == BEDROCK else data
+        if not isinstance(body, dict):
+            return data
+        await self._look(call, caller, body, call_type, data)
+        if call.outcome is None or call.outcome.body is None:
+            return data
+        given = {**data, "data": call.outcome.body} if call_type == BEDROCK else call.outcome.body
+        return proxy.without_response_cache(given, call_type)
+
+    async def _look(
+        self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]
+    ) -> None:
+        """Asks the engine, and leaves its outcome on the call."""
+        headers = call.headers or _headers(data)
+        call.outcome = await self.engine.before(
+            Request(
+                id=call.id,
+                call_type=call_type,
+                route=call.path or _route(data),
+                headers=headers,
+                body=body,
+                caller=caller,
+                models=proxy.models_of(data),
+                no_logging=proxy.is_unlogged(data, headers),
+            )
+        )
+
+
+def build_handler() -> MemoryHandler:
+    """The handler of this proxy worker, opened and wired in. Called while LiteLLM loads its config, on its event loop.
+
+    Raises SettingsError, which stops the proxy with one sentence, and LedgerError when nothing can be kept at all.
+    """
+    settings = proxy.loaded_settings()
+    engine = Engine.build(settings, count=count_tokens)
+    _install(engine)
+    engine.open()
+    path = proxy.config_path()
+    if path is not None:
+        engine.spawn(_reload(engine, path))
+    if settings.sidecar.enabled:
+        engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate), engine))
+    return MemoryHandler(engine)
+
+
+def _install(engine: Engine) -> None:
+    """Puts the parts of memory that are not hooks into the proxy; each that LiteLLM no longer allows is named."""
+    try:
+        proxy.wrap_app(lambda app: Wrap(app, engine))
+    except AttributeError:
+        engine.health.wrap = (
+            "This LiteLLM cannot be wrapped: pass-through routes get no memory headers, and /azure relays no memory."
+        )
+    proxy.include(routing_router(engine, proxy.authenticate))
+    proxy.before_shutdown(engine.aclose)
+
+
+async def _reload(engine: Engine, path: Any) -> None:
+    """Reads the section again whenever the config file changes; a bad change keeps the last good settings."""
+    seen = await asyncio.to_thread(_stamp, path)
+    while True:
+        await asyncio.sleep(RELOAD_SECONDS)
+        stamp = await asyncio.to_thread(_stamp, path)
+        if stamp == seen:
+            continue
+        seen = stamp
+        try:
+            settings: Settings = await asyncio.to_thread(read_settings, path)
+        except SettingsError as error:
+            logger.error("The changed config is not used: %s", error)
+            continue
+        waiting = needs_restart(engine.settings, settings)
+        if waiting:
+            logger.warning("A restart is needed before these settings hold: %s.", ", ".join(waiting))
+        engine.use(settings.model_copy(update={key: getattr(engine.settings, key) for key in waiting}))
+        logger.info("The changed settings hold from now on.")
+
+
+def _stamp(path: Any) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _failed(call: Call, error: Exception) -> None:
+    """The request goes on without memory; the log names the kind of error and nothing of the request."""
+    call.outcome = Outcome("error", "internal")
+    logger.error("Memory failed (%s); the request goes on without it.", type(error).__name__)
+    logger.debug("Memory failed", exc_info=not isinstance(error, LiteLLMMemoryError))
+
+
+def _headers(data: Mapping[str, Any]) -> dict[str, str]:
+    """The client's headers as LiteLLM keeps them, for a request that the wrap did not see."""
+    request = data.get("proxy_server_request")
+    headers = request.get("headers") if isinstance(request, Mapping) else None
+    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
+
+
+def _route(data: Mapping[str, Any]) -> str | None:
+    request = data.get("proxy_server_request")
+    url = request.get("url") if isinstance(request, Mapping) else None
+    return str(url) if url else None

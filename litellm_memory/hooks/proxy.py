@@ -1,0 +1,175 @@
+"""What we take from LiteLLM's proxy: its config, its verified keys, its fallbacks. Private names are met here alone."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import litellm
+from litellm.constants import LITELLM_PROXY_MASTER_KEY_ALIAS
+from litellm.proxy import proxy_server
+from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
+from starlette.requests import Request
+
+from litellm_memory.errors import UnauthorizedError
+from litellm_memory.hooks.asgi import App
+from litellm_memory.models import Caller
+from litellm_memory.settings import SECTION, Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_NATIVE = ("acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content")
+
+
+def config_path() -> Path | None:
+    """The config file that LiteLLM loaded; None when it runs without one."""
+    path = proxy_server.user_config_file_path
+    return Path(path) if path else None
+
+
+def loaded_settings() -> Settings:
+    """The settings of the config that LiteLLM loaded. Raises SettingsError."""
+    path = config_path()
+    directory = path.resolve().parent if path else Path.cwd()
+    return load_settings(proxy_server.proxy_config.get_config_state(), directory=directory)
+
+
+def wrap_app(wrap: Callable[[App], App]) -> None:
+    """Puts ``wrap`` round the running app. ``add_middleware`` refuses once an app has started; this attribute does not."""
+    app = proxy_server.app
+    if app.middleware_stack is None:
+        app.middleware_stack = app.build_middleware_stack()
+    app.middleware_stack = wrap(app.middleware_stack)
+
+
+def include(router: Any) -> None:
+    """Adds routes to LiteLLM's own app."""
+    proxy_server.app.include_router(router)
+
+
+def before_shutdown(close: Callable[[], Awaitable[None]]) -> None:
+    """Awaits ``close`` when the proxy shuts down. After SIGTERM neither ``atexit`` nor the app's shutdown hooks run."""
+    inner = proxy_server.proxy_shutdown_event
+
+    async def closing(*args: Any, **kwargs: Any) -> None:
+        await close()
+        await inner(*args, **kwargs)
+
+    proxy_server.proxy_shutdown_event = closing
+
+
+async def authenticate(headers: Mapping[str, str]) -> Caller:
+    """Who the key in these headers (names in lower case) stands for, verified by LiteLLM's own code.
+
+    Raises UnauthorizedError. The key is checked as for a list of models, which every key may ask for.
+    """
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    request = Request({"type": "http", "method": "GET", "path": "/v1/models", "query_string": b"", "headers": raw})
+    try:
+        key = await user_api_key_auth(
+            request,
+            api_key=headers.get("authorization", ""),
+            azure_api_key_header=headers.get("api-key", ""),
+            anthropic_api_key_header=headers.get("x-api-key"),
+            google_ai_studio_api_key_header=headers.get("x-goog-api-key"),
+            azure_apim_header=headers.get("ocp-apim-subscription-key"),
+            custom_litellm_key_header=headers.get("x-litellm-api-key"),
+        )
+    except Exception as error:
+        # A refusal comes as ProxyException, HTTPException or, from custom_auth, as anything at all.
+        logger.debug("LiteLLM refused a key (%s)", type(error).__name__)
+        raise UnauthorizedError("LiteLLM does not accept this key.") from None
+    return caller_of(key)
+
+
+def caller_of(key: UserAPIKeyAuth) -> Caller:
+    """Who a verified key stands for. The master key is told by LiteLLM's own marker, not by its user id."""
+    narrowed = [_narrowing(metadata) for metadata in (key.metadata, key.team_metadata)]
+    return Caller(
+        user=key.user_id,
+        team=key.team_id,
+        key=_key_hash(key.api_key or key.token),
+        key_alias=key.key_alias,
+        master=key.api_key == LITELLM_PROXY_MASTER_KEY_ALIAS,
+        inject=all(item.get("inject") is not False for item in narrowed),
+        remember=all(item.get("remember") is not False for item in narrowed),
+    )
+
+
+def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
+    """Who a relayed call stands for: LiteLLM passes the verified key's facts on as ``user_api_key_*``."""
+    key = metadata.get("user_api_key") or metadata.get("user_api_key_hash")
+    narrowed = [
+        _narrowing(metadata.get(name)) for name in ("user_api_key_metadata", "user_api_key_team_metadata")
+    ]
+    return Caller(
+        user=metadata.get("user_api_key_user_id"),
+        team=metadata.get("user_api_key_team_id"),
+        key=_key_hash(key),
+        key_alias=metadata.get("user_api_key_alias"),
+        master=key == LITELLM_PROXY_MASTER_KEY_ALIAS,
+        inject=all(item.get("inject") is not False for item in narrowed),
+        remember=all(item.get("remember") is not False for item in narrowed),
+    )
+
+
+def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The model that a request names and every fallback that it may end at, each once."""
+    model = data.get("model")
+    if not isinstance(model, str):
+        return ()
+    reached = [model]
+    for name in reached:
+        reached += [fallback for fallback in _fallbacks(name, data) if fallback not in reached]
+    return tuple(reached)
+
+
+def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    """True when LiteLLM is told not to log this call's messages: globally, by its header, or in the request."""
+    if data.get("no-log") is True or data.get("turn_off_message_logging") is True:
+        return True
+    if headers.get("litellm-disable-message-redaction"):
+        return False
+    by_header = headers.get("litellm-enable-message-redaction") or headers.get("x-litellm-enable-message-redaction")
+    return bool(by_header) or litellm.turn_off_message_logging is True
+
+
+def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, Any]:
+    """``data`` told to pass LiteLLM's response cache by, so that no answer made with memory serves anybody else."""
+    if litellm.cache is None or not call_type.startswith(_NATIVE):
+        return data
+    asked = data.get("cache")
+    return {**data, "cache": {**(asked if isinstance(asked, dict) else {}), "no-cache": True, "no-store": True}}
+
+
+def _key_hash(key: str | None) -> str | None:
+    """The hash of a key. ``custom_auth`` may return a key as it is when it does not begin with ``sk-``."""
+    if not key or _HASH.fullmatch(key):
+        return key or None
+    return sha256(key.encode()).hexdigest()
+
+
+def _narrowing(metadata: Any) -> Mapping[str, Any]:
+    narrowing = metadata.get(SECTION) if isinstance(metadata, Mapping) else None
+    return narrowing if isinstance(narrowing, Mapping) else {}
+
+
+def _fallbacks(model: str, data: Mapping[str, Any]) -> Iterable[str]:
+    router = proxy_server.llm_router
+    tables = [data.get("fallbacks")]
+    if router is not None:
+        tables += [router.fallbacks, router.context_window_fallbacks, router.content_policy_fallbacks]
+    for table in tables:
+        for entry in table if isinstance(table, list) else ():
+            if isinstance(entry, str):
+                yield entry
+            elif isinstance(entry, Mapping):
+                for name in (model, "*"):
+                    listed = entry.get(name, ())
+                    yield from (item for item in listed if isinstance(item, str))

@@ -1,0 +1,91 @@
+"""Exchange to memories kept: extracted, given an id that a repeat cannot double, stored. Runs beside the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from litellm_memory.errors import StoreError
+from litellm_memory.extract import Candidate, candidates
+from litellm_memory.ledger import Ledger
+from litellm_memory.memories import Memories
+from litellm_memory.models import Exchange, Memory, Origin
+from litellm_memory.settings import LearnSettings
+from litellm_memory.store import memory_id
+
+logger = logging.getLogger(__name__)
+
+BATCH = 16
+RETRY_SECONDS = 2.0
+"""Pause after the store refused a write; the journal keeps everything meanwhile."""
+ADOPT_SECONDS = 5.0
+
+
+class Learner:
+    """Learns from the journal, one exchange after the other, for as long as it runs."""
+
+    def __init__(self, ledger: Ledger, memories: Memories) -> None:
+        self.settings = LearnSettings()
+        self._ledger = ledger
+        self._memories = memories
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new in the journal."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Learns until cancelled. What fails stays in the journal and is tried again."""
+        while True:
+            self._awake.clear()
+            pause = ADOPT_SECONDS
+            try:
+                await self._ledger.adopt()
+                while await self.learn_waiting():
+                    pass
+            except StoreError as error:
+                logger.warning("Learning waits: %s", error)
+                pause = RETRY_SECONDS
+            except Exception as error:
+                logger.error("Learning waits after %s.", type(error).__name__)
+                logger.debug("Learning failed", exc_info=True)
+                pause = RETRY_SECONDS
+            try:
+                async with asyncio.timeout(pause):
+                    await self._awake.wait()
+            except TimeoutError:
+                continue
+
+    async def learn_waiting(self) -> int:
+        """How many exchanges of this worker were learned now."""
+        ready = await self._ledger.ready(BATCH)
+        for exchange in ready:
+            kept = await self._memories.keep(await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key))
+            await self._ledger.done(exchange.mark, [(memory.namespace, memory.id) for memory in kept])
+        return len(ready)
+
+
+def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:
+    """The memories that an exchange makes; the same ones, id by id, however often it is asked."""
+    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns)
+    return [_memory(exchange, candidate, ordinal, key) for ordinal, candidate in enumerate(found)]
+
+
+def _memory(exchange: Exchange, candidate: Candidate, ordinal: int, key: bytes) -> Memory:
+    scope = exchange.scope
+    return Memory(
+        id=memory_id(scope.namespace, exchange.mark, str(ordinal), key=key),
+        partition=scope.partition,
+        user=scope.user,
+        text=candidate.text,
+        kind=candidate.kind,
+        created=datetime.now(UTC),
+        valid_from=exchange.said,
+        project=None if candidate.about_person else scope.project,
+        session=scope.session,
+        origin=Origin("person", scope.client, exchange.id),
+        confidence=candidate.confidence,
+        reply=candidate.reply,
+        message=exchange.mark,
+    )

@@ -1,0 +1,369 @@
+"""The ledger: frozen blocks, the journal of exchanges not yet learned, and what changed lately. The only room of SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.ledger.tables import SCHEMA_VERSION, blocks, changes, facts, journal, learned, metadata, texts
+from litellm_memory.ledger.writer import Writer
+from litellm_memory.models import Block, Exchange, Reply, Scope
+
+T = TypeVar("T")
+
+BLOCKS_IN_RAM = 4096
+CHANGES_KEPT = timedelta(hours=1)
+SILENT = timedelta(minutes=15)
+"""After this time an exchange of a worker on another host is taken over."""
+
+
+class LedgerError(LiteLLMMemoryError):
+    """The ledger cannot be opened; the message says what to do."""
+
+
+class Ledger:
+    """SQLite in WAL mode for all processes of one host, or any database that SQLAlchemy's URL names."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = Writer(engine)
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
+        self._blocks: OrderedDict[str, Block] = OrderedDict()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.key = bytes.fromhex(self._fact("key"))
+        """The key of every keyed hash: marks and memory ids cannot be guessed without it."""
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """An open ledger with its tables made. Raises LedgerError with one sentence."""
+        try:
+            engine = _engine(url)
+            _create(engine)
+            return cls(engine)
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            raise LedgerError(f"The ledger cannot be opened ({_kind(error)}); check `ledger.url` and `data_dir`.") from None
+
+    async def aclose(self) -> None:
+        """Commits what waits and closes."""
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Commits what waits and closes, in the calling thread."""
+        self._writer.close()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    # Frozen blocks
+
+    async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
+        """The blocks that were frozen for these marks, by mark; served from RAM where this process has them."""
+        known = {mark: self._blocks[mark] for mark in marks if mark in self._blocks}
+        missing = [mark for mark in marks if mark not in known]
+        if missing:
+            for block in await self._read(lambda connection: _frozen(connection, missing)):
+                self._remember(block)
+                known[block.mark] = block
+        return known
+
+    async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
+        """The block that stands for its mark once this returns: this one, or the one that was there first."""
+        stands = await self._write(lambda c: _freeze(c, block, namespace, call))
+        self._remember(stands)
+        return stands
+
+    def give_up(self, mark: str, *, namespace: str, call: str) -> None:
+        """Freezes an empty block in place of whatever ``call`` may still freeze for ``mark``; does not wait."""
+        empty = Block(mark, "")
+        self._remember(empty)
+        self._writer.submit(lambda c: _overwrite(c, empty, namespace, call))
+
+    def _remember(self, block: Block) -> None:
+        self._blocks[block.mark] = block
+        self._blocks.move_to_end(block.mark)
+        while len(self._blocks) > BLOCKS_IN_RAM:
+            self._blocks.popitem(last=False)
+
+    # The journal
+
+    def accept(self, exchange: Exchange) -> Future[bool]:
+        """A future that is True once the person's words are durable, False when this message was learned before."""
+        return self._writer.submit(lambda c: _accept(c, exchange, self.worker))
+
+    async def answered(self, mark: str, reply: Reply | None) -> None:
+        """Returns once the answer is durable. ``reply`` None: the call failed, and the words stand alone."""
+        await self._write(lambda c: _answered(c, mark, reply))
+
+    async def ready(self, limit: int) -> list[Exchange]:
+        """This worker's exchanges whose answer is known, oldest first."""
+        return await self._read(lambda c: _ready(c, self.worker, limit))
+
+    async def done(self, mark: str, changed: Iterable[tuple[str, str]]) -> None:
+        """Marks a message as learned, drops its words from the journal and tells of (namespace, memory id) changes."""
+        rows = list(changed)
+        await self._write(lambda c: _done(c, mark, rows))
+
+    async def adopt(self) -> int:
+        """How many exchanges of workers that are gone became this worker's."""
+        return await self._write(lambda c: _adopt(c, self.worker))
+
+    async def unlearned(self) -> int:
+        """How many exchanges wait in the journal, of all workers."""
+        return await self._read(lambda c: int(c.scalar(select(func.count()).select_from(journal)) or 0))
+
+    # Which memory holds a text
+
+    async def claim(self, text: str, memory: str, *, namespace: str) -> str:
+        """The id of the memory that holds this text (a keyed hash): ``memory``, or the one that claimed it first."""
+        return await self._write(lambda c: _claim(c, text, memory, namespace))
+
+    async def forget(self, memories: Sequence[tuple[str, str]]) -> None:
+        """Takes (namespace, memory id) pairs out of claims and frozen blocks' lists, and tells the other workers."""
+        pairs = list(memories)
+        await self._write(lambda c: _forget(c, pairs))
+
+    # What changed
+
+    async def tell(self, changed: Sequence[tuple[str, str]]) -> None:
+        """Tells the other workers that these (namespace, memory id) pairs changed."""
+        rows = list(changed)
+        await self._write(lambda c: _tell(c, rows))
+
+    async def newest_change(self) -> int:
+        """The number of the newest change; 0 when there is none."""
+        return await self._read(lambda c: int(c.scalar(select(func.max(changes.c.seq))) or 0))
+
+    async def changed_since(self, seq: int) -> list[tuple[int, str, str]]:
+        """(number, namespace, memory id) of every later change, in order."""
+        query = select(changes.c.seq, changes.c.namespace, changes.c.memory).where(changes.c.seq > seq)
+        return await self._read(lambda c: [(r[0], r[1], r[2]) for r in c.execute(query.order_by(changes.c.seq))])
+
+    # Plumbing
+
+    async def _read(self, read: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            with self._engine.connect() as connection:
+                return read(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+        except SQLAlchemyError as error:
+            raise LedgerError(f"The ledger cannot be read ({_kind(error)}).") from None
+
+    async def _write(self, write: Callable[[Connection], T]) -> T:
+        try:
+            return await asyncio.wrap_future(self._writer.submit(write))
+        except SQLAlchemyError as error:
+            raise LedgerError(f"The ledger cannot be written ({_kind(error)}).") from None
+
+    def _fact(self, name: str) -> str:
+        with self._engine.connect() as connection:
+            return str(connection.scalar(select(facts.c.value).where(facts.c.name == name)))
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=4, pool_pre_ping=True)
+    if parsed.database:
+        path = Path(parsed.database)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    engine = create_engine(parsed, poolclass=QueuePool, pool_size=4)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: object) -> None:
+        # WAL lets readers go on while one process writes; NORMAL survives a killed process, not always a power cut.
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _create(engine: Engine) -> None:
+    """Makes what is missing; safe when several workers start at once. Raises LedgerError for a newer schema."""
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+        _insert_new(connection, facts, {"name": "schema", "value": str(SCHEMA_VERSION)})
+        _insert_new(connection, facts, {"name": "key", "value": secrets.token_hex(32)})
+        version = int(connection.scalar(select(facts.c.value).where(facts.c.name == "schema")) or 0)
+    if version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger has schema version {version} and this litellm-memory knows {SCHEMA_VERSION}: "
+            "install the version that wrote it, or a newer one."
+        )
+
+
+def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """True when the row was inserted, False when its primary key was there already."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return bool(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0)
+
+
+def _frozen(connection: Connection, marks: Sequence[str]) -> list[Block]:
+    rows = connection.execute(
+        select(blocks.c.mark, blocks.c.text, blocks.c.memories, blocks.c.tokens).where(blocks.c.mark.in_(marks))
+    )
+    return [Block(row.mark, row.text, tuple(row.memories), row.tokens) for row in rows]
+
+
+def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
+    row = {
+        "mark": block.mark,
+        "namespace": namespace,
+        "call": call,
+        "text": block.text,
+        "memories": list(block.memories),
+        "tokens": block.tokens,
+        "frozen": datetime.now(UTC),
+    }
+    return block if _insert_new(connection, blocks, row) else _frozen(connection, [block.mark])[0]
+
+
+def _overwrite(connection: Connection, empty: Block, namespace: str, call: str) -> None:
+    connection.execute(
+        update(blocks)
+        .where(blocks.c.mark == empty.mark, blocks.c.call == call)
+        .values(text="", memories=[], tokens=0)
+    )
+    _freeze(connection, empty, namespace, call)
+
+
+def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
+    if connection.scalar(select(learned.c.mark).where(learned.c.mark == exchange.mark)):
+        return False
+    row = {
+        "mark": exchange.mark,
+        "call": exchange.id,
+        "scope": asdict(exchange.scope),
+        "text": exchange.text,
+        "said": exchange.said,
+        "model": exchange.model,
+        "answered": False,
+        "reply": None,
+        "reply_tools": False,
+        "worker": worker,
+        "written": datetime.now(UTC),
+    }
+    if not _insert_new(connection, journal, row):
+        # The same message again before it was learned: the newest attempt's answer counts, in this worker.
+        connection.execute(
+            update(journal).where(journal.c.mark == exchange.mark).values(worker=worker, written=row["written"])
+        )
+    return True
+
+
+def _answered(connection: Connection, mark: str, reply: Reply | None) -> None:
+    kept = reply if reply is not None and reply.complete and reply.text else None
+    values: dict[str, Any] = {"answered": True, "written": datetime.now(UTC)}
+    if kept is not None:
+        values |= {"reply": kept.text, "reply_tools": kept.tools}
+    connection.execute(update(journal).where(journal.c.mark == mark).values(values))
+
+
+def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
+    query = (
+        select(journal)
+        .where(journal.c.worker == worker, journal.c.answered.is_(True))
+        .order_by(journal.c.said)
+        .limit(limit)
+    )
+    return [
+        Exchange(
+            id=row.call,
+            scope=Scope(**row.scope),
+            mark=row.mark,
+            text=row.text,
+            said=_aware(row.said),
+            model=row.model,
+            reply=Reply(row.reply, tools=row.reply_tools, complete=True) if row.reply else None,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _done(connection: Connection, mark: str, changed: Sequence[tuple[str, str]]) -> None:
+    _insert_new(connection, learned, {"mark": mark, "at": datetime.now(UTC)})
+    connection.execute(delete(journal).where(journal.c.mark == mark))
+    _tell(connection, changed)
+
+
+def _adopt(connection: Connection, worker: str) -> int:
+    now = datetime.now(UTC)
+    held: dict[str, datetime] = {
+        row[0]: _aware(row[1])
+        for row in connection.execute(
+            select(journal.c.worker, func.max(journal.c.written)).where(journal.c.worker != worker).group_by(journal.c.worker)
+        )
+    }
+    gone = [name for name, written in held.items() if _is_gone(name, silent=now - written > SILENT)]
+    if not gone:
+        return 0
+    return int(
+        connection.execute(
+            update(journal).where(journal.c.worker.in_(gone)).values(worker=worker, answered=True)
+        ).rowcount
+    )
+
+
+def _is_gone(worker: str, *, silent: bool) -> bool:
+    """True when a worker of this host has ended, or one of another host has long said nothing."""
+    host, pid, _ = worker.rsplit(":", 2)
+    if host != socket.gethostname():
+        return silent
+    with suppress(PermissionError):
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+    return False
+
+
+def _claim(connection: Connection, text: str, memory: str, namespace: str) -> str:
+    if _insert_new(connection, texts, {"text": text, "memory": memory, "namespace": namespace}):
+        return memory
+    return str(connection.scalar(select(texts.c.memory).where(texts.c.text == text)))
+
+
+def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    for _, memory in pairs:
+        connection.execute(delete(texts).where(texts.c.memory == memory))
+    _tell(connection, pairs)
+
+
+def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> None:
+    now = datetime.now(UTC)
+    rows = [{"namespace": namespace, "memory": memory, "at": now} for namespace, memory in changed]
+    if rows:
+        connection.execute(changes.insert(), rows)
+        connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
+
+
+def _aware(moment: datetime) -> datetime:
+    """``moment`` in UTC; SQLite forgets the zone that it was given."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without a URL or a password in it."""
+    return type(getattr(error, "orig", None) or error).__name__

@@ -1,0 +1,77 @@
+"""The ledger's tables. No column holds a key or a text that was not redacted first."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="What is true of the whole ledger: its schema version and the key of the keyed hashes.",
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("namespace", String(64), nullable=False, index=True),
+    Column("call", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("memories", JSON, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("frozen", DateTime(timezone=True), nullable=False, index=True),
+    comment="The bytes that each message of a person was given, put back whenever the message comes again.",
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("call", String(64), nullable=False),
+    Column("scope", JSON, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("said", DateTime(timezone=True), nullable=False),
+    Column("model", Text),
+    Column("answered", Boolean, nullable=False),
+    Column("reply", Text),
+    Column("reply_tools", Boolean, nullable=False),
+    Column("worker", String(256), nullable=False),
+    Column("written", DateTime(timezone=True), nullable=False),
+    Index("journal_worker", "worker", "answered"),
+    comment="Exchanges that are not learned yet. A row goes when it is.",
+)
+
+learned = Table(
+    "learned",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    comment="Marks of the messages that were learned from: once each, also after the memory was forgotten.",
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("text", String(64), primary_key=True),
+    Column("memory", String(64), nullable=False),
+    Column("namespace", String(64), nullable=False, index=True),
+    comment="Which memory holds a text (keyed hash), so that two workers that learn the same words merge them.",
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    # SQLite numbers rows by itself only for INTEGER keys.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("namespace", String(64), nullable=False),
+    Column("memory", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    sqlite_autoincrement=True,
+    comment="Which memories changed lately, for the workers that hold them in RAM.",
+)

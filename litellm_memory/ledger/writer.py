@@ -1,0 +1,99 @@
+"""One thread that writes: what waits for it is committed together, and each caller learns when its own part is durable."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Write = Callable[[Connection], T]
+
+BATCH = 64
+"""Most writes in one commit: a caller never waits behind more than these."""
+QUEUE = 10_000
+"""Most writes that wait while the database is away; past that the newest are refused."""
+RETRY_SECONDS = 0.2
+
+
+class Writer:
+    """Runs writes in order. While the database is locked or away it keeps them and tries again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: queue.Queue[tuple[Write[Any], Future[Any]] | None] = queue.Queue(QUEUE)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="litellm-memory-ledger", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes are not committed yet, at most one batch left out."""
+        return self._queue.qsize()
+
+    def submit(self, write: Write[T]) -> Future[T]:
+        """A future of ``write``'s result, done once it is committed. Cancel it to take back a write not yet begun."""
+        future: Future[T] = Future()
+        try:
+            self._queue.put_nowait((write, future))
+        except queue.Full:
+            future.set_exception(OperationalError("the ledger's queue is full", None, Exception()))
+        return future
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Commits what waits, for at most ``seconds``, then stops."""
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            open_ = None not in batch
+            self._commit([item for item in batch if item is not None and item[1].set_running_or_notify_cancel()])
+
+    def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
+        """All of the batch in one transaction; when that fails, each write in its own, so that one cannot fail others."""
+        if not batch:
+            return
+        try:
+            with self._engine.begin() as connection:
+                results = [write(connection) for write, _ in batch]
+        except Exception:
+            for write, future in batch:
+                self._commit_alone(write, future)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)
+
+    def _commit_alone(self, write: Write[T], future: Future[T]) -> None:
+        said = False
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    result = write(connection)
+            except OperationalError as error:
+                if self._closing.is_set():
+                    future.set_exception(error)
+                    return
+                if not said:
+                    logger.warning("The ledger cannot be written (%s); trying again.", type(error.orig).__name__)
+                    said = True
+                self._closing.wait(RETRY_SECONDS)
+            except (SQLAlchemyError, Exception) as error:
+                future.set_exception(error)
+                return
+            else:
+                future.set_result(result)
+                return

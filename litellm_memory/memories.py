@@ -1,0 +1,139 @@
+"""The memories of all scopes: written to the store, to RAM and to the other workers' notice in one place."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litellm_memory.errors import NotFoundError, StoreError
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import Memory
+from litellm_memory.render import shown
+from litellm_memory.scope_index import ScopeIndex, ScopeIndexes
+from litellm_memory.store import Entry, Store
+from litellm_memory.words import same_text
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Awaitable[Floats]]
+Count = Callable[[str], int]
+
+CONFIRMED = 0.1
+"""What a memory's confidence gains each time the same thing is said again."""
+
+
+class Memories:
+    """Keeps, finds and forgets memories. The store is the truth; RAM and the ledger follow it."""
+
+    def __init__(self, ledger: Ledger, *, dimension: int, embed: Embed | None, count: Count) -> None:
+        self._ledger = ledger
+        self._embed = embed
+        self._count = count
+        self._store: Store | None = None
+        self._indexes = ScopeIndexes(lambda: self.store, dimension=dimension)
+        self._newest_change = 0
+
+    @property
+    def store(self) -> Store:
+        """The open store. Raises StoreError while there is none."""
+        if self._store is None:
+            raise StoreError("The store of memories is not open yet.")
+        return self._store
+
+    async def use(self, store: Store) -> None:
+        """From now on memories are kept in ``store``."""
+        self._newest_change = await self._ledger.newest_change()
+        self._store = store
+
+    async def aclose(self) -> None:
+        """Closes the store."""
+        await self._indexes.aclose()
+        if self._store is not None:
+            await self._store.aclose()
+
+    async def index(self, partition: str, user: str) -> ScopeIndex:
+        """What the hot path searches for one user."""
+        return await self._indexes.of(partition, user)
+
+    async def vectors(self, texts: Sequence[str]) -> list[Floats | None]:
+        """A vector a text; Nones when there is no model or it failed, so that words alone decide."""
+        if self._embed is None or not texts:
+            return [None] * len(texts)
+        try:
+            return list(await self._embed(texts))
+        except Exception as error:
+            # Words still find what vectors would have found, so a broken model must not cost the request its memory.
+            logger.warning("The embedding model failed (%s); words alone are searched.", type(error).__name__)
+            return [None] * len(texts)
+
+    async def keep(self, memories: Sequence[Memory]) -> list[Memory]:
+        """What stands for each memory now: itself, or the one in force that said the same before, confirmed.
+
+        Once this returns, all of them are durable and other workers have been told.
+        """
+        kept = [await self._merged(memory) for memory in memories]
+        if kept:
+            vectors = await self.vectors([memory.text for memory in kept])
+            await self._put([Entry(memory, vector) for memory, vector in zip(kept, vectors, strict=True)])
+        return kept
+
+    async def get(self, partition: str, memory_id: str) -> Memory:
+        """One memory of a partition. Raises NotFoundError for an unknown or a foreign id alike."""
+        found = await self.store.get(partition, [memory_id])
+        if not found:
+            raise NotFoundError("There is no memory with this id.")
+        return found[0].memory
+
+    async def all(self, partition: str, user: str | None) -> list[Memory]:
+        """All memories of a user, or of a whole partition, newest first."""
+        entries = await self.store.load(partition, user)
+        return sorted((entry.memory for entry in entries), key=lambda m: (m.created, m.id), reverse=True)
+
+    async def forget(self, partition: str, memory_id: str) -> None:
+        """Deletes one memory. Raises NotFoundError for an unknown or a foreign id alike."""
+        memory = await self.get(partition, memory_id)
+        await self.store.delete(partition, [memory_id])
+        await self._ledger.forget([(memory.namespace, memory_id)])
+        await self._indexes.refresh([(memory.namespace, memory_id)])
+
+    async def follow(self) -> None:
+        """Brings into RAM what other workers wrote since the last call."""
+        changed = await self._ledger.changed_since(self._newest_change)
+        if changed:
+            await self._indexes.refresh((namespace, memory) for _, namespace, memory in changed)
+            self._newest_change = changed[-1][0]
+
+    async def used(self, memories: Sequence[str]) -> None:
+        """Counts one use of each of these memories."""
+        await self.store.touch(dict.fromkeys(memories, 1), datetime.now(UTC))
+
+    async def _merged(self, memory: Memory) -> Memory:
+        """``memory`` with its tokens counted, or the memory in force that says the same in the same scope."""
+        text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
+        digest = hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+        holder = await self._ledger.claim(digest, memory.id, namespace=memory.namespace)
+        fresh = replace(memory, id=holder, tokens=self._count(shown(memory)))
+        if holder == memory.id:
+            return fresh
+        before = await self.store.get(memory.partition, [holder])
+        if not before or not before[0].memory.in_force(memory.created):
+            return fresh
+        known = before[0].memory
+        return replace(
+            known,
+            confidence=min(1.0, known.confidence + CONFIRMED),
+            tags=tuple(dict.fromkeys((*known.tags, *memory.tags))),
+        )
+
+    async def _put(self, entries: Sequence[Entry]) -> None:
+        await self.store.put(entries)
+        changed = [(entry.memory.namespace, entry.memory.id) for entry in entries]
+        await self._ledger.tell(changed)
+        await self._indexes.refresh(changed)

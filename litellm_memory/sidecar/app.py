@@ -1,0 +1,90 @@
+"""The sidecar's FastAPI app: routes, authentication and errors put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from litellm_memory import __version__
+from litellm_memory.engine import Engine
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.models import Caller
+from litellm_memory.sidecar.access import Authenticate, caller_of
+from litellm_memory.sidecar.memories import memories_router
+from litellm_memory.sidecar.routing import routing_router
+
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+
+def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
+    """The app, with the keys that ``authenticate`` accepts and the operator's own."""
+    app = FastAPI(title="litellm-memory", version=__version__, docs_url=None, redoc_url=None)
+    # A web page that resolves its own name to this host must not reach the sidecar through a browser.
+    hosts = _hosts(engine.settings.sidecar.host)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+
+    async def verified(request: Request) -> Caller:
+        return await caller_of(request, authenticate, engine.settings)
+
+    _answer_errors(app)
+    _add_health(app, engine)
+    app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
+    app.include_router(memories_router(engine, verified))
+    return app
+
+
+def _hosts(host: str) -> list[str]:
+    return ["*"] if host in ("0.0.0.0", "::") else ["localhost", "127.0.0.1", "[::1]", host]
+
+
+def _add_health(app: FastAPI, engine: Engine) -> None:
+    @app.get("/health", tags=["health"], summary="The sidecar runs")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/ready", tags=["health"], summary="Whether memory works; 503 and what to do when it does not")
+    async def ready(response: Response) -> dict[str, Any]:
+        response.status_code = 200 if engine.health.ready else 503
+        return {"ready": engine.health.ready, "problems": engine.health.problems()}
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error is ``{"error": {"code", "message"}}``; none shows a stack or what the request held."""
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        return _error(error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"] if part != "body")
+        return _error(422, f"{path or 'body'}: {first['msg']}")
+
+    @app.exception_handler(NotFoundError)
+    async def not_found(_: Request, error: NotFoundError) -> JSONResponse:
+        return _error(404, str(error))
+
+    @app.exception_handler(LiteLLMMemoryError)
+    async def unavailable(_: Request, error: LiteLLMMemoryError) -> JSONResponse:
+        return _error(503, str(error))
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": CODES.get(status, "error"), "message": message}}, status)

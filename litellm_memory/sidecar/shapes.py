@@ -1,0 +1,136 @@
+"""What the sidecar's JSON looks like: pydantic models, because here the outside comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from litellm_memory.models import Memory, MemoryKind, Recalled
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Said = Annotated[str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True)]
+
+
+class Shape(BaseModel):
+    """Closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OriginOut(Shape):
+    """Who said it, in which client, in which call."""
+
+    role: str
+    client: str | None
+    call_id: str | None
+
+
+class SupersededOut(Shape):
+    """What took its place, and why."""
+
+    id: str
+    reason: str
+
+
+class MemoryOut(Shape):
+    """One memory. Times are RFC 3339, in UTC."""
+
+    id: str
+    text: str
+    kind: MemoryKind
+    tags: list[str]
+    partition: str
+    user: str
+    project: str | None
+    session: str | None
+    origin: OriginOut
+    confidence: float
+    created: datetime
+    valid_from: datetime | None
+    valid_until: datetime | None
+    superseded_by: SupersededOut | None
+    pinned: bool
+    uses: int
+    last_used: datetime | None
+    tokens: int
+    reply: str | None
+
+
+class MemoryIn(Shape):
+    """A memory to add; everything but its text is optional."""
+
+    text: Said
+    kind: MemoryKind = "fact"
+    tags: list[Name] = Field(default_factory=list, max_length=100)
+    user: Name | None = None
+    project: Name | None = None
+    session: Name | None = None
+    created: datetime | None = None
+    pinned: bool = False
+
+
+class SearchIn(Shape):
+    """What to search for."""
+
+    query: Said
+    limit: int = Field(10, ge=1, le=100)
+    user: Name | None = None
+    project: Name | None = None
+    kinds: list[MemoryKind] = Field(default_factory=list)
+    tags: list[Name] = Field(default_factory=list, max_length=100)
+
+
+class Found(Shape):
+    """A memory with its score (0 to 1) and what the score is made of."""
+
+    memory: MemoryOut
+    score: float
+    why: Mapping[str, float]
+
+
+class SearchOut(Shape):
+    """What was found, best first."""
+
+    results: list[Found]
+
+
+class MemoriesOut(Shape):
+    """One page of a list; ``next_cursor`` asks for the next one and is null on the last."""
+
+    data: list[MemoryOut]
+    next_cursor: str | None
+
+
+def shape_of(memory: Memory) -> MemoryOut:
+    """A memory as the API shows it."""
+    return MemoryOut(
+        id=memory.id,
+        text=memory.text,
+        kind=memory.kind,
+        tags=list(memory.tags),
+        partition=memory.partition,
+        user=memory.user,
+        project=memory.project,
+        session=memory.session,
+        origin=OriginOut(role=memory.origin.role, client=memory.origin.client, call_id=memory.origin.call_id),
+        confidence=memory.confidence,
+        created=memory.created,
+        valid_from=memory.valid_from,
+        valid_until=memory.valid_until,
+        superseded_by=SupersededOut(id=memory.superseded_by.id, reason=memory.superseded_by.reason)
+        if memory.superseded_by
+        else None,
+        pinned=memory.pinned,
+        uses=memory.uses,
+        last_used=memory.last_used,
+        tokens=memory.tokens,
+        reply=memory.reply,
+    )
+
+
+def found(recalled: Recalled) -> Found:
+    """A search result as the API shows it."""
+    return Found(memory=shape_of(recalled.memory), score=recalled.score, why=recalled.why)

@@ -1,0 +1,52 @@
+"""Texts to the words that are searched for: Unicode words, folded, without the little words that say nothing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# Scripts that are written without spaces: their words are found as pairs of neighbouring signs.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+_LITTLE = frozenset(
+    """a about after again all am an and any are as at be been before but by can could did do does doing for from had
+    has have having he her here hers him his how i i'm i've if in into is it it's its just me more most my no nor not
+    of off on once only or our ours out over own please same she should so some such tell than that that's the their
+    them then there these they this those through to too under until up very was we were what what's when where which
+    while who whom whose why will with would you your yours""".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of ``text`` in order: case and width folded, scripts without spaces as pairs of signs."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    return [part for word in _WORD.findall(folded) for part in _parts(word) if part not in _LITTLE]
+
+
+def same_text(text: str) -> str:
+    """What two texts share when they say the same in the same words: case, spaces and closing marks left out."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .!…。！")
+
+
+def _parts(word: str) -> list[str]:
+    if not _UNSPACED.search(word):
+        return [_stem(word)]
+    parts: list[str] = []
+    end = 0
+    for run in _UNSPACED.finditer(word):
+        if run.start() > end:
+            parts.append(_stem(word[end : run.start()]))
+        signs = run.group()
+        parts.extend([signs] if len(signs) == 1 else [signs[i : i + 2] for i in range(len(signs) - 1)])
+        end = run.end()
+    if end < len(word):
+        parts.append(_stem(word[end:]))
+    return parts
+
+
+def _stem(word: str) -> str:
+    """``word`` without an English plural or possessive ending: enough for "dog's" and "databases" to meet theirs."""
+    word = word.removesuffix("'s")
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word

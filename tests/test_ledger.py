@@ -1,0 +1,170 @@
+"""The ledger: what is accepted is durable, what is frozen stays, and one message is learned once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.models import Block, Exchange, Reply, Scope
+
+SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
+SAID = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+EXCHANGE = Exchange("call-1", SCOPE, "mark-1", "My cat is called Ada.", SAID, "gpt")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+async def ledger(url: str) -> AsyncIterator[Ledger]:
+    opened = Ledger.open(url)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def other(url: str) -> AsyncIterator[Ledger]:
+    """The ledger of another worker on the same database."""
+    opened = Ledger.open(url)
+    yield opened
+    await opened.aclose()
+
+
+async def test_a_frozen_block_is_the_same_for_every_worker(ledger: Ledger, other: Ledger) -> None:
+    block = Block("m", "<memory/>", ("id-1", "id-2"), 12)
+    assert await ledger.freeze(block, namespace="n", call="c") == block
+    assert await other.frozen(["m", "unknown"]) == {"m": block}
+
+
+async def test_the_first_block_of_a_message_stands(ledger: Ledger, other: Ledger) -> None:
+    first = await ledger.freeze(Block("m", "first"), namespace="n", call="c1")
+    assert await other.freeze(Block("m", "second"), namespace="n", call="c2") == first
+
+
+async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:
+    await ledger.freeze(Block("m", "late"), namespace="n", call="c1")
+    ledger.give_up("m", namespace="n", call="c1")
+    await ledger.newest_change()
+    await ledger.tell([("n", "x")])
+    assert await other.frozen(["m"]) == {"m": Block("m", "")}
+
+
+async def test_giving_up_leaves_another_calls_block_alone(ledger: Ledger, other: Ledger) -> None:
+    await other.freeze(Block("m", "theirs"), namespace="n", call="c2")
+    ledger.give_up("m", namespace="n", call="c1")
+    await ledger.tell([("n", "x")])
+    assert await other.frozen(["m"]) == {"m": Block("m", "theirs")}
+
+
+async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) -> None:
+    assert await asyncio.wrap_future(ledger.accept(EXCHANGE))
+    assert await ledger.ready(10) == []
+    await ledger.answered("mark-1", Reply("Noted.", complete=True))
+    assert await ledger.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
+
+
+@pytest.mark.parametrize("reply", [None, Reply("half an ans"), Reply("", complete=True)], ids=["failed", "cut", "empty"])
+async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, reply: Reply | None) -> None:
+    await asyncio.wrap_future(ledger.accept(EXCHANGE))
+    await ledger.answered("mark-1", reply)
+    assert await ledger.ready(10) == [EXCHANGE]
+
+
+async def test_a_message_that_was_learned_is_not_accepted_again(ledger: Ledger, other: Ledger) -> None:
+    await asyncio.wrap_future(ledger.accept(EXCHANGE))
+    await ledger.done("mark-1", [("n", "id-1")])
+    assert await ledger.unlearned() == 0
+    assert await asyncio.wrap_future(other.accept(replace(EXCHANGE, id="call-2"))) is False
+    assert await other.unlearned() == 0
+
+
+async def test_a_repeat_before_learning_stays_one_exchange(ledger: Ledger, other: Ledger) -> None:
+    for each in (ledger, other, ledger):
+        assert await asyncio.wrap_future(each.accept(EXCHANGE))
+    assert await ledger.unlearned() == 1
+
+
+async def test_exchanges_of_a_worker_that_is_gone_are_taken_over(url: str, ledger: Ledger) -> None:
+    gone = Ledger.open(url)
+    gone.worker = f"{socket.gethostname()}:{_ended_process()}:0"
+    await asyncio.wrap_future(gone.accept(EXCHANGE))
+    await gone.aclose()
+    assert await ledger.adopt() == 1
+    assert await ledger.ready(10) == [EXCHANGE]
+
+
+async def test_exchanges_of_a_living_worker_are_left_to_it(ledger: Ledger, other: Ledger) -> None:
+    await asyncio.wrap_future(other.accept(EXCHANGE))
+    assert await ledger.adopt() == 0
+
+
+async def test_a_text_is_claimed_once(ledger: Ledger, other: Ledger) -> None:
+    assert await ledger.claim("t", "id-1", namespace="n") == "id-1"
+    assert await other.claim("t", "id-2", namespace="n") == "id-1"
+    await ledger.forget([("n", "id-1")])
+    assert await other.claim("t", "id-2", namespace="n") == "id-2"
+
+
+async def test_changes_are_told_in_order(ledger: Ledger, other: Ledger) -> None:
+    before = await other.newest_change()
+    await ledger.tell([("n", "a"), ("m", "b")])
+    await ledger.done("mark", [("n", "c")])
+    assert [change[1:] for change in await other.changed_since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
+
+
+async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(
+    url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    accepted = ledger.accept(EXCHANGE)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await asyncio.shield(asyncio.wrap_future(accepted))
+    holder.execute("COMMIT")
+    holder.close()
+    async with asyncio.timeout(10):
+        assert await asyncio.wrap_future(accepted)
+
+
+async def test_the_key_of_keyed_hashes_survives_a_restart(url: str, ledger: Ledger, other: Ledger) -> None:
+    assert ledger.key == other.key
+    assert len(ledger.key) == 32
+
+
+def test_a_newer_ledger_is_refused(url: str, tmp_path: Path) -> None:
+    Ledger.open(url).close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE facts SET value = '999' WHERE name = 'schema'")
+    connection.close()
+    with pytest.raises(LedgerError, match="schema version 999"):
+        Ledger.open(url)
+
+
+def test_a_damaged_ledger_is_an_error_without_a_path(url: str, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(LedgerError, match=r"cannot be opened \(DatabaseError\)"):
+        Ledger.open(url)
+
+
+def test_the_ledger_is_for_its_owner_only(url: str, tmp_path: Path) -> None:
+    Ledger.open(url).close()
+    assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
+
+
+def _ended_process() -> int:
+    """The number of a process that has ended and was waited for."""
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitpid(child, 0)
+    return child

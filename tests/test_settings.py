@@ -1,0 +1,127 @@
+"""The settings: defaults, one sentence for each mistake, and never a secret in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellm_memory.errors import SettingsError
+from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings, takes_part
+
+
+def load(section: Any, **config: Any) -> Settings:
+    return load_settings({"litellm_memory": section, **config}, directory=Path("/srv"), environment={"TOKEN": "t-1"})
+
+
+def test_a_config_without_the_section_has_every_default() -> None:
+    expected = Settings().model_copy(update={"data_dir": Path("/srv/.litellm-memory")})
+    assert load_settings({}, directory=Path("/srv")) == expected == load(None)
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ({"recal": {}}, "litellm_memory.recal: unknown key; the nearest known one is recall."),
+        (
+            {"recall": {"max_memorys": 3}},
+            "litellm_memory.recall.max_memorys: unknown key; the nearest known one is max_memories.",
+        ),
+        (
+            {"store": {"mode": "clouds"}},
+            "litellm_memory.store.mode: Input should be 'embedded', 'server' or 'cloud'.",
+        ),
+        (
+            {"identity": {"header_patterns": [{"header": "a", "patern": "b"}]}},
+            "litellm_memory.identity.header_patterns.0.pattern: Field required.",
+        ),
+        (
+            {"identity": {"header_patterns": [{"header": "a", "pattern": "("}]}},
+            "litellm_memory.identity.header_patterns.0.pattern: not a regular expression "
+            "(missing ), unterminated subpattern at position 0).",
+        ),
+        (
+            {"models": {"include": ["a"], "exclude": ["b"]}},
+            "litellm_memory.models: give include or exclude, not both.",
+        ),
+        (
+            {"store": {"mode": "cloud"}},
+            "litellm_memory.store: mode cloud needs api_key, best as os.environ/CHROMA_API_KEY.",
+        ),
+        (
+            {"sidecar": {"api_key": "os.environ/NOT_SET"}},
+            "litellm_memory.sidecar.api_key: the environment variable NOT_SET is not set.",
+        ),
+        (["recall"], "litellm_memory: is list, but it has to be a mapping of settings."),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_key(section: Any, sentence: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(section)
+    assert str(raised.value) == sentence
+
+
+def test_a_wrong_value_is_never_repeated_because_it_may_be_a_secret() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({"sidecar": {"port": "sk-very-secret"}})
+    assert "sk-very-secret" not in str(raised.value)
+
+
+def test_values_come_from_the_environment_as_in_litellm() -> None:
+    settings = load({"sidecar": {"api_key": "os.environ/TOKEN"}})
+    assert settings.sidecar.api_key is not None
+    assert settings.sidecar.api_key.get_secret_value() == "t-1"
+    assert "t-1" not in repr(settings)
+
+
+def test_user_id_mappings_at_the_top_level_are_accepted_as_they_are() -> None:
+    settings = load(
+        {"identity": {"default_user_id": "own"}},
+        user_id_mappings={
+            "custom_header": "x-person",
+            "header_patterns": [{"header": "user-agent", "pattern": "^Acme/", "user_id": "acme"}],
+            "default_user_id": "theirs",
+        },
+    )
+    assert settings.identity.model_dump(include={"header", "header_patterns", "default_user_id"}) == {
+        "header": "x-person",
+        "header_patterns": (
+            {"header": "user-agent", "pattern": "^Acme/", "user_id": "acme", "project": None, "client": None},
+        ),
+        "default_user_id": "own",
+    }
+
+
+def test_an_unknown_key_in_user_id_mappings_names_the_nearest() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({}, user_id_mappings={"custom_headers": "x"})
+    assert str(raised.value) == "user_id_mappings.custom_headers: unknown key; the nearest known one is custom_header."
+
+
+def test_only_what_is_opened_once_needs_a_restart() -> None:
+    old = load({})
+    new = load({"recall": {"max_memories": 3}, "sidecar": {"port": 1}, "data_dir": "elsewhere"})
+    assert needs_restart(old, new) == ["data_dir", "sidecar"]
+
+
+def test_a_file_that_is_no_yaml_is_an_error_with_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("a: [", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"config\.yaml is not valid YAML"):
+        read_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "globs", "expected"),
+    [
+        ("gpt-5", GlobsSettings(), True),
+        ("gpt-5", GlobsSettings(include=("gpt-*",)), True),
+        ("claude", GlobsSettings(include=("gpt-*",)), False),
+        (None, GlobsSettings(include=("*",)), False),
+        ("gpt-5", GlobsSettings(exclude=("gpt-*",)), False),
+        (None, GlobsSettings(exclude=("*",)), True),
+    ],
+)
+def test_globs_choose_who_takes_part(name: str | None, globs: GlobsSettings, expected: bool) -> None:
+    assert takes_part(name, globs) is expected
