@@ -1,0 +1,155 @@
+"""Answers as the client received them: the bytes of an HTTP body, or LiteLLM's own objects, read into a Reply.
+
+An answer is read in the format of its own shape: LiteLLM answers some Responses requests with chat events.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from litellm_memory.models import Reply
+from litellm_memory.wire import (
+    anthropic_messages,
+    bedrock_converse,
+    bedrock_invoke,
+    gemini_contents,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
+from litellm_memory.wire.content import is_object
+from litellm_memory.wire.format import WireFormat
+
+Event = Mapping[str, Any]
+
+FORMATS: tuple[WireFormat, ...] = (
+    openai_responses,
+    openai_chat,
+    anthropic_messages,
+    gemini_contents,
+    bedrock_converse,
+    ollama,
+    bedrock_invoke,
+)
+"""The formats that an answer may show, the one of the vaguest shape last."""
+
+BROKEN: Final[Event] = {"error": "an event that failed or cannot be read"}
+"""Stands for what was sent and says nothing, so that a reply with a hole never counts as complete."""
+
+_LINE = re.compile(r"\r\n|\n|\r")
+
+
+def read_answer(raw: bytes, content_type: str, format: WireFormat) -> Reply:
+    """The reply in the body of an HTTP answer to a request in ``format``. Bytes that nobody can read are no reply."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    events = list(READERS.get(media_type, _events_by_look)(raw))
+    return _reply(events or list(_events_by_look(raw)), format)
+
+
+def reply_of(response: object, format: WireFormat) -> Reply:
+    """The reply in an object of LiteLLM, or in a list of its chunks; no reply in anything else."""
+    chunks = response if isinstance(response, list | tuple) else [response]
+    return _reply([event for chunk in chunks if is_object(event := _dumped(chunk))], format)
+
+
+def _reply(events: list[Event], format: WireFormat) -> Reply:
+    shown = next((known for event in events for known in FORMATS if known.is_answer(event)), format)
+    return shown.reply(events)
+
+
+def _dumped(chunk: object) -> object:
+    # LiteLLM's models hold other classes than their fields name, which pydantic would warn about.
+    dump = getattr(chunk, "model_dump", None)
+    return dump(warnings=False) if callable(dump) else chunk
+
+
+def _json_events(raw: bytes) -> Iterator[Event]:
+    """One object, a list of them as Gemini streams without SSE, or one on each line."""
+    try:
+        yield from _listed(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        yield from _line_events(raw)
+
+
+def _line_events(raw: bytes) -> Iterator[Event]:
+    for line in raw.splitlines():
+        yield from _data_events(line)
+
+
+def _sse_events(raw: bytes) -> Iterator[Event]:
+    """Server-sent events. One that the connection's end cut off counts when its JSON is whole."""
+    data: list[str] = []
+    for line in (*_LINE.split(raw.decode("utf-8", "replace").removeprefix("\ufeff")), ""):
+        field, _, value = line.partition(":")
+        if field == "data":
+            data.append(value.removeprefix(" "))
+        elif field == "event" and value.strip() == "error":
+            yield BROKEN
+        elif not line and data:
+            yield from _data_events("\n".join(data).encode())
+            data = []
+
+
+def _aws_events(raw: bytes) -> Iterator[Event]:
+    """The events of an AWS event stream, each as an object of one key, its name; an invoke stream's chunks as such."""
+    try:
+        from botocore.eventstream import (  # type: ignore[import-untyped]  # botocore has no types
+            EventStreamBuffer,
+            ParserError,
+        )
+    except ImportError:  # it comes with litellm[proxy]; without it nobody called Bedrock
+        return
+    buffer = EventStreamBuffer()
+    buffer.add_data(raw)
+    try:
+        for message in buffer:
+            yield from _aws_event(message.headers, message.payload)
+    except (ParserError, ValueError, KeyError, struct.error):
+        yield BROKEN
+
+
+def _aws_event(headers: Mapping[str, Any], payload: bytes) -> Iterator[Event]:
+    if headers.get(":message-type") != "event":
+        yield BROKEN
+        return
+    for event in _data_events(payload):
+        if headers.get(":event-type") == "chunk" and isinstance(event.get("bytes"), str):
+            yield from _data_events(base64.b64decode(event["bytes"]))
+        else:
+            yield {str(headers.get(":event-type")): event}
+
+
+def _data_events(data: bytes) -> Iterator[Event]:
+    if data.strip() in (b"", b"[DONE]"):
+        return
+    try:
+        yield from _listed(orjson.loads(data))
+    except orjson.JSONDecodeError:
+        yield BROKEN
+
+
+def _listed(value: object) -> Iterable[Event]:
+    return filter(is_object, value if isinstance(value, list) else [value])
+
+
+def _events_by_look(raw: bytes) -> Iterable[Event]:
+    """The events of a body whose content type says nothing, or not the truth."""
+    if raw.lstrip()[:1] in (b"{", b"["):
+        return _json_events(raw)
+    # The first four bytes of an AWS event stream are the length of its first message.
+    return _aws_events(raw) if raw[:1] == b"\0" else _sse_events(raw)
+
+
+READERS: Mapping[str, Callable[[bytes], Iterable[Event]]] = {
+    "application/json": _json_events,
+    "text/event-stream": _sse_events,
+    "application/vnd.amazon.eventstream": _aws_events,
+    "application/x-ndjson": _line_events,
+}
+"""How a body becomes events, by its content type."""
