@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,9 @@ import pytest
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
+
+# LiteLLM fetches a price list from the network while it is imported, unless it is told to use its own copy.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 

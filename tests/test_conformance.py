@@ -1,0 +1,131 @@
+"""Every route of the table through LiteLLM: what the provider got, what the client got, what was learned."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from bed.answers import Received
+from bed.compare import steady, texts_in, without_block
+from bed.memories import Memories, mentioning
+from bed.provider import Provider
+from bed.proxy import Proxy
+from bed.routes import ROUTES, UNTOUCHED, Route, Untouched, reached
+
+MEMORY = "My sister Anna plays the cello in Graz."
+STATEMENT = "I water the ferns on the balcony every Monday."
+QUESTION = f"{STATEMENT} Which instrument does my sister Anna play?"
+CONVERSATION = ("Good morning.", "Good morning to you.", QUESTION)
+LATER = "My bicycle stands in the cellar of the neighbours."
+OFF = {"x-memory-inject": "false", "x-memory-store": "false"}
+MEMORY_HEADERS = ("x-memory-", "x-ai-mem-", "x-maia-")
+
+_users = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One route asked twice: with memory, and with memory switched off by headers."""
+
+    answer: httpx.Response
+    received: list[Received]
+    bare_answer: httpx.Response
+    bare_received: list[Received]
+    learned: list[dict[str, Any]]
+    """The user's memories after the request with memory and one more request have both been learned."""
+
+
+@pytest.fixture(scope="module", params=ROUTES, ids=lambda route: route.id)
+def route(request: pytest.FixtureRequest) -> Route:
+    """One row of the table."""
+    asked: Route = request.param
+    return asked
+
+
+@pytest.fixture(scope="module")
+def seen(route: Route, session_provider: Provider, session_proxy: Proxy, session_memories: Memories) -> Seen:
+    """What both ends saw of this route."""
+    user, stranger = f"route-{next(_users)}", f"bare-{next(_users)}"
+    session_memories.add(MEMORY, user=user)
+    key = session_proxy.master_key
+    session_provider.reset()
+    with httpx.Client(base_url=session_proxy.url, timeout=60, trust_env=False) as client:
+        sent = {"x-memory-user-id": user, "x-maia-token-budget": "500"}
+        answer = route.send(client, CONVERSATION, key=key, headers=sent)
+        received = _posts(session_provider)
+        bare_answer = route.send(client, CONVERSATION, key=key, headers={"x-memory-user-id": stranger, **OFF})
+        bare_received = _posts(session_provider)
+    learned = _learned_after(user, session_proxy, session_memories)
+    return Seen(answer, received, bare_answer, bare_received, learned)
+
+
+def test_the_memory_reaches_the_provider_once_before_the_persons_own_words(route: Route, seen: Seen) -> None:
+    [received] = seen.received
+    assert reached(received.path, route.upstream)
+    texts = texts_in(received.body)
+    assert sum(text.count(MEMORY) for text in texts) == 1
+    [at] = [number for number, text in enumerate(texts) if MEMORY in text]
+    assert texts[at].endswith(f"\n\n{QUESTION}") or texts[at + 1] == QUESTION
+
+
+def test_nothing_else_of_what_the_provider_gets_changes(seen: Seen) -> None:
+    [received], [bare] = seen.received, seen.bare_received
+    assert without_block(received.body, marker=MEMORY, words=QUESTION) == bare.body
+    assert (received.method, received.path, received.query) == (bare.method, bare.path, bare.query)
+
+
+def test_the_answer_reaches_the_client_unchanged(route: Route, seen: Seen) -> None:
+    assert (seen.answer.status_code, route.text(seen.answer)) == (200, "Noted.")
+    assert steady(seen.answer.content) == steady(seen.bare_answer.content)
+    assert seen.answer.headers.get("content-type") == seen.bare_answer.headers.get("content-type")
+
+
+def test_the_exchange_is_learned_once(seen: Seen) -> None:
+    said = mentioning(seen.learned, STATEMENT)
+    assert len([memory for memory in said if memory["kind"] == "episode"]) == 1
+    assert len({(memory["kind"], memory["text"]) for memory in said}) == len(said)
+
+
+def test_the_response_headers_tell_what_memory_did(seen: Seen) -> None:
+    told = {name: value for name, value in seen.answer.headers.items() if name.startswith("x-memory-")}
+    assert told["x-memory-status"] == "injected"
+    assert told["x-memory-reason"]
+    assert int(told["x-memory-count"]) == 1
+    assert 0 < int(told["x-memory-tokens"]) <= 500
+
+
+def test_no_memory_header_reaches_the_provider(seen: Seen) -> None:
+    sent = [name for received in (*seen.received, *seen.bare_received) for name in received.headers]
+    assert [name for name in sent if name.startswith(MEMORY_HEADERS)] == []
+
+
+@pytest.mark.parametrize("call", UNTOUCHED, ids=lambda call: call.id)
+def test_what_is_no_question_to_a_model_stays_untouched_and_teaches_nothing(
+    call: Untouched, user: str, proxy: Proxy, provider: Provider, memories: Memories
+) -> None:
+    memories.add(MEMORY, user=user)
+    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client:
+        answer = call.send(client, QUESTION, key=proxy.master_key, headers={"x-memory-user-id": user})
+        received = _posts(provider)
+        bare_answer = call.send(client, QUESTION, key=proxy.master_key, headers={"x-memory-user-id": user, **OFF})
+        bare_received = _posts(provider)
+    assert [request.raw for request in received] == [request.raw for request in bare_received]
+    assert [name for request in received for name in request.headers if name.startswith(MEMORY_HEADERS)] == []
+    assert (answer.status_code, steady(answer.content)) == (200, steady(bare_answer.content))
+    assert mentioning(_learned_after(user, proxy, memories), STATEMENT) == []
+
+
+def _posts(provider: Provider) -> list[Received]:
+    """What clients sent since the last look; LiteLLM's own look at the provider's list of models is no such thing."""
+    return [received for received in provider.take() if received.method == "POST"]
+
+
+def _learned_after(user: str, proxy: Proxy, memories: Memories) -> list[dict[str, Any]]:
+    """The user's memories once a later request has been learned: what was sent before it has been by then, or never."""
+    body = {"model": "gpt", "messages": [{"role": "user", "content": LATER}]}
+    with proxy.client() as client:
+        client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": user}).raise_for_status()
+    return memories.wait_for(user, lambda found: bool(mentioning(found, LATER)))
