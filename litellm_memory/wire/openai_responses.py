@@ -24,8 +24,8 @@ def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
     streamed = joined(events, _heard)
     if streamed.text:
         return streamed
-    whole = "".join(_output_text(event.get("response", event)) for event in events)
-    return replace(streamed, text=whole)
+    whole = (_output_text(event.get("response", event)) for event in reversed(events))
+    return replace(streamed, text=next(filter(None, whole), ""))
 
 
 def is_answer(event: Mapping[str, Any]) -> bool:

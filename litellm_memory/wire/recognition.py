@@ -52,7 +52,7 @@ ENDINGS: Mapping[str, WireFormat] = {
 # such as /messages/batches, /responses/{id}/cancel or Bedrock's /model/{id}/async-invoke.
 _OTHER_WORK = re.compile(
     r"/(?:embeddings?|embed|moderations?|images?|audio|videos?|rerank|batch(?:es)?|files?|uploads|fine_tuning|tokenize"
-    r"|vector_stores|assistants|threads|realtime|ocr|search|retrieve|count[_-]tokens|async-invoke)(?:/|\Z)"
+    r"|vector_stores|assistants|threads|realtime|ocr|count[_-]tokens|async-invoke)(?:/|\Z)"
     r"|:(?:countTokens|computeTokens|(?:batch)?embedContents?|batchEmbedContents|predict\w*|batchGenerateContent)\Z"
     r"|/(?:messages|responses|completions)/."
 )

@@ -1,0 +1,130 @@
+"""Which requests are conversations, and in which format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_memory.wire import (
+    WireFormat,
+    anthropic_messages,
+    bedrock_converse,
+    bedrock_invoke,
+    gemini_contents,
+    ollama,
+    openai_chat,
+    openai_completions,
+    openai_responses,
+    recognise,
+)
+
+PASS, ROUTER = "pass_through_endpoint", "allm_passthrough_route"
+SAID = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.mark.parametrize(
+    ("call_type", "expected"),
+    [
+        ("acompletion", openai_chat),
+        ("atext_completion", openai_completions),
+        ("aresponses", openai_responses),
+        ("anthropic_messages", anthropic_messages),
+        ("agenerate_content", gemini_contents),
+        ("agenerate_content_stream", gemini_contents),
+        ("aembedding", None),
+        ("moderation", None),
+        ("aimage_generation", None),
+        ("acreate_interaction", None),
+        ("arerank", None),
+        ("", None),
+    ],
+)
+def test_litellms_own_routes_are_known_by_their_call_type(call_type: str, expected: WireFormat | None) -> None:
+    assert recognise(call_type, None, SAID) is expected
+
+
+@pytest.mark.parametrize(
+    ("call_type", "route", "expected"),
+    [
+        (PASS, "/openai/v1/chat/completions", openai_chat),
+        (PASS, "/azure/openai/deployments/m/chat/completions?api-version=1", openai_chat),
+        (PASS, "/openai/v1/completions", openai_completions),
+        (PASS, "/openai/v1/responses", openai_responses),
+        (PASS, "/anthropic/v1/messages", anthropic_messages),
+        (PASS, "/anthropic/v1/messages/", anthropic_messages),
+        (PASS, "/gemini/v1beta/models/m:generateContent", gemini_contents),
+        (
+            PASS,
+            "/vertex_ai/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent",
+            gemini_contents,
+        ),
+        (PASS, "/local/api/chat", ollama),
+        (ROUTER, "/bedrock/model/m/converse", bedrock_converse),
+        (ROUTER, "/bedrock/model/m/converse-stream", bedrock_converse),
+        (ROUTER, "/bedrock/model/m/invoke", bedrock_invoke),
+        (ROUTER, "/bedrock/model/m/invoke-with-response-stream", bedrock_invoke),
+        (PASS, "/openai/v1/embeddings", None),
+        (PASS, "/openai/v1/moderations", None),
+        (PASS, "/openai/v1/images/generations", None),
+        (PASS, "/openai/v1/audio/speech", None),
+        (PASS, "/openai/v1/files", None),
+        (PASS, "/openai/v1/batches", None),
+        (PASS, "/openai/v1/threads/t/messages", None),
+        (PASS, "/openai/v1/responses/resp_1/cancel", None),
+        (PASS, "/anthropic/v1/messages/count_tokens", None),
+        (PASS, "/anthropic/v1/messages/batches", None),
+        (PASS, "/cohere/v2/rerank", None),
+        (PASS, "/gemini/v1beta/models/m:countTokens", None),
+        (PASS, "/gemini/v1beta/models/m:embedContent", None),
+        (PASS, "/gemini/v1beta/models/m:batchEmbedContents", None),
+        (ROUTER, "/bedrock/model/m/count-tokens", None),
+        (ROUTER, "/bedrock/async-invoke", None),
+    ],
+)
+def test_a_path_that_says_what_it_does_decides(call_type: str, route: str, expected: WireFormat | None) -> None:
+    anything = {**SAID, "contents": [{"parts": [{"text": "hello"}]}], "model": "m", "input": "hello", "prompt": "hello"}
+    assert recognise(call_type, route, anything) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(SAID, openai_chat, id="messages"),
+        pytest.param({**SAID, "system": "Be brief."}, anthropic_messages, id="messages and system"),
+        pytest.param({**SAID, "anthropic_version": "vertex-2023-10-16"}, anthropic_messages, id="anthropic on vertex"),
+        pytest.param({**SAID, "inferenceConfig": {}}, bedrock_converse, id="converse"),
+        pytest.param({"contents": [{"parts": [{"text": "hello"}]}]}, gemini_contents, id="contents"),
+        pytest.param(
+            {"model": "m", "input": "hello", "instructions": "Be brief."}, openai_responses, id="instructions"
+        ),
+        pytest.param({"model": "m", "input": [{"role": "user", "content": "hi"}]}, openai_responses, id="items"),
+        pytest.param({"model": "m", "prompt": "hello", "max_tokens": 5}, openai_completions, id="prompt"),
+        pytest.param({"inputText": "hello", "textGenerationConfig": {}}, bedrock_invoke, id="titan"),
+        pytest.param({"model": "m", "input": "hello"}, None, id="input alone may be an embedding's"),
+        pytest.param({"model": "m", "input": ["hello"]}, None, id="inputs may be an embedding's"),
+        pytest.param({"model": "m", "prompt": "a hat", "n": 1}, None, id="prompt may be a picture's"),
+        pytest.param({"inputText": "hello"}, None, id="inputText may be an embedding's"),
+        pytest.param({"query": "hello", "documents": []}, None, id="something else"),
+        pytest.param({}, None, id="nothing"),
+    ],
+)
+def test_a_path_that_says_nothing_leaves_it_to_the_shape(body: dict[str, Any], expected: WireFormat | None) -> None:
+    assert recognise(PASS, "/my-provider", body) is expected
+    assert recognise(PASS, None, body) is expected
+
+
+@given(
+    st.sampled_from(["acompletion", PASS, ROUTER]),
+    st.none() | st.text(),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["messages", "input", "prompt", "role"]), inner)
+        ),
+    ),
+)
+def test_no_json_is_too_odd_to_recognise(call_type: str, route: str | None, body: Any) -> None:
+    recognise(call_type, route, body)
