@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger
-from litellm_memory.settings import Settings, load_settings
+from litellm_memory.settings import Settings, load_settings, read_config
 from litellm_memory.store import open_store
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.106.2"
@@ -35,19 +34,20 @@ class Finding:
 
 async def findings(config: Path) -> list[Finding]:
     """All findings for a LiteLLM config file, in the order in which they matter."""
-    found = [_litellm()]
     try:
-        parsed = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-        settings = load_settings(parsed, directory=config.resolve().parent)
-    except OSError:
-        return [*found, Finding("error", f"{config} cannot be read.", "Name the config with --config.")]
-    except (yaml.YAMLError, LiteLLMMemoryError) as error:
-        sentence = str(error) if isinstance(error, LiteLLMMemoryError) else f"{config} is not valid YAML."
-        return [*found, Finding("error", sentence, "Correct the config; docs/configuration.md lists every key.")]
-    found += [_callback(parsed), _data_dir(settings.data_dir), *_model(settings)]
+        parsed, settings = await asyncio.to_thread(_read, config)
+    except LiteLLMMemoryError as error:
+        remedy = "Correct the config, or name another with --config; docs/configuration.md lists every key."
+        return [_litellm(), Finding("error", str(error), remedy)]
+    found = [_litellm(), _callback(parsed), *_model(settings), _data_dir(settings.data_dir)]
     if found[-1].level != "error":
         found += [_ledger(settings), await _store(settings)]
     return found
+
+
+def _read(config: Path) -> tuple[Mapping[str, Any], Settings]:
+    parsed = read_config(config)
+    return parsed, load_settings(parsed, directory=config.resolve().parent)
 
 
 def _litellm() -> Finding:
@@ -56,7 +56,9 @@ def _litellm() -> Finding:
     except PackageNotFoundError:
         return Finding("error", "LiteLLM is not installed.", "pip install 'litellm[proxy]'")
     if _number(installed) < _number(OLDEST_LITELLM):
-        return Finding("error", f"LiteLLM {installed} is too old.", f"pip install -U 'litellm[proxy]>={OLDEST_LITELLM}'")
+        return Finding(
+            "error", f"LiteLLM {installed} is too old.", f"pip install -U 'litellm[proxy]>={OLDEST_LITELLM}'"
+        )
     if _number(installed) > _number(NEWEST_LITELLM):
         return Finding("warning", f"LiteLLM {installed} is newer than the tested {NEWEST_LITELLM}.", "Watch /ready.")
     return Finding("ok", f"LiteLLM {installed}")

@@ -9,16 +9,19 @@ from typing import Any
 
 from litellm import ModelResponse
 from litellm.llms.custom_llm import CustomLLM
+from litellm.types.llms.openai import ChatCompletionUsageBlock
 from litellm.types.utils import GenericStreamingChunk, Usage
 
 from litellm_memory.llm import count_tokens
 from litellm_memory.render import CLOSING, OPENING
 
 _BLOCK = re.compile(re.escape(OPENING) + r"(.*?)" + re.escape(CLOSING), re.DOTALL)
-_REMEMBERED = re.compile(r"<(?:entry|standing_wish)[^>]*>(.*?)(?:\n<answer_then>.*?)?</(?:entry|standing_wish)>|^- (.*)$", re.S | re.M)
+_REMEMBERED = re.compile(
+    r"<(?:entry|standing_wish)[^>]*>(.*?)(?:\n<answer_then>.*?)?</(?:entry|standing_wish)>|^- (.*)$", re.S | re.M
+)
 
 
-class DemoModel(CustomLLM):  # type: ignore[misc]  # LiteLLM ships no complete types
+class DemoModel(CustomLLM):
     """For ``custom_provider_map``. It does not think: it lists what the block of the last message holds."""
 
     def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
@@ -37,13 +40,13 @@ class DemoModel(CustomLLM):  # type: ignore[misc]  # LiteLLM ships no complete t
 
     def streaming(self, *args: Any, **kwargs: Any) -> Iterator[GenericStreamingChunk]:
         """The answer, line by line."""
-        lines = _answer(kwargs["messages"]).splitlines(keepends=True)
-        for line in lines:
+        for line in _answer(kwargs["messages"]).splitlines(keepends=True):
             yield _chunk(line)
-        usage = _usage(kwargs["messages"])
-        yield _chunk("", usage=usage)
+        yield _chunk("", usage=_usage(kwargs["messages"]))
 
-    async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:
+    async def astreaming(  # type: ignore[override]  # LiteLLM declares a coroutine and iterates over it
+        self, *args: Any, **kwargs: Any
+    ) -> AsyncIterator[GenericStreamingChunk]:
         """The answer, line by line."""
         for chunk in self.streaming(*args, **kwargs):
             yield chunk
@@ -75,8 +78,16 @@ def _chunk(text: str, usage: Usage | None = None) -> GenericStreamingChunk:
     return GenericStreamingChunk(
         text=text,
         is_finished=usage is not None,
-        finish_reason="stop" if usage is not None else "",
-        usage=usage.model_dump(include={"prompt_tokens", "completion_tokens", "total_tokens"}) if usage else None,
+        finish_reason="stop" if usage else "",
+        usage=_counted(usage) if usage else None,
         index=0,
         tool_use=None,
+    )
+
+
+def _counted(usage: Usage) -> ChatCompletionUsageBlock:
+    return ChatCompletionUsageBlock(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
     )

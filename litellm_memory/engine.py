@@ -65,7 +65,9 @@ class Outcome:
     tokens: int = 0
     kind: Kind | None = None
     mark: str | None = None
-    """The message that this call's answer belongs to; None when it is not to be learned from."""
+    """The person's message that this call answers; None when there is none."""
+    learns: bool = False
+    """The answer is to be learned from."""
     format: WireFormat | None = None
 
 
@@ -173,9 +175,10 @@ class Engine:
         reading = self._read(request)
         if isinstance(reading, Outcome):
             return reading
-        mark = self._accept(reading)
+        learns = self._accept(reading)
         outcome = await self._remembered(reading)
-        return replace(outcome, kind=reading.kind, mark=mark, format=reading.format)
+        mark = reading.said[-1].mark if reading.said and reading.kind in ("person", "continuation") else None
+        return replace(outcome, kind=reading.kind, mark=mark, learns=learns, format=reading.format)
 
     def _read(self, request: Request) -> _Reading | Outcome:
         """The request understood, or why memory keeps out of it."""
@@ -197,19 +200,19 @@ class Engine:
         kind, reason = classify(turn, request.headers)
         return _Reading(request, format, wishes, scope, kind, reason, said_in(turn, scope, self.ledger.key))
 
-    def _accept(self, reading: _Reading) -> str | None:
-        """The mark under which the answer will be learned, once the person's words are on their way to the journal."""
+    def _accept(self, reading: _Reading) -> bool:
+        """True when this call is learned from; a person's new words are then on their way to the journal."""
         request = reading.request
         switched_off = not (self.settings.remember and request.caller.remember) or reading.wishes.store is False
         unlogged = request.no_logging and not self.settings.learn.despite_no_logging
         if not reading.said or switched_off or unlogged or reading.kind not in ("person", "continuation"):
-            return None
+            return False
         last = reading.said[-1]
         if reading.kind == "person":
             text = redact(last.text) if self.settings.learn.redact else last.text
             model = request.models[0] if request.models else None
             self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, datetime.now(UTC), model))
-        return last.mark
+        return True
 
     async def _remembered(self, reading: _Reading) -> Outcome:
         """The request with the blocks of earlier turns put back and, for new words of a person, one more."""
@@ -228,19 +231,22 @@ class Engine:
             return Outcome("error", _name(error))
         if reading.kind != "person":
             return _outcome(reading, frozen, "skipped", reading.reason)
-        if reading.said[-1].mark in frozen:
+        last = reading.said[-1]
+        before = frozen.get(last.mark)
+        if before is not None and not before.answered:
             return _outcome(reading, frozen, "empty", "frozen")
-        block, status, reason = await self._new_block(reading, reading.said[-1], frozen)
-        return _outcome(reading, {**frozen, block.mark: block}, status, reason)
+        earlier = {mark: block for mark, block in frozen.items() if mark != last.mark}
+        block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark, ""))
+        return _outcome(reading, {**earlier, block.mark: block}, status, reason)
 
     async def _new_block(
-        self, reading: _Reading, last: Said, frozen: Mapping[str, Block]
+        self, reading: _Reading, last: Said, earlier: Mapping[str, Block], *, otherwise: Block
     ) -> tuple[Block, Status, str]:
-        """The block for a person's new message, durable before it is used; an empty one when that took too long."""
+        """The block for a person's new message, durable before it is used; ``otherwise`` when that took too long."""
         freeze = {"namespace": reading.scope.namespace, "call": reading.request.id}
         try:
             async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
-                block, reason = await self._recalled(reading, last, frozen)
+                block, reason = await self._recalled(reading, last, earlier)
                 block = await self.ledger.freeze(block, **freeze)
                 return block, "injected" if block.text else "empty", reason
         except TimeoutError:
@@ -249,10 +255,10 @@ class Engine:
         except LiteLLMMemoryError as error:
             status, reason = "error", _name(error)
         except BaseException:
-            self.ledger.give_up(last.mark, **freeze)
+            self.ledger.give_up(otherwise, **freeze)
             raise
-        self.ledger.give_up(last.mark, **freeze)
-        return Block(last.mark, ""), status, reason
+        self.ledger.give_up(otherwise, **freeze)
+        return otherwise, status, reason
 
     async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
         wanted = reading.wishes.query or last.text
@@ -283,12 +289,14 @@ class Engine:
     def after(self, outcome: Outcome, answer: Callable[[], Reply] | None) -> None:
         """Notes the answer to a call; ``answer`` reads it (None: the call failed). Does not wait."""
         if outcome.mark is not None:
-            self.spawn(self._note_answer(outcome, outcome.mark, answer))
+            self.spawn(self._note_answer(outcome.mark, outcome.learns, answer))
 
-    async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
+    async def _note_answer(self, mark: str, learns: bool, answer: Callable[[], Reply] | None) -> None:
         reply = await asyncio.to_thread(answer) if answer else None
-        if reply is not None and reply.tools:
-            return  # The turn goes on: its answer comes with a later request of the tool loop.
+        if reply is not None and reply.complete:
+            await self.ledger.settle(mark)
+        if not learns or (reply is not None and reply.tools):
+            return  # After a tool call the turn goes on: its answer comes with a later request of the loop.
         if reply is not None and self.settings.learn.redact:
             reply = replace(reply, text=redact(reply.text))
         await self.ledger.answered(mark, reply)
@@ -359,6 +367,6 @@ def _open_model(settings: Settings) -> LocalModel:
     directory = find_model(settings.embedding.model_dir)
     if directory is None:
         raise ModelMissingError(
-            "There is no embedding model on this machine, so words alone are searched: run `litellm-memory model install`."
+            "There is no embedding model here, so words alone are searched: run `litellm-memory model install`."
         )
     return LocalModel.open(directory)

@@ -61,7 +61,9 @@ class Learner:
         """How many exchanges of this worker were learned now."""
         ready = await self._ledger.ready(BATCH)
         for exchange in ready:
-            kept = await self._memories.keep(await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key))
+            kept = await self._memories.keep(
+                await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key)
+            )
             await self._ledger.done(exchange.mark, [(memory.namespace, memory.id) for memory in kept])
         return len(ready)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import litellm
+from litellm.litellm_core_utils.default_encoding import encoding
 
 
 def count_tokens(text: str) -> int:
@@ -10,4 +10,4 @@ def count_tokens(text: str) -> int:
 
     Not ``litellm.token_counter``: with an unknown model name it may wait half a minute for a download.
     """
-    return len(litellm.encoding.encode(text, disallowed_special=()))
+    return len(encoding.encode(text, disallowed_special=()))

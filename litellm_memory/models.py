@@ -178,6 +178,8 @@ class Block:
     text: str
     memories: tuple[str, ...] = ()
     tokens: int = 0
+    answered: bool = False
+    """A model has answered the message: sent as the newest again, it is no retry but begins something new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from litellm_memory.models import Recalled
 Floats = NDArray[np.float32]
 
 DENSE, WORDS = 0.6, 0.4
-"""Weights of vectors and words. Six to four was best on LoCoMo and on BEAM of all fusions tried, rank fusion included."""
+"""Weights of vectors and words: six to four was the best fusion tried on LoCoMo and on BEAM, rank fusion included."""
 FIRST_LOOK = 64
 ENTRY_TOKENS = 24
 """What the tags around one memory cost, in tokens; the memory's own tokens come on top."""
@@ -24,7 +24,7 @@ def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
 
 
 def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
-    """Positions in falling order of score down to ``at_least``; only a first few are sorted until more are asked for."""
+    """Positions in falling order of score down to ``at_least``; few are sorted until more are asked for."""
     if len(scores) > FIRST_LOOK:
         top = np.argpartition(-scores, FIRST_LOOK)[:FIRST_LOOK]
         lowest = scores[top].min()

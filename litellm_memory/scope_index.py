@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 # The usual constants of BM25 (Robertson and Zaragoza 2009); 0.75 of the length is normalised.
 K1, B = 1.2, 0.75
 OBJECT_BYTES = 2048
-"""What one memory weighs in RAM beside its vector and its text: Python objects and postings, measured on short texts."""
+"""What one memory weighs in RAM beside its vector and its text: objects and postings, measured on short texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class ScopeIndex:
             return Scores(dense, self._word_scores(words(query), size))
 
     def _word_scores(self, query: Sequence[str], size: int) -> Floats:
-        """BM25 as a share of what a memory with every word of the query could reach, so that it means the same anywhere."""
+        """BM25 as a share of what a memory with every word of the query could reach: it means the same anywhere."""
         scores = np.zeros(size, np.float32)
         count = len(self._positions)
         if not count or not query:
@@ -203,5 +203,3 @@ class ScopeIndexes:
             name, index = self._indexes.popitem(last=False)
             del self._partitions[name]
             weight -= index.weight
-
-

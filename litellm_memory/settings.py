@@ -151,7 +151,8 @@ class IdentitySettings(Section):
     )
     delegating_keys: tuple[str, ...] = Field(
         (),
-        description="Key aliases, key hashes or user ids that may speak for end users of their own, such as Open WebUI.",
+        description="Key aliases, key hashes or user ids that may speak for end users, as Open WebUI does; "
+        "`master` stands for the master key.",
     )
 
 
@@ -222,6 +223,11 @@ def load_settings(config: Mapping[str, Any], *, directory: Path, environment: En
 
 def read_settings(path: Path) -> Settings:
     """The settings of the LiteLLM config file at ``path``. Raises SettingsError, also when it cannot be read."""
+    return load_settings(read_config(path), directory=path.resolve().parent)
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """The parsed LiteLLM config file at ``path``. Raises SettingsError."""
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -230,7 +236,7 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(f"{path} is not valid YAML.") from None
     if not isinstance(config, Mapping):
         raise SettingsError(f"{path} is not a LiteLLM config: its top level has to be a mapping.")
-    return load_settings(config, directory=path.resolve().parent)
+    return config
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

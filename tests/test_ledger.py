@@ -52,17 +52,27 @@ async def test_the_first_block_of_a_message_stands(ledger: Ledger, other: Ledger
     assert await other.freeze(Block("m", "second"), namespace="n", call="c2") == first
 
 
+async def test_a_block_that_was_answered_makes_way_for_a_new_one_in_every_worker(ledger: Ledger, other: Ledger) -> None:
+    since = await ledger.newest_change()
+    old, new = Block("m", "old"), Block("m", "new")
+    await ledger.freeze(old, namespace="n", call="c1")
+    await ledger.settle("m")
+    assert await ledger.frozen(["m"]) == {"m": replace(old, answered=True)}
+    assert await other.freeze(new, namespace="n", call="c2") == new
+    await ledger.changed_since(since)
+    assert await ledger.frozen(["m"]) == {"m": new}
+
+
 async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:
     await ledger.freeze(Block("m", "late"), namespace="n", call="c1")
-    ledger.give_up("m", namespace="n", call="c1")
-    await ledger.newest_change()
+    ledger.give_up(Block("m", ""), namespace="n", call="c1")
     await ledger.tell([("n", "x")])
     assert await other.frozen(["m"]) == {"m": Block("m", "")}
 
 
 async def test_giving_up_leaves_another_calls_block_alone(ledger: Ledger, other: Ledger) -> None:
     await other.freeze(Block("m", "theirs"), namespace="n", call="c2")
-    ledger.give_up("m", namespace="n", call="c1")
+    ledger.give_up(Block("m", ""), namespace="n", call="c1")
     await ledger.tell([("n", "x")])
     assert await other.frozen(["m"]) == {"m": Block("m", "theirs")}
 
@@ -74,7 +84,9 @@ async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) 
     assert await ledger.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
 
 
-@pytest.mark.parametrize("reply", [None, Reply("half an ans"), Reply("", complete=True)], ids=["failed", "cut", "empty"])
+@pytest.mark.parametrize(
+    "reply", [None, Reply("half an ans"), Reply("", complete=True)], ids=["failed", "cut", "empty"]
+)
 async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, reply: Reply | None) -> None:
     await asyncio.wrap_future(ledger.accept(EXCHANGE))
     await ledger.answered("mark-1", reply)

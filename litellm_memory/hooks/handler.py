@@ -30,7 +30,7 @@ BEDROCK = "allm_passthrough_route"
 """The call type whose request body lies one level down, under ``data``."""
 
 
-class MemoryHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no complete types
+class MemoryHandler(CustomLogger):
     """Memory before and after a call.
 
     LiteLLM looks for the pre-call and header hooks in the registered class itself and passes inherited ones over in
@@ -52,9 +52,7 @@ class MemoryHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no com
             _failed(call, error)
             return data
 
-    async def async_pre_call_deployment_hook(
-        self, kwargs: dict[str, Any], call_type: Any
-    ) -> dict[str, Any] | None:
+    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
         """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
 
         On all others this hook fires again for each bridge, retry and fallback, so it keeps out of them.
@@ -94,9 +92,7 @@ class MemoryHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no com
             return
         self.engine.after(call.outcome, partial(reply_of, response_obj, call.outcome.format))
 
-    async def _with_memory(
-        self, call: Call, caller: Caller, data: dict[str, Any], call_type: str
-    ) -> dict[str, Any]:
+    async def _with_memory(self, call: Call, caller: Caller, data: dict[str, Any], call_type: str) -> dict[str, Any]:
         body = data.get("data") if call_type == BEDROCK else data
         if not isinstance(body, dict):
             return data
@@ -106,9 +102,7 @@ class MemoryHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no com
         given = {**data, "data": call.outcome.body} if call_type == BEDROCK else call.outcome.body
         return proxy.without_response_cache(given, call_type)
 
-    async def _look(
-        self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]
-    ) -> None:
+    async def _look(self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]) -> None:
         """Asks the engine, and leaves its outcome on the call."""
         headers = call.headers or _headers(data)
         call.outcome = await self.engine.before(

@@ -41,7 +41,7 @@ def loaded_settings() -> Settings:
 
 
 def wrap_app(wrap: Callable[[App], App]) -> None:
-    """Puts ``wrap`` round the running app. ``add_middleware`` refuses once an app has started; this attribute does not."""
+    """Puts ``wrap`` round the running app; ``add_middleware`` refuses once an app has started."""
     app = proxy_server.app
     if app.middleware_stack is None:
         app.middleware_stack = app.build_middleware_stack()
@@ -105,9 +105,7 @@ def caller_of(key: UserAPIKeyAuth) -> Caller:
 def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
     """Who a relayed call stands for: LiteLLM passes the verified key's facts on as ``user_api_key_*``."""
     key = metadata.get("user_api_key") or metadata.get("user_api_key_hash")
-    narrowed = [
-        _narrowing(metadata.get(name)) for name in ("user_api_key_metadata", "user_api_key_team_metadata")
-    ]
+    narrowed = [_narrowing(metadata.get(name)) for name in ("user_api_key_metadata", "user_api_key_team_metadata")]
     return Caller(
         user=metadata.get("user_api_key_user_id"),
         team=metadata.get("user_api_key_team_id"),

@@ -1,4 +1,4 @@
-"""The ledger: frozen blocks, the journal of exchanges not yet learned, and what changed lately. The only room of SQL."""
+"""The ledger: frozen blocks, the journal of what is not learned yet, and what changed lately. The only room of SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from litellm_memory.models import Block, Exchange, Reply, Scope
 T = TypeVar("T")
 
 BLOCKS_IN_RAM = 4096
+NO_NAMESPACE = ""
 CHANGES_KEPT = timedelta(hours=1)
 SILENT = timedelta(minutes=15)
 """After this time an exchange of a worker on another host is taken over."""
@@ -59,7 +60,9 @@ class Ledger:
             _create(engine)
             return cls(engine)
         except (SQLAlchemyError, OSError, ImportError) as error:
-            raise LedgerError(f"The ledger cannot be opened ({_kind(error)}); check `ledger.url` and `data_dir`.") from None
+            raise LedgerError(
+                f"The ledger cannot be opened ({_kind(error)}); check `ledger.url` and `data_dir`."
+            ) from None
 
     async def aclose(self) -> None:
         """Commits what waits and closes."""
@@ -84,16 +87,15 @@ class Ledger:
         return known
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
-        """The block that stands for its mark once this returns: this one, or the one that was there first."""
+        """The block that stands for its mark once this returns: this one, unless another waits for its answer there."""
         stands = await self._write(lambda c: _freeze(c, block, namespace, call))
         self._remember(stands)
         return stands
 
-    def give_up(self, mark: str, *, namespace: str, call: str) -> None:
-        """Freezes an empty block in place of whatever ``call`` may still freeze for ``mark``; does not wait."""
-        empty = Block(mark, "")
-        self._remember(empty)
-        self._writer.submit(lambda c: _overwrite(c, empty, namespace, call))
+    def give_up(self, instead: Block, *, namespace: str, call: str) -> None:
+        """Freezes ``instead`` in place of whatever ``call`` may still freeze for its mark; does not wait."""
+        self._remember(instead)
+        self._writer.submit(lambda c: _overwrite(c, instead, namespace, call))
 
     def _remember(self, block: Block) -> None:
         self._blocks[block.mark] = block
@@ -106,6 +108,12 @@ class Ledger:
     def accept(self, exchange: Exchange) -> Future[bool]:
         """A future that is True once the person's words are durable, False when this message was learned before."""
         return self._writer.submit(lambda c: _accept(c, exchange, self.worker))
+
+    async def settle(self, mark: str) -> None:
+        """Notes that the message with this mark was answered."""
+        if mark in self._blocks:
+            self._remember(replace(self._blocks[mark], answered=True))
+        await self._write(lambda c: _settle(c, mark))
 
     async def answered(self, mark: str, reply: Reply | None) -> None:
         """Returns once the answer is durable. ``reply`` None: the call failed, and the words stand alone."""
@@ -151,9 +159,16 @@ class Ledger:
         return await self._read(lambda c: int(c.scalar(select(func.max(changes.c.seq))) or 0))
 
     async def changed_since(self, seq: int) -> list[tuple[int, str, str]]:
-        """(number, namespace, memory id) of every later change, in order."""
+        """(number, namespace, memory id) of every later change, in order.
+
+        A block that another worker froze anew is a change without a namespace; it leaves RAM here.
+        """
         query = select(changes.c.seq, changes.c.namespace, changes.c.memory).where(changes.c.seq > seq)
-        return await self._read(lambda c: [(r[0], r[1], r[2]) for r in c.execute(query.order_by(changes.c.seq))])
+        changed = await self._read(lambda c: [(r[0], r[1], r[2]) for r in c.execute(query.order_by(changes.c.seq))])
+        for _, namespace, mark in changed:
+            if namespace == NO_NAMESPACE:
+                self._blocks.pop(mark, None)
+        return changed
 
     # Plumbing
 
@@ -221,32 +236,44 @@ def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bo
 
 
 def _frozen(connection: Connection, marks: Sequence[str]) -> list[Block]:
-    rows = connection.execute(
-        select(blocks.c.mark, blocks.c.text, blocks.c.memories, blocks.c.tokens).where(blocks.c.mark.in_(marks))
-    )
-    return [Block(row.mark, row.text, tuple(row.memories), row.tokens) for row in rows]
+    rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
+    return [Block(row.mark, row.text, tuple(row.memories), row.tokens, row.answered) for row in rows]
 
 
 def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
-    row = {
+    row = _block_row(block, namespace, call)
+    if _insert_new(connection, blocks, row):
+        return block
+    [before] = _frozen(connection, [block.mark])
+    if not before.answered:
+        return before
+    connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(row))
+    if replace(before, answered=False) != block:
+        _tell(connection, [(NO_NAMESPACE, block.mark)])
+    return block
+
+
+def _block_row(block: Block, namespace: str, call: str) -> dict[str, Any]:
+    return {
         "mark": block.mark,
         "namespace": namespace,
         "call": call,
         "text": block.text,
         "memories": list(block.memories),
         "tokens": block.tokens,
+        "answered": block.answered,
         "frozen": datetime.now(UTC),
     }
-    return block if _insert_new(connection, blocks, row) else _frozen(connection, [block.mark])[0]
 
 
-def _overwrite(connection: Connection, empty: Block, namespace: str, call: str) -> None:
-    connection.execute(
-        update(blocks)
-        .where(blocks.c.mark == empty.mark, blocks.c.call == call)
-        .values(text="", memories=[], tokens=0)
-    )
-    _freeze(connection, empty, namespace, call)
+def _overwrite(connection: Connection, instead: Block, namespace: str, call: str) -> None:
+    row = _block_row(instead, namespace, call)
+    if not _insert_new(connection, blocks, row):
+        connection.execute(update(blocks).where(blocks.c.mark == instead.mark, blocks.c.call == call).values(row))
+
+
+def _settle(connection: Connection, mark: str) -> None:
+    connection.execute(update(blocks).where(blocks.c.mark == mark).values(answered=True))
 
 
 def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
@@ -313,7 +340,9 @@ def _adopt(connection: Connection, worker: str) -> int:
     held: dict[str, datetime] = {
         row[0]: _aware(row[1])
         for row in connection.execute(
-            select(journal.c.worker, func.max(journal.c.written)).where(journal.c.worker != worker).group_by(journal.c.worker)
+            select(journal.c.worker, func.max(journal.c.written))
+            .where(journal.c.worker != worker)
+            .group_by(journal.c.worker)
         )
     }
     gone = [name for name, written in held.items() if _is_gone(name, silent=now - written > SILENT)]

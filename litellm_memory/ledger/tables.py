@@ -25,6 +25,7 @@ blocks = Table(
     Column("text", Text, nullable=False),
     Column("memories", JSON, nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("answered", Boolean, nullable=False),
     Column("frozen", DateTime(timezone=True), nullable=False, index=True),
     comment="The bytes that each message of a person was given, put back whenever the message comes again.",
 )

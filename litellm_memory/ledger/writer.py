@@ -1,4 +1,4 @@
-"""One thread that writes: what waits for it is committed together, and each caller learns when its own part is durable."""
+"""One thread that writes: what waits is committed together, and each caller learns when its own part is durable."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Writer:
             self._commit([item for item in batch if item is not None and item[1].set_running_or_notify_cancel()])
 
     def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
-        """All of the batch in one transaction; when that fails, each write in its own, so that one cannot fail others."""
+        """All of the batch in one transaction; when that fails, each write in its own, so that none fails another."""
         if not batch:
             return
         try:

@@ -1,7 +1,6 @@
 """Memories over HTTP: list, add, search, read, forget. Every route acts in the caller's partition."""
 
-from __future__ import annotations
-
+# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from litellm_memory.redact import redact
 from litellm_memory.sidecar.access import PartitionParameter, partition_for
 from litellm_memory.sidecar.shapes import MemoriesOut, MemoryIn, MemoryOut, Name, SearchIn, SearchOut, found, shape_of
 from litellm_memory.store import memory_id
+
 
 def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
     """The routes below ``/v1/memories``."""

@@ -41,7 +41,9 @@ async def serve(app: FastAPI, engine: Engine) -> None:
 async def _run(app: FastAPI, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     logger.info("The sidecar listens on %s:%s.", host, port)
-    server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    server = _Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    )
     try:
         await server.serve(sockets=[listening])
     finally:
