@@ -91,6 +91,10 @@ def test_words_before_an_unclosed_wrapper_are_kept() -> None:
     assert typed(text) == [f"{WORDS} <ide_selection> and more"]
 
 
+def test_an_order_to_compact_leaves_the_words_beside_it_as_they_were() -> None:
+    assert typed(f"{WORDS}\n", "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\nSum up.") == [WORDS]
+
+
 def test_escaped_quotes_inside_a_quoted_prompt_come_back() -> None:
     assert typed(r'"the till says \"no paper\""') == ['the till says "no paper"']
 
