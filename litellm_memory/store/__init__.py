@@ -1,0 +1,70 @@
+"""ChromaDB, the durable truth: embedded, server or cloud. The only room that knows Chroma."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from litellm_memory.errors import StoreError
+from litellm_memory.settings import StoreSettings
+from litellm_memory.store.collections import Collections
+from litellm_memory.store.layout import Layout, memory_id
+from litellm_memory.store.memories import Store, StoreFacts, open_collections
+from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
+
+__all__ = ["REPLY_BYTES", "TEXT_BYTES", "Entry", "Store", "StoreFacts", "memory_id", "open_store"]
+
+CLOUD_HOST = "api.trychroma.com"
+
+
+async def open_store(settings: StoreSettings, data_dir: Path, *, embedder: str, dimension: int) -> Store:
+    """The store that the settings name, for vectors of this embedder.
+
+    Raises StoreError with one sentence that says what to do when it cannot be reached, belongs to another embedder or
+    was written by a newer version.
+    """
+    collections = await _collections(settings, data_dir)
+    try:
+        # Chroma Cloud bills for what a filter reads, and its collections are free.
+        kind = "per-namespace" if settings.mode == "cloud" else settings.layout
+        return await open_collections(collections, Layout(kind, embedder, dimension))
+    except BaseException:
+        await collections.aclose()
+        raise
+
+
+async def _collections(settings: StoreSettings, data_dir: Path) -> Collections:
+    if settings.mode == "embedded":
+        return _owners(settings, data_dir)
+    chroma = await asyncio.to_thread(_import_chroma)
+    headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+    host, port, ssl = settings.host, settings.port, settings.ssl
+    if settings.mode == "cloud":
+        host, port, ssl = CLOUD_HOST, 443, True
+        headers = {"x-chroma-token": settings.api_key.get_secret_value()} if settings.api_key else {}
+    collections: Collections = await chroma.open_server(
+        host=host, port=port, ssl=ssl, headers=headers, tenant=settings.tenant, database=settings.database
+    )
+    return collections
+
+
+def _owners(settings: StoreSettings, data_dir: Path) -> Collections:
+    if sys.platform == "win32":
+        raise StoreError("store.mode embedded needs Linux or macOS: run a Chroma server and use store.mode server.")
+    if settings.layout != "buckets":
+        raise StoreError(
+            "store.layout per-namespace is for server and cloud: an embedded Chroma answers wrongly once it has more "
+            "collections than files that it may open."
+        )
+    from litellm_memory.store.client import OwnerCollections
+
+    return OwnerCollections(data_dir)
+
+
+def _import_chroma() -> ModuleType:
+    """The room's Chroma module, imported only where it is used: it costs 0.8 s and 100 MB."""
+    from litellm_memory.store import chroma
+
+    return chroma

@@ -1,0 +1,106 @@
+"""Where the owner of a data directory is found: its lock, what the lock records, and the path of its socket."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from litellm_memory.errors import StoreError
+
+SOCKET_PATH_BYTES = 100
+"""The kernel takes 104 (macOS) to 108 (Linux), with the closing zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Who holds, or last held, the lock of a data directory, and the socket that it listens on."""
+
+    pid: int
+    host: str
+    socket: str
+
+    @property
+    def here(self) -> bool:
+        """True when that is a process of this host."""
+        return self.host == socket.gethostname()
+
+
+def lock_path(data_dir: Path) -> Path:
+    """The file that the owner keeps locked for as long as it lives."""
+    return data_dir / "owner.lock"
+
+
+def log_path(data_dir: Path) -> Path:
+    """The file that says why an owner stopped or did not start."""
+    return data_dir / "owner.log"
+
+
+def socket_path(data_dir: Path) -> Path:
+    """The owner's socket: in the data directory, or in a private temporary directory when that path is too long."""
+    path = data_dir / "owner.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+        return path
+    digest = sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"litellm-memory-{os.getuid()}-{digest}" / "owner.sock"
+
+
+def make_private(directory: Path) -> None:
+    """Make the directory for its owner alone. Raises StoreError when somebody else owns it or may look into it."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if not is_private(directory):
+        raise StoreError(f"{directory} is open to other users of this host: remove it.")
+
+
+def is_private(directory: Path) -> bool:
+    """True for a real directory of this user that nobody else may enter."""
+    try:
+        status = directory.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o077
+
+
+@contextmanager
+def owned(data_dir: Path) -> Iterator[Record | None]:
+    """Hold the data directory for this process alone, and record so; None when another process holds it."""
+    with lock_path(data_dir).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        record = Record(os.getpid(), socket.gethostname(), str(socket_path(data_dir)))
+        _write(lock.fileno(), json.dumps(asdict(record)))
+        try:
+            yield record
+        finally:
+            _write(lock.fileno(), "")
+
+
+def _write(lock: int, text: str) -> None:
+    os.ftruncate(lock, 0)
+    os.write(lock, text.encode())
+
+
+def read_record(data_dir: Path) -> Record | None:
+    """What the lock file says; None when nobody has claimed the directory, or is just doing so.
+
+    Raises StoreError when it belongs to another user.
+    """
+    try:
+        return Record(**json.loads(lock_path(data_dir).read_text()))
+    except PermissionError:
+        raise StoreError(
+            f"{lock_path(data_dir)} belongs to another user: run everything on {data_dir} as one."
+        ) from None
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None

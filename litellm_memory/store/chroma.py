@@ -1,0 +1,257 @@
+"""Chroma itself: the collections of a directory or of a server, as the seam wants them. Importing costs 0.8 s."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import chromadb
+import httpx
+import numpy as np
+from chromadb.api import AsyncClientAPI
+from chromadb.api.async_fastapi import AsyncFastAPI
+from chromadb.api.models.AsyncCollection import AsyncCollection
+from chromadb.api.models.Collection import Collection
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError, InternalError, NotFoundError
+
+from litellm_memory.errors import StoreError
+from litellm_memory.store.collections import NO_ROWS, READ_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
+
+INDEX = {"hnsw": {"space": "cosine", "sync_threshold": 100}}
+"""Chroma's own space is l2, and it keeps deleted text in its log for ``sync_threshold`` writes (1,000 by default)."""
+
+READING = frozenset({"get", "query", "count", "get_collection", "list_collections"})
+READERS = 4
+NAMES_PAGE = 1000
+
+T = TypeVar("T")
+
+
+class ChromaCollections:
+    """The collections of one Chroma client. ``close`` lets go of the client."""
+
+    def __init__(self, client: AsyncClientAPI, close: Callable[[], Awaitable[None]]) -> None:
+        self._client = client
+        self._close = close
+        self._known: dict[str, AsyncCollection] = {}
+
+    async def describe(self, name: str) -> Metadata | None:
+        # What is known of a collection says nothing of whether it is still there.
+        self._known.pop(name, None)
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            return None if collection is None else dict(collection.metadata or {})
+
+    async def create(self, name: str, metadata: Metadata) -> None:
+        async with self._answering(WRITE_SECONDS):
+            await self._client.get_or_create_collection(name, metadata=dict(metadata), embedding_function=None)
+
+    async def names(self, prefix: str) -> list[str]:
+        names: list[str] = []
+        async with self._answering(WRITE_SECONDS):
+            while True:
+                found = await self._client.list_collections(limit=NAMES_PAGE, offset=len(names))
+                names += [collection.name for collection in found]
+                if len(found) < NAMES_PAGE:
+                    return sorted(name for name in names if name.startswith(prefix))
+
+    async def count(self, name: str) -> int:
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            return 0 if collection is None else await collection.count()
+
+    async def get(self, name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
+        return await self._get(name, vectors, ids=list(ids))
+
+    async def page(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> Rows:
+        return await self._get(name, True, where=where, limit=limit, offset=offset)
+
+    async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            if collection is None:
+                return NO_ROWS
+            found = await collection.query(
+                query_embeddings=[cast(Any, vector)],
+                n_results=limit,
+                where=cast(Any, where),
+                include=["documents", "metadatas", "embeddings"],
+            )
+        columns = ("ids", "documents", "metadatas", "embeddings")
+        return _rows({column: cast(Any, found)[column][0] for column in columns})
+
+    async def upsert(self, name: str, rows: Rows) -> None:
+        async with self._answering(WRITE_SECONDS):
+            if name not in self._known:
+                self._known[name] = await self._client.get_or_create_collection(
+                    name, embedding_function=None, configuration=cast(Any, INDEX)
+                )
+            await self._known[name].upsert(
+                ids=rows.ids,
+                embeddings=cast(Any, rows.vectors),
+                documents=rows.documents,
+                metadatas=cast(Any, rows.metadatas),
+            )
+
+    async def update(self, name: str, ids: Sequence[str], metadatas: Sequence[Metadata]) -> None:
+        async with self._answering(WRITE_SECONDS):
+            if collection := await self._collection(name):
+                await collection.update(ids=list(ids), metadatas=cast(Any, list(metadatas)))
+
+    async def delete(self, name: str, ids: Sequence[str]) -> None:
+        async with self._answering(WRITE_SECONDS):
+            if collection := await self._collection(name):
+                await collection.delete(ids=list(ids))
+
+    async def aclose(self) -> None:
+        await self._close()
+
+    async def _get(self, name: str, vectors: bool, **query: Any) -> Rows:
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            if collection is None:
+                return NO_ROWS
+            include = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
+            return _rows(cast(Any, await collection.get(**query, include=cast(Any, include))))
+
+    async def _collection(self, name: str) -> AsyncCollection | None:
+        if name not in self._known:
+            try:
+                self._known[name] = await self._client.get_collection(name, embedding_function=None)
+            except NotFoundError:
+                return None
+        return self._known[name]
+
+    @asynccontextmanager
+    async def _answering(self, seconds: float) -> AsyncIterator[None]:
+        """Whatever Chroma may raise inside becomes a StoreError, and so does an answer that takes longer."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise StoreError(
+                f"Chroma did not answer within {seconds:g} s: see whether it or the disk is busy."
+            ) from None
+        except NotFoundError:
+            self._known.clear()
+            raise StoreError("A collection was deleted from Chroma while it was in use: restart the proxy.") from None
+        except (ChromaError, httpx.HTTPError, ValueError, TypeError, OSError) as error:
+            raise StoreError(_sentence(error)) from None
+
+
+class Threaded:
+    """A synchronous Chroma client or collection whose methods are awaited: one thread writes, a few read."""
+
+    def __init__(self, chroma: object, readers: Executor, writer: Executor) -> None:
+        self._chroma = chroma
+        self._readers = readers
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._chroma, name)
+        return self._method(name, attribute) if callable(attribute) else attribute
+
+    def _method(self, name: str, method: Callable[..., object]) -> Callable[..., Awaitable[object]]:
+        executor = self._readers if name in READING else self._writer
+
+        async def call(*arguments: object, **named: object) -> object:
+            loop = asyncio.get_running_loop()
+            result = await loop.run_in_executor(executor, lambda: unpanicked(lambda: method(*arguments, **named)))
+            return Threaded(result, self._readers, self._writer) if isinstance(result, Collection) else result
+
+        return call
+
+
+async def open_directory(directory: Path) -> ChromaCollections:
+    """The collections in ``directory``, which must be this process's alone. Raises StoreError when unreadable."""
+    readers = ThreadPoolExecutor(READERS, "chroma-read")
+    writer = ThreadPoolExecutor(1, "chroma-write")
+    settings = _settings(
+        chroma_api_impl="chromadb.api.rust.RustBindingsAPI", is_persistent=True, persist_directory=str(directory)
+    )
+    loop = asyncio.get_running_loop()
+    try:
+        client = await loop.run_in_executor(writer, lambda: unpanicked(lambda: chromadb.Client(settings)))
+    except (ChromaError, ValueError, OSError) as error:
+        raise StoreError(f"{directory}: {_sentence(error)}") from None
+
+    async def close() -> None:
+        await loop.run_in_executor(writer, cast(Any, client).close)
+        readers.shutdown()
+        writer.shutdown()
+
+    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close)
+
+
+async def open_server(
+    *, host: str, port: int, ssl: bool, headers: Mapping[str, str], tenant: str, database: str
+) -> ChromaCollections:
+    """The collections of a Chroma server or of Chroma Cloud. Raises StoreError when it cannot be reached."""
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            client = await chromadb.AsyncHttpClient(
+                host=host,
+                port=port,
+                ssl=ssl,
+                headers=dict(headers),
+                # Chroma's asynchronous client does not verify certificates unless it is told to.
+                settings=_settings(chroma_server_ssl_verify=True),
+                tenant=tenant,
+                database=database,
+            )
+    except TimeoutError:
+        await _hang_up()
+        raise StoreError(f"Chroma at {host}:{port} did not answer within {WRITE_SECONDS:g} s.") from None
+    except (ChromaError, httpx.HTTPError, ValueError, OSError) as error:
+        await _hang_up()
+        raise StoreError(
+            f"Chroma at {host}:{port} cannot be used ({_sentence(error)}): see that it runs there and that "
+            f"database '{database}' of tenant '{tenant}' exists."
+        ) from None
+    return ChromaCollections(client, _hang_up)
+
+
+async def _hang_up() -> None:
+    # Chroma keeps one HTTP client an event loop, for all servers, and has no public way to close it.
+    if (http := AsyncFastAPI._clients.pop(hash(asyncio.get_running_loop()), None)) is not None:
+        await http.aclose()
+
+
+def unpanicked(call: Callable[[], T]) -> T:
+    """What ``call`` returns. Chroma's Rust panics, which are no Exceptions, become StoreErrors."""
+    try:
+        return call()
+    except Exception:
+        raise
+    except BaseException as panic:
+        raise StoreError(
+            f"Chroma gave up ({type(panic).__name__}): the directory may be damaged or of another Chroma version; "
+            "restore it from a backup or install the Chroma that wrote it."
+        ) from None
+
+
+def _settings(**values: object) -> ChromaSettings:
+    """Chroma's settings from ``values``, and not from a ``.env`` that lies in the working directory."""
+    always = {"_env_file": None, "anonymized_telemetry": False, "allow_reset": False}
+    return ChromaSettings(**cast(Any, {**always, **values}))
+
+
+def _rows(found: Mapping[str, Any]) -> Rows:
+    vectors = found["embeddings"]
+    return Rows(
+        ids=found["ids"],
+        documents=found["documents"],
+        metadatas=found["metadatas"],
+        vectors=None if vectors is None or not len(vectors) else np.asarray(vectors, np.float32),
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, with Chroma's words only where they cannot quote what was to be stored."""
+    words = " ".join(str(error).split())[:200] if isinstance(error, InternalError | OSError) else ""
+    return f"Chroma failed: {type(error).__name__}{': ' if words else ''}{words}."

@@ -1,0 +1,214 @@
+"""The store: memories kept in Chroma's collections, and what must be true before they may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+from uuid import uuid4
+
+from litellm_memory.errors import StoreError
+from litellm_memory.models import namespace
+from litellm_memory.store.collections import Collections, Metadata, Vectors
+from litellm_memory.store.layout import Layout, is_memory_id
+from litellm_memory.store.records import Entry, blank_rows, checked_id, counted, entries_of, rows_of
+
+SCHEMA = 1
+MARKER = "litellm-memory"
+"""The collection whose metadata say what this Chroma holds."""
+
+PAGE = 300
+"""Most records of one call: Chroma Cloud takes and gives no more."""
+
+OVERFETCH = 3
+"""Chroma's filtered search misses some neighbours in large collections; asking for more brings them back."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a store says of itself. ``store_id`` is made once: another one means another or an emptied store."""
+
+    store_id: str
+    schema: int
+    layout: str
+    embedder: str
+    dimension: int
+    count: int
+
+
+class Store:
+    """The durable truth. What a call acknowledged survives a kill; what a failed call wanted may still have happened.
+
+    Every call raises StoreError when Chroma does not answer in time or not as it should.
+    """
+
+    def __init__(self, collections: Collections, layout: Layout, marker: Metadata) -> None:
+        self._collections = collections
+        self._layout = layout
+        self._marker = marker
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Insert the entries or replace them whole, by id; the last of equal ids counts; one write a collection.
+
+        A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a vector comes back as near as float32
+        rounds. Raises ValueError, and keeps nothing, for an id that is not ``memory_id``'s, a vector of another
+        dimension, or fields that are longer than Chroma Cloud keeps.
+        """
+        last = {checked_id(entry.memory): entry for entry in entries}
+        groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last)]
+        for name, rows in [(name, rows_of(group, self._layout.dimension)) for name, group in groups]:
+            await self._collections.upsert(name, rows)
+
+    async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
+        """The entries with these ids, in their order; missing ones and other partitions' are left out."""
+        found: dict[str, Entry] = {}
+        for name, asked in self._by_collection(ids):
+            rows = await self._collections.get(name, asked)
+            found |= {entry.memory.id: entry for entry in entries_of(rows, partition=partition)}
+        return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
+
+    async def load(self, partition: str, user: str | None = None) -> list[Entry]:
+        """Every entry of one user, or of the whole partition, oldest write first within a collection.
+
+        Read in pages: an entry may be missed when others of its collection are deleted meanwhile.
+        """
+        if user is not None:
+            ns = namespace(partition, user)
+            entries = await self._all(self._layout.collection(ns), self._layout.where(ns), partition, ns)
+        else:
+            entries = []
+            for name in await self._collections.names(self._layout.prefix):
+                entries += await self._all(name, {"partition": partition}, partition)
+        return entries
+
+    async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
+        """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
+        ns = namespace(partition, user)
+        rows = await self._collections.nearest(
+            self._layout.collection(ns), self._layout.where(ns), vector, limit=min(PAGE, max(30, limit * OVERFETCH))
+        )
+        entries = entries_of(rows, partition=partition, namespace=ns)
+        return [entry for entry in entries if entry.vector is not None][:limit]
+
+    async def delete(self, partition: str, ids: Sequence[str]) -> None:
+        """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
+        for name, asked in self._by_collection(ids):
+            rows = await self._collections.get(name, asked, vectors=False)
+            records = zip(rows.ids, rows.metadatas, strict=True)
+            own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
+            if own:
+                # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
+                await self._collections.upsert(name, blank_rows(own, self._layout.dimension))
+                await self._collections.delete(name, own)
+
+    async def touch(self, used: Mapping[str, int], at: datetime) -> None:
+        """Add to the uses of these memories and set when they were last used; missing ones are passed over.
+
+        Two processes that touch one memory at the same instant may count one use.
+        """
+        for name, asked in self._by_collection(used):
+            rows = await self._collections.get(name, asked, vectors=False)
+            if rows.ids:
+                records = zip(rows.ids, rows.metadatas, strict=True)
+                changes = [counted(metadata, used[memory_id], at) for memory_id, metadata in records]
+                await self._collections.update(name, rows.ids, changes)
+
+    async def facts(self) -> StoreFacts:
+        """What the store says of itself, and how many memories it holds. Reads every collection's count."""
+        names = await self._collections.names(self._layout.prefix)
+        return facts_of(self._marker, count=sum([await self._collections.count(name) for name in names]))
+
+    async def health(self) -> None:
+        """Nothing when Chroma answers and is the store that was opened; else StoreError with what to do."""
+        if await self._collections.describe(MARKER) != self._marker:
+            raise StoreError(
+                "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
+            )
+
+    async def aclose(self) -> None:
+        """Let go of Chroma."""
+        await self._collections.aclose()
+
+    async def _all(
+        self, name: str, where: Metadata | None, partition: str, namespace: str | None = None
+    ) -> list[Entry]:
+        entries: dict[str, Entry] = {}
+        offset = 0
+        while True:
+            rows = await self._collections.page(name, where, limit=PAGE, offset=offset)
+            entries |= {e.memory.id: e for e in entries_of(rows, partition=partition, namespace=namespace)}
+            if len(rows.ids) < PAGE:
+                return list(entries.values())
+            offset += PAGE
+
+    def _by_collection(self, ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+        """Each collection with those of the ids that lie in it, at most PAGE at a time; what is no id is left out."""
+        groups: dict[str, list[str]] = {}
+        for memory_id in dict.fromkeys(ids):
+            if is_memory_id(memory_id):
+                groups.setdefault(self._layout.collection(memory_id), []).append(memory_id)
+        return ((name, chunk) for name, group in groups.items() for chunk in chunks(group, PAGE))
+
+
+async def open_collections(collections: Collections, layout: Layout) -> Store:
+    """The store in these collections, marked as ours when it is new. Raises StoreError when it is not for us."""
+    marker = await collections.describe(MARKER)
+    if marker is None:
+        fresh: Metadata = {
+            "store_id": uuid4().hex,
+            "schema": SCHEMA,
+            "layout": layout.kind,
+            "embedder": layout.embedder,
+            "dimension": layout.dimension,
+        }
+        await collections.create(MARKER, fresh)
+        # Read again: another process may have been first.
+        marker = await collections.describe(MARKER) or {}
+    _check(facts_of(marker, count=0), layout)
+    return Store(collections, layout, marker)
+
+
+def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
+    """The facts that the marker's metadata state. Raises StoreError when they are not all there."""
+    try:
+        return StoreFacts(
+            store_id=str(marker["store_id"]),
+            schema=int(marker["schema"] or 0),
+            layout=str(marker["layout"]),
+            embedder=str(marker["embedder"]),
+            dimension=int(marker["dimension"] or 0),
+            count=count,
+        )
+    except (KeyError, ValueError):
+        raise StoreError(
+            f"Chroma's collection '{MARKER}' was not made by this package: use another database or data_dir."
+        ) from None
+
+
+def _check(facts: StoreFacts, layout: Layout) -> None:
+    if facts.schema > SCHEMA:
+        raise StoreError(
+            f"The store was written by a newer litellm-memory (schema {facts.schema}, this one knows {SCHEMA}): "
+            "install that version again."
+        )
+    if facts.layout != layout.kind:
+        raise StoreError(
+            f"The store was made with store.layout {facts.layout}: set that again, or export the memories and import "
+            "them into another database."
+        )
+    if (facts.embedder, facts.dimension) != (layout.embedder, layout.dimension):
+        raise StoreError(
+            f"The store's vectors come from the embedder {facts.embedder} ({facts.dimension} dimensions), but "
+            f"{layout.embedder} ({layout.dimension}) is in use: set the former again, or run `litellm-memory reembed`."
+        )
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most ``size``."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

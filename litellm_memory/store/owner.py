@@ -1,0 +1,166 @@
+"""The owner process of the embedded mode: the one process that opens a data directory's Chroma, and serves it.
+
+Workers start it (`python -m litellm_memory.store.owner --data-dir ...`) and it outlives them; some seconds after the
+last of them left, it ends by itself. Why it exists: Chroma loses data when two processes open one directory, and
+holds the interpreter's lock for the whole of a write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from litellm_memory.errors import StoreError
+from litellm_memory.store import frames
+from litellm_memory.store.address import Record, log_path, make_private, owned, socket_path
+from litellm_memory.store.collections import WRITE_SECONDS, Collections
+
+log = logging.getLogger("litellm_memory.store.owner")
+
+OPERATIONS = frozenset({"describe", "create", "names", "count", "get", "page", "nearest", "upsert", "update", "delete"})
+
+
+class Owner:
+    """Answers the requests of every connected worker until it is told to stop or all have left."""
+
+    def __init__(self, collections: Collections, *, idle_seconds: float) -> None:
+        self._collections = collections
+        self._idle_seconds = idle_seconds
+        self._stopping = asyncio.Event()
+        self._workers: set[asyncio.StreamWriter] = set()
+        self._answers: set[asyncio.Task[None]] = set()
+        self._leaving: asyncio.TimerHandle | None = None
+
+    async def serve(self, path: Path) -> None:
+        """Listen on ``path``; returns after ``stop`` or idleness, when every request that came in is answered."""
+        server = await asyncio.start_unix_server(self._serve_worker, path)
+        self._rest()
+        try:
+            await self._stopping.wait()
+        finally:
+            server.close()
+            if self._answers:
+                await asyncio.wait(self._answers, timeout=WRITE_SECONDS)
+            for worker in self._workers:
+                worker.close()
+
+    def stop(self) -> None:
+        """Make ``serve`` return."""
+        self._stopping.set()
+
+    def _rest(self) -> None:
+        if not self._workers:
+            self._leaving = asyncio.get_running_loop().call_later(self._idle_seconds, self.stop)
+
+    async def _serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._workers.add(writer)
+        if self._leaving is not None:
+            self._leaving.cancel()
+        try:
+            writer.write(frames.pack({"version": frames.VERSION}))
+            while (request := await frames.receive(reader)) is not None:
+                answer = asyncio.create_task(self._answer(request, writer))
+                self._answers.add(answer)
+                answer.add_done_callback(self._answers.discard)
+        except ValueError as error:
+            log.warning("A worker sent %s; its connection is closed.", error)
+        finally:
+            writer.close()
+            self._workers.discard(writer)
+            self._rest()
+
+    async def _answer(self, request: frames.Message, writer: asyncio.StreamWriter) -> None:
+        operation = request["operation"]
+        try:
+            if operation not in OPERATIONS:
+                raise StoreError(f"The owner process does not know {operation!r}: restart the proxy.")
+            value = await getattr(self._collections, operation)(*request["arguments"], **request["named"])
+            answer = {"id": request["id"], "value": value}
+        except Exception as error:  # The worker waits for whatever it was at the other end of the socket.
+            sentence = str(error) if isinstance(error, StoreError) else f"The owner failed: {type(error).__name__}."
+            log.warning("%s: %s", operation, sentence)
+            answer = {"id": request["id"], "error": sentence}
+        # A worker that left meanwhile needs no answer.
+        with suppress(ConnectionError):
+            writer.write(frames.pack(answer))
+            await writer.drain()
+
+
+async def serve_directory(data_dir: Path, record: Record, *, idle_seconds: float) -> None:
+    """Open the directory's Chroma and serve it until the end. Raises StoreError when it cannot be opened."""
+    # Only here, so that a process that lost the race for the lock costs little.
+    from litellm_memory.store.chroma import open_directory
+
+    collections = await open_directory(data_dir / "chroma")
+    owner = Owner(collections, idle_seconds=idle_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, owner.stop)
+    try:
+        await owner.serve(Path(record.socket))
+    finally:
+        await collections.aclose()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Own a directory until the end: 0 then, and also when another process owns it already.
+
+    1 when Chroma cannot be opened or served, as the log says; EX_CANTCREAT when the directory cannot even be written.
+    """
+    parser = argparse.ArgumentParser(prog="litellm_memory.store.owner", description="Own and serve an embedded Chroma.")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--idle-seconds", type=float, default=10.0, help="leave this long after the last worker")
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    data_dir: Path = options.data_dir.resolve()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _log_to(log_path(data_dir))
+        with owned(data_dir) as record:
+            return 0 if record is None else _own(data_dir, record, options.idle_seconds)
+    except OSError:
+        return os.EX_CANTCREAT
+
+
+def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
+    try:
+        _shut_out_others(data_dir)
+        if socket_path(data_dir).parent != data_dir:
+            make_private(socket_path(data_dir).parent)
+        # Chroma reads a .env of the working directory when it is imported.
+        os.chdir(data_dir)
+        log.info("Process %d on %s owns the directory.", record.pid, record.host)
+        asyncio.run(serve_directory(data_dir, record, idle_seconds=idle_seconds))
+    except (StoreError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        Path(record.socket).unlink(missing_ok=True)
+    log.info("Process %d leaves.", record.pid)
+    return 0
+
+
+def _shut_out_others(data_dir: Path) -> None:
+    try:
+        data_dir.chmod(0o700)
+    except PermissionError:
+        # As with a mounted volume; what is made inside is for this user alone anyway.
+        log.warning("%s belongs to another user, so its permissions stay as they are.", data_dir)
+
+
+def _log_to(path: Path) -> None:
+    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

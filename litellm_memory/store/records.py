@@ -1,0 +1,184 @@
+"""What a memory looks like in Chroma: entries to rows and back, inside Chroma Cloud's limits in every mode.
+
+A record is the text as its document, the vector, and few metadata keys: Chroma keeps a line of SQLite for each key,
+and loading a scope takes twice as long when every field has its own. ``about`` is JSON of the fields that Chroma
+neither filters nor changes by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import orjson
+
+from litellm_memory.errors import StoreError
+from litellm_memory.models import Memory, Origin, Superseded
+from litellm_memory.store.collections import Metadata, Rows, Vectors
+from litellm_memory.store.layout import NAMESPACE_DIGITS, is_memory_id
+
+# Chroma Cloud: a document of 16 kB, a metadata value of 8 kB, 32 keys a record.
+TEXT_BYTES = 16_000
+VALUE_BYTES = 8_000
+REPLY_PARTS = tuple(f"reply.{number}" for number in range(4))
+REPLY_BYTES = VALUE_BYTES * len(REPLY_PARTS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A memory with its vector; None: not embedded yet (kept as zeros, and never found by nearness)."""
+
+    memory: Memory
+    vector: Vectors | None
+
+
+def checked_id(memory: Memory) -> str:
+    """The memory's id. Raises ValueError when it would not lead back to the memory's own namespace."""
+    if not is_memory_id(memory.id) or not memory.id.startswith(memory.namespace[:NAMESPACE_DIGITS]):
+        raise ValueError(f"{memory.id!r} is not an id that memory_id() gives for the memory's partition and user")
+    return memory.id
+
+
+def rows_of(entries: Sequence[Entry], dimension: int) -> Rows:
+    """The entries as rows with every key written. Raises ValueError for what cannot be kept."""
+    return Rows(
+        ids=[entry.memory.id for entry in entries],
+        documents=[_cut(entry.memory.text, TEXT_BYTES) for entry in entries],
+        metadatas=[_metadata(entry) for entry in entries],
+        vectors=np.stack([_checked_vector(entry.vector, dimension) for entry in entries]),
+    )
+
+
+def entries_of(rows: Rows, *, partition: str, namespace: str | None = None) -> list[Entry]:
+    """The rows that belong to ``partition`` (and to ``namespace``) as entries; whatever else was read is left out."""
+    vectors = [None] * len(rows.ids) if rows.vectors is None else rows.vectors
+    entries = (
+        _entry(row_id, document, metadata, vector)
+        for row_id, document, metadata, vector in zip(rows.ids, rows.documents, rows.metadatas, vectors, strict=True)
+        if metadata.get("partition") == partition
+    )
+    return [entry for entry in entries if namespace is None or entry.memory.namespace == namespace]
+
+
+def blank_rows(ids: Sequence[str], dimension: int) -> Rows:
+    """Rows that say nothing and belong to nobody, to be written over records that are about to be deleted."""
+    keys = ("ns", "partition", "about", "last_used", *REPLY_PARTS)
+    return Rows(
+        ids=list(ids),
+        documents=[""] * len(ids),
+        metadatas=[{"embedded": False, "uses": 0, **dict.fromkeys(keys)} for _ in ids],
+        vectors=np.zeros((len(ids), dimension), np.float32),
+    )
+
+
+def counted(metadata: Metadata, times: int, at: datetime) -> Metadata:
+    """What changes in the metadata of a record that was used ``times`` more, last at ``at``."""
+    return {"uses": int(metadata.get("uses") or 0) + times, "last_used": _time(at)}
+
+
+def _metadata(entry: Entry) -> Metadata:
+    memory = entry.memory
+    return {
+        "ns": memory.namespace,
+        "partition": memory.partition,
+        "embedded": entry.vector is not None,
+        "about": _about(memory),
+        "uses": memory.uses,
+        "last_used": _time(memory.last_used),
+        **_reply_parts(memory.reply),
+    }
+
+
+def _about(memory: Memory) -> str:
+    origin, successor = memory.origin, memory.superseded_by
+    fields = {
+        "user": memory.user,
+        "kind": memory.kind,
+        "created": _time(memory.created),
+        "project": memory.project,
+        "session": memory.session,
+        "tags": memory.tags,
+        "origin": [origin.role, origin.client, origin.call_id],
+        "confidence": memory.confidence,
+        "valid_from": _time(memory.valid_from),
+        "valid_until": _time(memory.valid_until),
+        "superseded_by": successor and [successor.id, successor.reason],
+        "pinned": memory.pinned,
+        "tokens": memory.tokens,
+        "message": memory.message,
+    }
+    about = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    if len(about) > VALUE_BYTES:
+        raise ValueError(f"memory {memory.id}: its fields beside text and reply take more than {VALUE_BYTES} bytes")
+    return about.decode()
+
+
+def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vectors | None) -> Entry:
+    try:
+        about = orjson.loads(str(metadata["about"]))
+        memory = Memory(
+            id=row_id,
+            partition=str(metadata["partition"]),
+            user=about["user"],
+            text=document or "",
+            kind=about["kind"],
+            created=datetime.fromisoformat(about["created"]),
+            project=about["project"],
+            session=about["session"],
+            tags=tuple(about["tags"]),
+            origin=Origin(*about["origin"]),
+            confidence=about["confidence"],
+            valid_from=_read_time(about["valid_from"]),
+            valid_until=_read_time(about["valid_until"]),
+            superseded_by=Superseded(*about["superseded_by"]) if about["superseded_by"] else None,
+            pinned=about["pinned"],
+            uses=int(metadata["uses"] or 0),
+            last_used=_read_time(metadata["last_used"]),
+            tokens=about["tokens"],
+            reply=_reply(metadata),
+            message=about["message"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"Record {row_id} in Chroma is damaged ({type(error).__name__}): restore the store from a backup."
+        ) from None
+    return Entry(memory, vector if metadata.get("embedded") else None)
+
+
+def _checked_vector(vector: Vectors | None, dimension: int) -> Vectors:
+    if vector is None:
+        return np.zeros(dimension, np.float32)
+    if vector.shape != (dimension,):
+        raise ValueError(f"a vector of shape {vector.shape} cannot be kept among vectors of {dimension} dimensions")
+    return vector
+
+
+def _reply_parts(reply: str | None) -> dict[str, str | None]:
+    """The reply in as many metadata values as it needs; the keys that it does not need are taken away."""
+    rest = "" if reply is None else _cut(reply, REPLY_BYTES)
+    parts: dict[str, str | None] = {}
+    for key in REPLY_PARTS:
+        part = _cut(rest, VALUE_BYTES)
+        parts[key], rest = part or None, rest[len(part) :]
+    return parts if reply is None else {**parts, REPLY_PARTS[0]: parts[REPLY_PARTS[0]] or ""}
+
+
+def _reply(metadata: Metadata) -> str | None:
+    parts = [metadata.get(key) for key in REPLY_PARTS]
+    return None if parts[0] is None else "".join(str(part) for part in parts if part is not None)
+
+
+def _cut(text: str, size: int) -> str:
+    """``text`` as UTF-8 of at most ``size`` bytes; half a surrogate pair, which JSON may carry, becomes ``?``."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore")
+
+
+def _time(time: datetime | None) -> str:
+    return "" if time is None else time.astimezone(UTC).isoformat()
+
+
+def _read_time(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text else None
