@@ -93,9 +93,7 @@ def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Rec
     return [Recalled(memory, 1.0, {"standing_wish": 1.0}) for memory in newest]
 
 
-def _found(
-    index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime
-) -> Iterator[Recalled]:
+def _found(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Iterator[Recalled]:
     scores = index.scores(vector, query.text)
     fused = fuse(scores.dense, scores.words, with_vectors=vector is not None)
     taken = 0

@@ -87,23 +87,27 @@ class ScopeIndex:
             return Scores(dense, self._word_scores(words(query), size))
 
     def _word_scores(self, query: Sequence[str], size: int) -> Floats:
-        """BM25 as a share of what a memory with every word of the query could reach: it means the same anywhere."""
+        """BM25 as a share of the weight of the query's words, so that it means the same in every scope.
+
+        1 is a memory of middling length that has each word of the query once.
+        """
         scores = np.zeros(size, np.float32)
         count = len(self._positions)
         if not count or not query:
             return scores
         mean = max(self._total_length / count, 1.0)
-        best = 0.0
+        whole = 0.0
         for word in set(query):
             postings = self._postings.get(word, {})
             weight = math.log(1 + (count - len(postings) + 0.5) / (len(postings) + 0.5))
-            best += weight * (K1 + 1)
+            whole += weight
             if postings:
                 positions = np.fromiter(postings.keys(), np.int64, len(postings))
                 times = np.fromiter(postings.values(), np.float32, len(postings))
                 lengths = np.array([self._lengths[position] for position in postings], np.float32)
                 scores[positions] += weight * times * (K1 + 1) / (times + K1 * (1 - B + B * lengths / mean))
-        return scores / best
+        shares: Floats = np.minimum(scores / whole, 1)
+        return shares
 
     def _drop(self, memory_id: str) -> None:
         position = self._positions.pop(memory_id, None)

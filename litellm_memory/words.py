@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+import regex
+
+# Marks belong to their letters: without them Hindi and Thai words fall apart, and Python's ``\w`` leaves them out.
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)?")
 # Scripts that are written without spaces: their words are found as pairs of neighbouring signs.
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
 _LITTLE = frozenset(
     """a about after again all am an and any are as at be been before but by can could did do does doing for from had
     has have having he her here hers him his how i i'm i've if in into is it it's its just me more most my no nor not

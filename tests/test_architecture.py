@@ -30,6 +30,7 @@ DOORS = {
     "litellm": {"hooks", "llm", "demo_model"},
     "yaml": {"settings", "identity", "kinds", "wire"},
     "typer": {"cli"},
+    "regex": {"words"},
 }
 
 

@@ -10,7 +10,7 @@ from litellm_memory.words import words
 LONGEST = 4000
 """Characters. A longer message is a paste: a log, a file, a dump; what it states is found by patterns."""
 LONGEST_REPLY = 2000
-FEWEST_WORDS = 2
+FEWEST_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)

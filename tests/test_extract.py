@@ -1,0 +1,114 @@
+"""What is learned from an exchange: facts by pattern, the message as an episode, and no junk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from litellm_memory.extract import Candidate, candidates
+from litellm_memory.extract.sentences import sentences
+from litellm_memory.models import Exchange, Reply, Scope
+from litellm_memory.redact import redact
+
+
+def learn(text: str, reply: str | None = None, **switches: bool) -> list[Candidate]:
+    answer = Reply(reply, complete=True) if reply else None
+    exchange = Exchange("c", Scope("p", "u"), "m", text, datetime(2026, 1, 1, tzinfo=UTC), reply=answer)
+    return list(candidates(exchange, **{"patterns": True, "turns": True, **switches}))
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "kind", "about_person"),
+    [
+        ("My staging database is called heron-42.", "My staging database is called heron-42.", "fact", False),
+        ("My name is Ada Lovelace", "My name is Ada Lovelace", "fact", True),
+        ("I live in Berlin.", "I live in Berlin.", "fact", True),
+        ("I'm allergic to peanuts.", "I'm allergic to peanuts.", "fact", True),
+        ("I prefer tabs over spaces.", "I prefer tabs over spaces.", "preference", True),
+        ("My favourite editor is Helix.", "My favourite editor is Helix.", "preference", True),
+        ("Remember that the deploy key expires in June.", "the deploy key expires in June.", "fact", False),
+        ("From now on answer in German.", "From now on answer in German.", "instruction", False),
+        ("Always use tabs in this project.", "Always use tabs in this project.", "instruction", False),
+        ("We decided to use Postgres.", "We decided to use Postgres.", "decision", False),
+        ("Our CI runs on Buildkite.", "Our CI runs on Buildkite.", "fact", False),
+    ],
+)
+def test_a_statement_is_a_fact_and_no_episode_beside_it(said: str, text: str, kind: str, about_person: bool) -> None:
+    assert [(c.text, c.kind, c.about_person) for c in learn(said)] == [(text, kind, about_person)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "What is my staging database called?",
+        "What is my staging database called",
+        "Is my name Ada? Do I live in Berlin?",
+        "thanks",
+        "ok, go",
+        "",
+        "x = 1\n" * 2000,
+    ],
+    ids=["question", "question without mark", "questions", "thanks", "two words", "nothing", "paste"],
+)
+def test_questions_chatter_and_pastes_leave_nothing(said: str) -> None:
+    assert learn(said) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "If my database is called heron, rename it.",
+        "Suppose I live in Berlin.",
+        "> My name is Eve\nwho wrote this text",
+    ],
+    ids=["condition", "supposition", "quote"],
+)
+def test_what_is_supposed_or_quoted_is_no_fact(said: str) -> None:
+    assert all(candidate.kind == "episode" for candidate in learn(said))
+
+
+def test_a_message_that_says_more_is_an_episode_with_its_reply() -> None:
+    said = "Please refactor the login handler. My name is Ada."
+    assert learn(said, "Done, in two functions.") == [
+        Candidate("My name is Ada.", "fact", 0.7, about_person=True),
+        Candidate(said, "episode", 1.0, reply="Done, in two functions."),
+    ]
+
+
+def test_a_long_reply_is_not_kept() -> None:
+    assert learn("Explain the login parser to me", "long " * 500)[0].reply is None
+
+
+def test_each_switch_stops_its_own_part() -> None:
+    said = "Please refactor the login handler. My name is Ada."
+    assert [c.kind for c in learn(said, patterns=False)] == ["episode"]
+    assert [c.kind for c in learn(said, turns=False)] == ["fact"]
+
+
+def test_code_is_not_read_for_sentences() -> None:
+    assert sentences("Look:\n```\nmy name is = 3. x\n```\n- First. Second!\nThird。第四。") == [
+        "Look:",
+        "First.",
+        "Second!",
+        "Third。",
+        "第四。",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("key sk-abcdefghijklmnop1234 ok", "key [REDACTED:api-key] ok"),
+        ("AKIAIOSFODNN7EXAMPLE", "[REDACTED:aws-key]"),
+        ("postgres://ada:hunter22@db:5432/x", "postgres://[REDACTED:password]@db:5432/x"),
+        ("DB_PASSWORD=hunter22x", "[REDACTED:assignment]"),
+        ("I said <private>my wife's birthday</private> aloud", "I said [REDACTED:private] aloud"),
+        ("<private>never closed", "[REDACTED:private]"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", "[REDACTED:private-key]"),
+        ("My password policy is strict and the token bucket holds 5.", None),
+        ("Set the secret ingredient aside: basil", None),
+    ],
+)
+def test_secrets_are_told_by_their_shape(said: str, kept: str | None) -> None:
+    assert redact(said) == (said if kept is None else kept)
