@@ -109,8 +109,8 @@ def _anthropic_stream(proxy: Proxy, user: str, text: str) -> str:
 
 def _anthropic_pass_through(proxy: Proxy, user: str, text: str) -> str:
     with _anthropic(proxy, user, "/anthropic") as client:
-        model = "claude-sonnet-4-5"
-        return _read(client.messages.create(model=model, max_tokens=100, messages=_said(text)))
+        # No real name: the library warns of those that are to be retired.
+        return _read(client.messages.create(model="claude-of-the-bed", max_tokens=100, messages=_said(text)))
 
 
 # --- google-genai ---

@@ -37,6 +37,17 @@ def without_block(body: Any, *, marker: str, words: str) -> Any:
     return body
 
 
+def folded(body: Any) -> Any:
+    """``body`` with every list of a single text part written as that text, as some of LiteLLM's bridges do."""
+    if isinstance(body, dict):
+        return {key: folded(item) for key, item in body.items()}
+    if isinstance(body, list):
+        alone = body[0] if len(body) == 1 else None
+        is_text = isinstance(alone, dict) and alone.keys() == {"type", "text"} and alone["type"] == "text"
+        return alone["text"] if alone and is_text else [folded(item) for item in body]
+    return body
+
+
 def _is_block_part(item: Any, marker: str, words: str) -> bool:
     if not isinstance(item, dict) or "role" in item:
         return False

@@ -183,8 +183,9 @@ class Proxy:
         if memory is not None:
             sidecar = {"port": self.sidecar_port}
             config["litellm_settings"]["callbacks"] = ["litellm_memory.handler"]
-            # A busy machine must not decide what a test sees.
-            usual = {"data_dir": "memory", "recall": {"deadline_ms": 5000}, "sidecar": sidecar}
+            # Neither a busy machine nor a missing embedding model may decide what a test sees.
+            recall = {"deadline_ms": 5000, "min_score": 0}
+            usual = {"data_dir": "memory", "recall": recall, "sidecar": sidecar}
             config["litellm_memory"] = _merged(usual, memory)
         return config
 

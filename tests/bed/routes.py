@@ -47,6 +47,8 @@ class Route:
     key_header: str = "authorization"
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    folds: bool = False
+    """LiteLLM's bridge writes a single text part as a plain string, and several as parts."""
 
     def body(self, conversation: Conversation) -> JSON:
         """The request body that asks the last of these texts."""
@@ -323,7 +325,7 @@ def _native() -> list[Route]:
         *_gemini_pair("generateContent to gemini", "/v1beta/models/gemini"),
         *_gemini_pair("generateContent without /v1beta", "/models/gemini"),
         *_gemini_pair(
-            "generateContent to openai", "/v1beta/models/gpt", ("/chat/completions", "/chat/completions")
+            "generateContent to openai", "/v1beta/models/gpt", ("/chat/completions", "/chat/completions"), folds=True
         ),
         *_gemini_pair("generateContent to anthropic", "/v1beta/models/claude", ("/v1/messages", "/v1/messages")),
     ]  # fmt: skip
