@@ -21,11 +21,13 @@ class Said:
 def said_in(turn: Turn, scope: Scope, key: bytes) -> list[Said]:
     """The person's messages of a conversation in order.
 
-    A mark covers the whole of what the person said up to that message, inside one namespace and session. So the same
-    words in another conversation, of another person, or after other words have another mark, and nobody without
-    ``key`` can make one.
+    A mark covers the whole of what the person said up to that message, inside one namespace, project and session. So
+    the same words of another person, in another project or conversation, or after other words have another mark: what
+    one scope was given is never put back in another. Nobody without ``key`` can make one.
     """
-    mark = _mark(key, scope.namespace, scope.session or "")
+    mark = ""
+    for part in (scope.namespace, scope.project, scope.session, "only" if scope.only_session else None):
+        mark = _mark(key, mark, part or "")
     said: list[Said] = []
     for message in turn.messages:
         own = own_words(message) if message.role == "person" else ()

@@ -34,6 +34,8 @@ REPLAY_SECONDS = 0.05
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
 REOPEN_SECONDS = 2.0
+CLOSE_SECONDS = 2.0
+"""How long closing waits for answers that are being noted."""
 LONGEST_QUERY = 2000
 """Characters of a message that are searched for: the model reads 256 tokens, and words need no more."""
 
@@ -117,6 +119,7 @@ class Engine:
     model: LocalModel | None
     health: Health = field(default_factory=Health)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def build(cls, settings: Settings, *, count: Count) -> Engine:
@@ -153,6 +156,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """Ends what runs, commits what waits and closes; what is not learned yet stays in the journal."""
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=CLOSE_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,11 +167,17 @@ class Engine:
         if self.model is not None:
             self.model.close()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs ``work`` beside the requests until it ends or the engine closes."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    @property
+    def answering(self) -> int:
+        """How many answers are being noted."""
+        return len(self._answers)
 
     # Before a call
 
@@ -289,7 +300,9 @@ class Engine:
     def after(self, outcome: Outcome, answer: Callable[[], Reply] | None) -> None:
         """Notes the answer to a call; ``answer`` reads it (None: the call failed). Does not wait."""
         if outcome.mark is not None:
-            self.spawn(self._note_answer(outcome.mark, outcome.learns, answer))
+            task = self.spawn(self._note_answer(outcome.mark, outcome.learns, answer))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
 
     async def _note_answer(self, mark: str, learns: bool, answer: Callable[[], Reply] | None) -> None:
         reply = await asyncio.to_thread(answer) if answer else None

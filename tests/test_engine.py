@@ -1,0 +1,320 @@
+"""The engine: what is said in one conversation is there in another, in the right place, for the right person, once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from litellm_memory.engine import Engine, Outcome, Request
+from litellm_memory.models import Caller, Memory, Reply
+from litellm_memory.settings import Settings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MASTER = Caller(master=True)
+COUNTER = itertools.count()
+FACT = "My staging database is called heron-42."
+QUESTION = "What is my staging database called?"
+
+
+@asynccontextmanager
+async def running(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
+    """An engine with an open store."""
+    engine = Engine.build(Settings(data_dir=data_dir, **settings), count=lambda text: len(text.split()))
+    engine.open()
+    async with asyncio.timeout(30):
+        while not engine.health.opened:
+            await asyncio.sleep(0.01)
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(data_dir: Path) -> AsyncIterator[Engine]:
+    async with running(data_dir, recall={"deadline_ms": 5000}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user-{next(COUNTER)}"
+
+
+def request(user: str, *said: str, headers: Mapping[str, str] | None = None, **fields: Any) -> Request:
+    """A chat completions request whose conversation alternates between the person and the assistant."""
+    roles = itertools.cycle(("user", "assistant"))
+    messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
+    given = {
+        "id": f"call-{next(COUNTER)}",
+        "call_type": "acompletion",
+        "route": "/v1/chat/completions",
+        "headers": {"x-memory-user-id": user, **(headers or {})},
+        "body": {"model": "gpt", "messages": messages},
+        "caller": MASTER,
+        "models": ("gpt",),
+    }
+    return Request(**{**given, **fields})
+
+
+async def answer(engine: Engine, outcome: Outcome, text: str = "Noted.", *, tools: bool = False) -> None:
+    """The call of ``outcome`` ends well; returns once that is known."""
+    engine.after(outcome, lambda: Reply(text, tools=tools, complete=True))
+    await until(lambda: not engine.answering)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def tell(engine: Engine, user: str, text: str, headers: Mapping[str, str] | None = None) -> list[Memory]:
+    """The memories of ``user`` once ``text`` was said, answered and learned."""
+    outcome = await engine.before(request(user, text, headers=headers))
+    await answer(engine, outcome)
+    await until(lambda: is_learned(engine, outcome))
+    return await engine.memories.all("default", user)
+
+
+def is_learned(engine: Engine, outcome: Outcome) -> bool:
+    with closing(sqlite3.connect(engine.settings.data_dir / "ledger.db")) as ledger:
+        return bool(ledger.execute("SELECT 1 FROM learned WHERE mark = ?", (outcome.mark,)).fetchone())
+
+
+def is_journalled(engine: Engine, outcome: Outcome) -> bool:
+    with closing(sqlite3.connect(engine.settings.data_dir / "ledger.db")) as ledger:
+        return bool(ledger.execute("SELECT 1 FROM journal WHERE mark = ?", (outcome.mark,)).fetchone())
+
+
+def given(outcome: Outcome, index: int = -1) -> str:
+    assert outcome.body is not None
+    return str(outcome.body["messages"][index]["content"])
+
+
+async def test_what_was_said_in_one_conversation_is_there_in_another(engine: Engine, user: str) -> None:
+    [memory] = await tell(engine, user, FACT)
+    outcome = await engine.before(request(user, QUESTION))
+    assert (outcome.status, outcome.reason, outcome.count, outcome.tokens) == ("injected", "recalled", 1, memory.tokens)
+    assert given(outcome).endswith(f"</memory>\n\n{QUESTION}")
+    assert FACT in given(outcome)
+
+
+async def test_nobody_else_is_given_it(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    assert (await engine.before(request(f"{user}-else", QUESTION))).body is None
+    assert (await engine.before(request(user, QUESTION, caller=Caller(user="eve")))).body is None
+
+
+async def test_an_unrelated_question_is_given_nothing(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    outcome = await engine.before(request(user, "How many moons does Jupiter have?"))
+    assert (outcome.status, outcome.reason, outcome.body) == ("empty", "nothing_relevant", None)
+
+
+async def test_a_later_request_carries_the_same_bytes_at_the_same_place(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    first = await engine.before(request(user, QUESTION))
+    await answer(engine, first, "heron-42")
+    second = await engine.before(request(user, QUESTION, "heron-42", "And in which region does it run?"))
+    assert given(second, 0) == given(first)
+    assert given(second, 1) == "heron-42"
+
+
+async def test_a_memory_that_the_conversation_carries_is_not_given_again(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    await answer(engine, await engine.before(request(user, QUESTION)), "heron-42")
+    again = await engine.before(request(user, QUESTION, "heron-42", "Sorry, what is my staging database called?"))
+    assert (again.status, again.reason, again.count) == ("replayed", "nothing_relevant", 1)
+    assert given(again) == "Sorry, what is my staging database called?"
+
+
+async def test_a_tool_loop_replays_and_recalls_nothing_new(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    first = await engine.before(request(user, QUESTION))
+    call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "t", "content": "My staging database is called owl-7."},
+    ]
+    second = await engine.before(request(user, body={"model": "gpt", "messages": messages}))
+    assert (second.kind, second.status) == ("continuation", "replayed")
+    assert second.body == {
+        "model": "gpt",
+        "messages": [{"role": "user", "content": given(first)}, *messages[1:]],
+    }
+
+
+async def test_the_answer_that_ends_a_tool_loop_is_the_one_that_is_kept(engine: Engine, user: str) -> None:
+    said = "Please rename the staging database to osprey today"
+    await answer(engine, await engine.before(request(user, said)), "Looking.", tools=True)
+    assert await engine.memories.all("default", user) == []
+    messages = [
+        {"role": "user", "content": said},
+        {"role": "assistant", "content": "Looking.", "tool_calls": [{"id": "t"}]},
+        {"role": "tool", "tool_call_id": "t", "content": "done"},
+    ]
+    last = await engine.before(request(user, body={"model": "gpt", "messages": messages}))
+    await answer(engine, last, "Renamed.")
+    await until(lambda: is_learned(engine, last))
+    assert [(m.text, m.reply) for m in await engine.memories.all("default", user)] == [(said, "Renamed.")]
+
+
+async def test_a_retry_never_adds_a_block(engine: Engine, user: str) -> None:
+    empty = await engine.before(request(user, QUESTION))
+    await tell(engine, user, FACT)
+    retry = await engine.before(request(user, QUESTION))
+    assert (empty.body, retry.body, retry.reason) == (None, None, "frozen")
+
+
+async def test_the_same_question_after_its_answer_is_asked_anew(engine: Engine, user: str) -> None:
+    await answer(engine, await engine.before(request(user, QUESTION)), "I do not know.")
+    await tell(engine, user, FACT)
+    assert (await engine.before(request(user, QUESTION))).status == "injected"
+
+
+async def test_a_message_is_learned_once_however_often_it_is_sent(engine: Engine, user: str) -> None:
+    memories = [await tell(engine, user, FACT) for _ in range(3)]
+    assert memories[0] == memories[1] == memories[2]
+    assert len(memories[0]) == 1
+
+
+async def test_the_same_words_in_two_conversations_confirm_one_memory(engine: Engine, user: str) -> None:
+    [once] = await tell(engine, user, FACT, {"x-session-id": "one"})
+    twice = await tell(engine, user, FACT, {"x-session-id": "two"})
+    assert {memory.text for memory in twice} == {once.text}
+
+
+async def test_what_is_forgotten_is_not_recalled_and_not_learned_again(engine: Engine, user: str) -> None:
+    [memory] = await tell(engine, user, FACT)
+    await engine.memories.forget("default", memory.id)
+    assert (await engine.before(request(user, QUESTION))).body is None
+    assert await tell(engine, user, FACT) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller", "models", "expected"),
+    [
+        ({"x-memory-inject": "false"}, MASTER, ("gpt",), ("off", "header")),
+        ({"x-maia-skip-memory": "1"}, MASTER, ("gpt",), ("off", "header")),
+        ({"x-memory-inject": "perhaps"}, MASTER, ("gpt",), ("off", "header")),
+        ({}, Caller(master=True, inject=False), ("gpt",), ("off", "inject_off")),
+        ({"x-memory-project": "bad\x01"}, MASTER, ("gpt",), ("skipped", "unreadable_identity")),
+        ({}, Caller(), ("gpt",), ("skipped", "no_identity")),
+        ({"x-openwebui-user-id": "7"}, MASTER, ("gpt",), ("skipped", "undelegated_end_user")),
+    ],
+)
+async def test_switches_and_doubts_keep_memory_out(
+    engine: Engine,
+    user: str,
+    headers: dict[str, str],
+    caller: Caller,
+    models: tuple[str, ...],
+    expected: tuple[str, str],
+) -> None:
+    await tell(engine, user, FACT)
+    outcome = await engine.before(request(user, QUESTION, headers=headers, caller=caller, models=models))
+    assert (outcome.status, outcome.reason, outcome.body) == (*expected, None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller", "fields"),
+    [
+        ({"x-memory-store": "no"}, MASTER, {}),
+        ({}, Caller(master=True, remember=False), {}),
+        ({}, MASTER, {"no_logging": True}),
+    ],
+    ids=["header", "key", "no logging"],
+)
+async def test_what_is_not_to_be_stored_is_not_even_journalled(
+    engine: Engine, user: str, headers: dict[str, str], caller: Caller, fields: dict[str, Any]
+) -> None:
+    outcome = await engine.before(request(user, FACT, headers=headers, caller=caller, **fields))
+    await answer(engine, outcome)
+    assert outcome.learns is False
+    assert not is_journalled(engine, outcome)
+    assert await engine.memories.all("default", user) == []
+
+
+async def test_a_project_sees_its_own_memories_and_the_persons_and_no_other_projects(engine: Engine, user: str) -> None:
+    apollo, zeus = {"x-memory-project": "apollo"}, {"x-memory-project": "zeus"}
+    await tell(engine, user, "Our deploy server is called sirius.", apollo)
+    await tell(engine, user, "My name is Grace Hopper.", apollo)
+    asked = ("What is our deploy server called?", "What is my name?")
+    assert [(await engine.before(request(user, q, headers=apollo))).status for q in asked] == ["injected", "injected"]
+    assert [(await engine.before(request(user, q, headers=zeus))).status for q in asked] == ["empty", "injected"]
+    assert [(await engine.before(request(user, q))).status for q in asked] == ["injected", "injected"]
+
+
+async def test_a_session_that_the_client_named_is_all_that_it_sees(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT, {"x-memory-session-id": "s-1"})
+    seen = await engine.before(request(user, QUESTION, headers={"x-memory-session-id": "s-1"}))
+    unseen = await engine.before(request(user, QUESTION, headers={"x-memory-session-id": "s-2"}))
+    assert (seen.status, unseen.status) == ("injected", "empty")
+
+
+async def test_standing_wishes_come_first_whatever_is_asked(engine: Engine, user: str) -> None:
+    await tell(engine, user, "From now on answer in German.")
+    outcome = await engine.before(request(user, "How many moons does Jupiter have?"))
+    assert "<standing_wish" in given(outcome)
+
+
+async def test_headers_bound_what_is_given(engine: Engine, user: str) -> None:
+    for name in ("heron", "osprey", "kestrel"):
+        await tell(engine, user, f"My {name} database is called {name}-42.")
+    asked = "What are my heron, osprey and kestrel database called?"
+    one = await engine.before(request(user, asked, headers={"x-memory-max": "1"}))
+    none = await engine.before(request(f"{user}", asked + " Tell me", headers={"x-memory-token-budget": "3"}))
+    assert (one.count, none.count) == (1, 0)
+
+
+async def test_secrets_never_reach_the_journal_or_the_store(engine: Engine, user: str) -> None:
+    [memory] = await tell(engine, user, "My deploy key is sk-abcdefghijklmnop1234 for now.")
+    assert memory.text == "My deploy key is [REDACTED:api-key] for now."
+
+
+async def test_past_the_deadline_the_request_goes_on_and_a_retry_adds_nothing(data_dir: Path, user: str) -> None:
+    async with running(data_dir, recall={"deadline_ms": 5000}) as first:
+        await tell(first, user, FACT)
+    async with running(data_dir, recall={"deadline_ms": 1}) as hurried:
+        outcome = await hurried.before(request(user, QUESTION))
+        assert (outcome.status, outcome.reason, outcome.body) == ("late", "deadline", None)
+        hurried.use(hurried.settings.model_copy(update={"recall": Settings().recall}))
+        assert (await hurried.before(request(user, QUESTION))).body is None
+
+
+async def test_memories_and_frozen_blocks_survive_a_restart(data_dir: Path, user: str) -> None:
+    async with running(data_dir, recall={"deadline_ms": 5000}) as before:
+        await tell(before, user, FACT)
+        first = await before.before(request(user, QUESTION))
+    async with running(data_dir, recall={"deadline_ms": 5000}) as after:
+        second = await after.before(request(user, QUESTION, "heron-42", "thanks a lot for that"))
+        other = await after.before(request(user, "Tell me, what is my staging database called?"))
+    assert given(second, 0) == given(first)
+    assert other.status == "injected"
+
+
+async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: Path, user: str) -> None:
+    async with running(data_dir, models={"exclude": ["other-*"]}) as engine:
+        outcome = await engine.before(request(user, FACT, models=("gpt", "other-1")))
+        assert (outcome.status, outcome.reason, outcome.learns) == ("off", "model_excluded", False)
+
+
+async def test_a_body_of_unknown_shape_is_not_touched(engine: Engine, user: str) -> None:
+    outcome = await engine.before(request(user, body={"model": "gpt", "messages": "what?"}))
+    assert (outcome.status, outcome.reason, outcome.body) == ("skipped", "unknown_shape", None)
