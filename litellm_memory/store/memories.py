@@ -20,7 +20,11 @@ MARKER = "litellm-memory"
 """The collection whose metadata say what this Chroma holds."""
 
 PAGE = 300
-"""Most records of one call: Chroma Cloud takes and gives no more."""
+"""Most records of one read: Chroma Cloud gives no more."""
+
+BATCH = 32
+"""Most records of one write. An embedded Chroma replaces a record of a large collection in some 8 ms, and no read of
+any worker is answered meanwhile."""
 
 OVERFETCH = 3
 """Chroma's filtered search misses some neighbours in large collections; asking for more brings them back."""
@@ -52,21 +56,21 @@ class Store:
         self._marker = marker
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Insert the entries or replace them whole, by id; the last of equal ids counts; one write a collection.
+        """Insert the entries or replace them whole, by id; the last of equal ids counts.
 
-        A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a vector comes back as near as float32
+        BATCH entries of one user are one write. A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a vector comes back as near as float32
         rounds. Raises ValueError, and keeps nothing, for an id that is not ``memory_id``'s, a vector of another
         dimension, or fields that are longer than Chroma Cloud keeps.
         """
         last = {checked_id(entry.memory): entry for entry in entries}
-        groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last)]
+        groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last, BATCH)]
         for name, rows in [(name, rows_of(group, self._layout.dimension)) for name, group in groups]:
             await self._collections.upsert(name, rows)
 
     async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
         """The entries with these ids, in their order; missing ones and other partitions' are left out."""
         found: dict[str, Entry] = {}
-        for name, asked in self._by_collection(ids):
+        for name, asked in self._by_collection(ids, PAGE):
             rows = await self._collections.get(name, asked)
             found |= {entry.memory.id: entry for entry in entries_of(rows, partition=partition)}
         return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
@@ -96,7 +100,7 @@ class Store:
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
         """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
-        for name, asked in self._by_collection(ids):
+        for name, asked in self._by_collection(ids, BATCH):
             rows = await self._collections.get(name, asked, vectors=False)
             records = zip(rows.ids, rows.metadatas, strict=True)
             own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
@@ -110,7 +114,7 @@ class Store:
 
         Two processes that touch one memory at the same instant may count one use.
         """
-        for name, asked in self._by_collection(used):
+        for name, asked in self._by_collection(used, BATCH):
             rows = await self._collections.get(name, asked, vectors=False)
             if rows.ids:
                 records = zip(rows.ids, rows.metadatas, strict=True)
@@ -145,13 +149,13 @@ class Store:
                 return list(entries.values())
             offset += PAGE
 
-    def _by_collection(self, ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-        """Each collection with those of the ids that lie in it, at most PAGE at a time; what is no id is left out."""
+    def _by_collection(self, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
+        """Each collection with the ids that lie in it, at most ``size`` at a time; what is no id is left out."""
         groups: dict[str, list[str]] = {}
         for memory_id in dict.fromkeys(ids):
             if is_memory_id(memory_id):
                 groups.setdefault(self._layout.collection(memory_id), []).append(memory_id)
-        return ((name, chunk) for name, group in groups.items() for chunk in chunks(group, PAGE))
+        return ((name, chunk) for name, group in groups.items() for chunk in chunks(group, size))
 
 
 async def open_collections(collections: Collections, layout: Layout) -> Store:
