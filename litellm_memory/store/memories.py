@@ -58,9 +58,9 @@ class Store:
     async def put(self, entries: Sequence[Entry]) -> None:
         """Insert the entries or replace them whole, by id; the last of equal ids counts.
 
-        BATCH entries of one user are one write. A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a vector comes back as near as float32
-        rounds. Raises ValueError, and keeps nothing, for an id that is not ``memory_id``'s, a vector of another
-        dimension, or fields that are longer than Chroma Cloud keeps.
+        BATCH entries of one user are one write. A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a
+        vector comes back as near as float32 rounds. Raises ValueError, and keeps nothing, for an id that is not
+        ``memory_id``'s, a vector of another dimension, or fields that are longer than Chroma Cloud keeps.
         """
         last = {checked_id(entry.memory): entry for entry in entries}
         groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last, BATCH)]
