@@ -1,0 +1,15 @@
+"""Texts -> vectors: the model that runs inside the process, where it lies, and how it gets there."""
+
+from __future__ import annotations
+
+import os
+
+# From version 1.29 on, ONNX Runtime reports to its maker as soon as it is imported, unless this is set by then
+# (microsoft/onnxruntime pull request 27379). It stands before the imports for that reason.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from litellm_memory.embedding.install import find_model, install_model, user_cache
+from litellm_memory.embedding.local import LocalModel
+from litellm_memory.embedding.sources import Report
+
+__all__ = ["LocalModel", "Report", "find_model", "install_model", "user_cache"]
