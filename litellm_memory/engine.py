@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,8 @@ REPLAY_SECONDS = 0.05
 """How long the blocks of earlier turns may be looked for when they are not in RAM."""
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
+USES_EVERY = 5
+"""Rounds of following after which uses are written down: many uses are one write."""
 REOPEN_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 """How long closing waits for answers that are being noted."""
@@ -259,6 +262,7 @@ class Engine:
             async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
                 block, reason = await self._recalled(reading, last, earlier)
                 block = await self.ledger.freeze(block, **freeze)
+                self.memories.used(block.memories)
                 return block, "injected" if block.text else "empty", reason
         except TimeoutError:
             status: Status = "late"
@@ -336,9 +340,12 @@ class Engine:
         await self._follow()
 
     async def _follow(self) -> None:
-        while True:
+        for round_ in itertools.count():
             try:
                 await self.memories.follow()
+                await self.memories.embed_missing()
+                if round_ % USES_EVERY == 0:
+                    await self.memories.count_uses()
                 self.health.store = None
             except StoreError as error:
                 self._store_failed(error)

@@ -61,11 +61,17 @@ class Learner:
         """How many exchanges of this worker were learned now."""
         ready = await self._ledger.ready(BATCH)
         for exchange in ready:
-            kept = await self._memories.keep(
-                await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key)
-            )
-            await self._ledger.done(exchange.mark, [(memory.namespace, memory.id) for memory in kept])
+            await self._learn(exchange)
         return len(ready)
+
+    async def _learn(self, exchange: Exchange) -> None:
+        found = await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key)
+        try:
+            await self._memories.keep(found)
+        except ValueError:
+            # Chroma can never keep it; trying again would stop all that waits behind it.
+            logger.error("An exchange cannot be kept and is left out.")
+        await self._ledger.done(exchange.mark)
 
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:

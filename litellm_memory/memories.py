@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Awaitable[Floats]]
 Count = Callable[[str], int]
 
+EMBEDDED_AT_ONCE = 64
 CONFIRMED = 0.1
 """What a memory's confidence gains each time the same thing is said again."""
 
@@ -39,6 +41,7 @@ class Memories:
         self._store: Store | None = None
         self._indexes = ScopeIndexes(lambda: self.store, dimension=dimension)
         self._newest_change = 0
+        self._uses: Counter[str] = Counter()
 
     @property
     def store(self) -> Store:
@@ -110,9 +113,29 @@ class Memories:
             await self._indexes.refresh((namespace, memory) for _, namespace, memory in changed)
             self._newest_change = changed[-1][0]
 
-    async def used(self, memories: Sequence[str]) -> None:
-        """Counts one use of each of these memories."""
-        await self.store.touch(dict.fromkeys(memories, 1), datetime.now(UTC))
+    async def embed_missing(self) -> int:
+        """How many memories in use got the vector that they were kept without."""
+        missing = self._indexes.unembedded(EMBEDDED_AT_ONCE) if self._embed else []
+        vectors = await self.vectors([memory.text for memory in missing])
+        entries = [Entry(memory, vector) for memory, vector in zip(missing, vectors, strict=True) if vector is not None]
+        if entries:
+            await self._put(entries)
+        return len(entries)
+
+    def used(self, memories: Iterable[str]) -> None:
+        """Notes one use of each of these memories; ``count_uses`` writes it down."""
+        self._uses.update(memories)
+
+    async def count_uses(self) -> None:
+        """Writes down the uses noted since the last call; when that fails, they wait for the next."""
+        if not self._uses:
+            return
+        uses, self._uses = self._uses, Counter()
+        try:
+            await self.store.touch(uses, datetime.now(UTC))
+        except StoreError:
+            self._uses.update(uses)
+            raise
 
     async def _merged(self, memory: Memory) -> Memory:
         """``memory`` with its tokens counted, or the memory in force that says the same in the same scope."""

@@ -46,6 +46,7 @@ class ScopeIndex:
         self._lengths: list[int] = []
         self._postings: dict[str, dict[int, int]] = {}
         self._wishes: dict[str, Memory] = {}
+        self._unembedded: dict[str, Memory] = {}
         self._total_length = 0
         self.text_bytes = 0
 
@@ -61,6 +62,11 @@ class ScopeIndex:
         """The instructions among the memories: they are recalled whatever is asked."""
         with self._lock:
             return list(self._wishes.values())
+
+    def unembedded(self) -> list[Memory]:
+        """The memories that have no vector: they were kept while there was no model, or while it failed."""
+        with self._lock:
+            return list(self._unembedded.values())
 
     def at(self, position: int) -> Memory | None:
         """The memory at a position of Scores; None where one was dropped."""
@@ -114,6 +120,7 @@ class ScopeIndex:
         if position is None:
             return
         self._wishes.pop(memory_id, None)
+        self._unembedded.pop(memory_id, None)
         memory = self._memories[position]
         assert memory is not None
         for word in set(words(memory.text)):
@@ -129,7 +136,9 @@ class ScopeIndex:
             grown = np.zeros((max(16, position * 2), self._vectors.shape[1]), np.float32)
             grown[:position] = self._vectors
             self._vectors = grown
-        if entry.vector is not None:
+        if entry.vector is None:
+            self._unembedded[entry.memory.id] = entry.memory
+        else:
             self._vectors[position] = entry.vector
         counts = Counter(words(entry.memory.text))
         for word, times in counts.items():
@@ -183,6 +192,10 @@ class ScopeIndexes:
                 if index is not None:
                     index.drop(ids)
                     index.put(entry for entry in entries if entry.memory.namespace == name)
+
+    def unembedded(self, limit: int) -> list[Memory]:
+        """Up to ``limit`` memories in RAM that have no vector."""
+        return [memory for index in self._indexes.values() for memory in index.unembedded()][:limit]
 
     async def aclose(self) -> None:
         """Ends the loads that are under way."""

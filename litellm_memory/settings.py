@@ -82,7 +82,7 @@ class EmbeddingSettings(Section):
 
     model: Literal["local"] = Field("local", description="`local`: the embedded model, with no network and no key.")
     model_dir: Path | None = Field(
-        None, description="A directory that holds `model.onnx` and `tokenizer.json`, for sites without a network."
+        None, description="A directory that `litellm-memory model install --into` made, for sites without a network."
     )
 
 

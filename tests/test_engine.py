@@ -7,6 +7,7 @@ import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 import pytest_asyncio
 
 from litellm_memory.engine import Engine, Outcome, Request
-from litellm_memory.models import Caller, Memory, Reply
+from litellm_memory.models import Caller, Memory, Reply, Scope
+from litellm_memory.recall import Query
 from litellm_memory.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -283,6 +285,15 @@ async def test_headers_bound_what_is_given(engine: Engine, user: str) -> None:
     assert (one.count, none.count) == (1, 0)
 
 
+async def test_each_memory_that_was_given_counts_its_use(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    await engine.before(request(user, QUESTION))
+    async with asyncio.timeout(15):
+        while not (memory := (await engine.memories.all("default", user))[0]).uses:
+            await asyncio.sleep(0.1)
+    assert (memory.uses, memory.last_used is not None) == (1, True)
+
+
 async def test_secrets_never_reach_the_journal_or_the_store(engine: Engine, user: str) -> None:
     [memory] = await tell(engine, user, "My deploy key is sk-abcdefghijklmnop1234 for now.")
     assert memory.text == "My deploy key is [REDACTED:api-key] for now."
@@ -307,6 +318,19 @@ async def test_memories_and_frozen_blocks_survive_a_restart(data_dir: Path, user
         other = await after.before(request(user, "Tell me, what is my staging database called?"))
     assert given(second, 0) == given(first)
     assert other.status == "injected"
+
+
+async def test_memories_kept_without_a_model_get_their_vectors_once_there_is_one(data_dir: Path, user: str) -> None:
+    nowhere = {"model_dir": data_dir / "nowhere"}
+    async with running(data_dir, embedding=nowhere, recall={"deadline_ms": 5000}) as by_words:
+        await tell(by_words, user, FACT)
+        assert (await by_words.before(request(user, "Where is our pre-release data?"))).status == "empty"
+    async with running(data_dir, recall={"deadline_ms": 5000}) as by_vectors:
+        index = await by_vectors.memories.index("default", user)
+        await until(lambda: not index.unembedded())
+        query = Query("the pre-production data store", Scope("default", user), limit=1, min_score=0)
+        [recalled] = await by_vectors.recall(query, now=datetime.now(UTC))
+        assert recalled.why["vectors"] > 0.3
 
 
 async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: Path, user: str) -> None:

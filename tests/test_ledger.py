@@ -95,7 +95,7 @@ async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, 
 
 async def test_a_message_that_was_learned_is_not_accepted_again(ledger: Ledger, other: Ledger) -> None:
     await asyncio.wrap_future(ledger.accept(EXCHANGE))
-    await ledger.done("mark-1", [("n", "id-1")])
+    await ledger.done("mark-1")
     assert await ledger.unlearned() == 0
     assert await asyncio.wrap_future(other.accept(replace(EXCHANGE, id="call-2"))) is False
     assert await other.unlearned() == 0
@@ -131,7 +131,7 @@ async def test_a_text_is_claimed_once(ledger: Ledger, other: Ledger) -> None:
 async def test_changes_are_told_in_order(ledger: Ledger, other: Ledger) -> None:
     before = await other.newest_change()
     await ledger.tell([("n", "a"), ("m", "b")])
-    await ledger.done("mark", [("n", "c")])
+    await ledger.tell([("n", "c")])
     assert [change[1:] for change in await other.changed_since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
 
 

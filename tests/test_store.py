@@ -292,8 +292,8 @@ async def test_the_store_knows_what_it_holds(store: Store, partition: str) -> No
     ("marker", "complaint"),
     [
         pytest.param({"schema": 2}, "newer litellm-memory", id="newer schema"),
-        pytest.param({"embedder": "other"}, "reembed", id="other embedder"),
-        pytest.param({"dimension": 3}, "reembed", id="other dimension"),
+        pytest.param({"embedder": "other"}, "another data_dir", id="other embedder"),
+        pytest.param({"dimension": 3}, "another data_dir", id="other dimension"),
         pytest.param({"layout": "per-namespace"}, "store.layout per-namespace", id="other layout"),
     ],
 )

@@ -70,7 +70,8 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
     Raises UnauthorizedError. The key is checked as for a list of models, which every key may ask for.
     """
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    request = Request({"type": "http", "method": "GET", "path": "/v1/models", "query_string": b"", "headers": raw})
+    scope = {"type": "http", "method": "GET", "path": "/v1/models", "query_string": b"", "headers": raw}
+    request = Request(scope, _no_body)
     try:
         key = await user_api_key_auth(
             request,
@@ -86,6 +87,10 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
         logger.debug("LiteLLM refused a key (%s)", type(error).__name__)
         raise UnauthorizedError("LiteLLM does not accept this key.") from None
     return caller_of(key)
+
+
+async def _no_body() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def caller_of(key: UserAPIKeyAuth) -> Caller:

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -123,10 +123,9 @@ class Ledger:
         """This worker's exchanges whose answer is known, oldest first."""
         return await self._read(lambda c: _ready(c, self.worker, limit))
 
-    async def done(self, mark: str, changed: Iterable[tuple[str, str]]) -> None:
-        """Marks a message as learned, drops its words from the journal and tells of (namespace, memory id) changes."""
-        rows = list(changed)
-        await self._write(lambda c: _done(c, mark, rows))
+    async def done(self, mark: str) -> None:
+        """Marks a message as learned and drops its words from the journal."""
+        await self._write(lambda c: _done(c, mark))
 
     async def adopt(self) -> int:
         """How many exchanges of workers that are gone became this worker's."""
@@ -329,10 +328,9 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
     ]
 
 
-def _done(connection: Connection, mark: str, changed: Sequence[tuple[str, str]]) -> None:
+def _done(connection: Connection, mark: str) -> None:
     _insert_new(connection, learned, {"mark": mark, "at": datetime.now(UTC)})
     connection.execute(delete(journal).where(journal.c.mark == mark))
-    _tell(connection, changed)
 
 
 def _adopt(connection: Connection, worker: str) -> int:

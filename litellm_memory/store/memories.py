@@ -207,7 +207,7 @@ def _check(facts: StoreFacts, layout: Layout) -> None:
     if (facts.embedder, facts.dimension) != (layout.embedder, layout.dimension):
         raise StoreError(
             f"The store's vectors come from the embedder {facts.embedder} ({facts.dimension} dimensions), but "
-            f"{layout.embedder} ({layout.dimension}) is in use: set the former again, or run `litellm-memory reembed`."
+            f"{layout.embedder} ({layout.dimension}) is in use: set the former again, or name another data_dir."
         )
 
 
