@@ -1,0 +1,357 @@
+"""The pages tell the truth: settings, headers, routes, commands, links and examples, held against the code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import httpx
+import pytest
+import typer
+import yaml
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from bed.memories import Memories, mentioning
+from bed.provider import Provider
+from bed.proxy import Proxy
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from typer.core import TyperGroup
+
+from litellm_memory.cli import app
+from litellm_memory.engine import Engine
+from litellm_memory.headers import NAMES
+from litellm_memory.kinds import built_in_rules
+from litellm_memory.models import Caller, Status
+from litellm_memory.models import Kind as RequestKind
+from litellm_memory.settings import RESTART_KEYS, SECTION, Section, Settings, load_settings
+from litellm_memory.sidecar import create_app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTED = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)`")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section_of(page: str, title: str) -> str:
+    """What stands under a heading of a page, down to the next heading of its level."""
+    [found] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text_of(page), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def table_in(text: str) -> list[tuple[str, ...]]:
+    """The rows of the first Markdown table, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines[2:]]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """(page, code) of every fenced block in a language, in all pages."""
+    return [
+        (name_of(page), code)
+        for page in PAGES
+        for found, code in FENCE.findall(page.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+# --- settings ---
+
+TYPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
+
+
+def described(annotation: Any, bounds: str) -> str:
+    """The type of a setting in the words of the page."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        [annotation] = [argument for argument in arguments if argument is not NoneType]
+        return described(annotation, bounds)
+    if origin is Literal:
+        return ", ".join(f"`{argument}`" for argument in arguments)
+    if origin is tuple:
+        return "list of rules" if issubclass(arguments[0], Section) else f"list of {described(arguments[0], '')}s"
+    if annotation is SecretStr:
+        return "secret"
+    if origin is not None and issubclass(origin, Mapping):
+        return f"mapping of {described(arguments[0], '')} to {described(arguments[1], '')}"
+    return f"{TYPES[annotation]}{bounds}"
+
+
+def bounds_of(field: FieldInfo) -> str:
+    """The range of a number, or the length of a text, as the page writes it."""
+    low = next((f"{rule.ge:g}" for rule in field.metadata if isinstance(rule, Ge)), None)
+    high = next((f"{rule.le:g}" for rule in field.metadata if isinstance(rule, Le)), None)
+    low = low or next((f"more than {rule.gt:g}" for rule in field.metadata if isinstance(rule, Gt)), None)
+    high = high or next((f"less than {rule.lt:g}" for rule in field.metadata if isinstance(rule, Lt)), None)
+    longest = next((rule.max_length for rule in field.metadata if isinstance(rule, MaxLen)), None)
+    shortest = next((rule.min_length for rule in field.metadata if isinstance(rule, MinLen)), 0)
+    if longest is not None:
+        return f", {shortest} to {longest} characters"
+    if low is not None and high is not None:
+        return f", {low} to {high}"
+    return f", {low} or more" if low is not None else ""
+
+
+def default_of(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value == () or value == {}:
+        return "none"
+    return f"`{json.dumps(value) if isinstance(value, bool) else value}`"
+
+
+def settings_table(model: type[Section] = Settings, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Key, type, default and meaning of every setting, in the order of the models."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            yield from settings_table(annotation, f"{prefix}{name}.")
+            continue
+        yield f"`{prefix}{name}`", described(annotation, bounds_of(field)), default_of(field), str(field.description)
+        items = get_args(annotation)
+        if items and isinstance(items[0], type) and issubclass(items[0], Section):
+            yield from settings_table(items[0], f"{prefix}{name}[].")
+
+
+def printed(rows: Iterator[tuple[str, ...]]) -> str:
+    head = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def test_the_table_of_settings_is_the_models_own() -> None:
+    """When it is not: `PYTHONPATH=. python tests/test_docs.py` prints the table that belongs there."""
+    assert table_in(section_of("docs/configuration.md", "Settings")) == list(settings_table())
+
+
+def test_the_keys_that_need_a_restart_are_named() -> None:
+    [sentence] = re.findall(r"^A restart is needed for (.*)\.$", text_of("docs/configuration.md"), re.MULTILINE)
+    assert names_in(sentence) == list(RESTART_KEYS)
+
+
+def yaml_examples() -> list[Any]:
+    return [
+        pytest.param(code, id=f"{page} {number}")
+        for number, (page, code) in enumerate(blocks("yaml"), 1)
+        if {SECTION, "user_id_mappings"} & set(yaml.safe_load(code))
+    ]
+
+
+@pytest.mark.parametrize("code", yaml_examples())
+def test_every_example_of_settings_loads(code: str, tmp_path: Path) -> None:
+    environment = dict.fromkeys(re.findall(r"os\.environ/(\w+)", code), "postgresql+psycopg://somebody@host/base")
+    assert isinstance(load_settings(yaml.safe_load(code), directory=tmp_path, environment=environment), Settings)
+
+
+# --- headers ---
+
+
+def test_every_memory_header_is_documented_and_no_other() -> None:
+    rows = table_in(section_of("docs/configuration.md", "Request headers"))
+    assert {name for row in rows for cell in row[:2] for name in names_in(cell)} == set(NAMES)
+
+
+def test_every_response_header_is_documented_and_no_other() -> None:
+    rows = table_in(section_of("docs/configuration.md", "Response headers"))
+    # Read from the source: importing the hooks would start LiteLLM's proxy in this process.
+    sent = re.findall(r'"(x-memory-\w+)": ', text_of("litellm_memory/hooks/call.py"))
+    assert [name for row in rows for name in names_in(row[0])] == sent
+
+
+def test_every_status_is_documented_and_no_other() -> None:
+    rows = table_in(section_of("docs/configuration.md", "What a status means"))
+    assert [name for row in rows for name in names_in(row[0])] == list(get_args(Status))
+
+
+def test_every_kind_of_request_is_documented_and_no_other() -> None:
+    rows = table_in(section_of("docs/how-it-works.md", "Kinds of requests"))
+    assert {name for row in rows for name in names_in(row[0])} == set(get_args(RequestKind))
+    assert {rule.kind for rule in built_in_rules()} <= set(get_args(RequestKind))
+
+
+# --- routes and commands ---
+
+
+async def test_every_route_of_the_sidecar_is_documented_and_no_other(tmp_path: Path) -> None:
+    async def nobody(headers: Mapping[str, str]) -> Caller:
+        return Caller()
+
+    engine = Engine.build(Settings(data_dir=tmp_path), count=len)
+    try:
+        sidecar = create_app(engine, authenticate=nobody)
+    finally:
+        await engine.aclose()
+    served = {(method.upper(), path) for path, methods in sidecar.openapi()["paths"].items() for method in methods}
+    assert set(DOCUMENTED.findall(section_of("docs/api.md", "Routes"))) == served
+
+
+def commands(group: TyperGroup, before: tuple[str, ...] = ()) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, (*before, name))
+        else:
+            yield " ".join((*before, name))
+
+
+def command_line() -> TyperGroup:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    rows = table_in(text_of("docs/command-line.md"))
+    assert {names_in(row[0])[0].removeprefix("litellm-memory ") for row in rows} == set(commands(command_line()))
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    known = sorted(commands(command_line()), key=len, reverse=True)
+    named = [
+        (name_of(page), called)
+        for page in PAGES
+        for called in re.findall(
+            r"(?:^|`)litellm-memory ([a-z][^`\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    assert [found for found in named if not any(f"{found[1]} ".startswith(f"{name} ") for name in known)] == []
+
+
+# --- examples ---
+
+
+def curls() -> list[Any]:
+    return [
+        pytest.param(body, id=f"{page} {number}")
+        for page, code in blocks("bash")
+        for number, body in enumerate(re.findall(r"-d '([^']*)'", code), 1)
+    ]
+
+
+@pytest.mark.parametrize("body", curls())
+def test_every_curl_sends_json(body: str) -> None:
+    assert isinstance(json.loads(body), dict)
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("json"))
+def test_every_answer_shown_is_json(page: str, code: str) -> None:
+    assert isinstance(json.loads(code), dict)
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_every_python_example_is_python(page: str, code: str) -> None:
+    assert isinstance(ast.parse(code, page), ast.Module)
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("toml"))
+def test_every_toml_example_is_toml(page: str, code: str) -> None:
+    assert tomllib.loads(code)
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("yaml"))
+def test_every_yaml_example_is_yaml(page: str, code: str) -> None:
+    assert isinstance(yaml.safe_load(code), dict)
+
+
+def sent_by(curl: str, key: str) -> dict[str, Any]:
+    """The request of one of the README's curls, as httpx takes it."""
+    [url] = re.findall(r"http://localhost:4000(\S+)", curl)
+    headers = dict(re.findall(r'-H "([^:]+): ([^"]+)"', curl.replace("$LITELLM_MASTER_KEY", key)))
+    [body] = re.findall(r"-d '([^']*)'", curl)
+    return {"url": url, "headers": headers, "content": body}
+
+
+def test_what_the_readmes_first_curl_tells_its_second_one_shows(tmp_path: Path, provider: Provider) -> None:
+    """The model, the requests, the answer and the headers are those that the checkout and the README show."""
+    told, asked = [code for page, code in blocks("bash") if page == "README.md" and "localhost:4000" in code]
+    [shown] = re.findall(r"^The answer says `([^`]+)`", text_of("README.md"), re.MULTILINE)
+    [headers] = [code for page, code in blocks("text") if page == "README.md" and code.startswith("x-memory-")]
+    config = yaml.safe_load(text_of("config.yaml"))
+    usual = {"recall": {"min_score": Settings().recall.min_score}}
+    demo = {"litellm_settings": {"custom_provider_map": config["litellm_settings"]["custom_provider_map"]}}
+    with (
+        Proxy(tmp_path, provider.url, models=config["model_list"], config=demo, memory=usual) as proxy,
+        httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client,
+        proxy.sidecar() as sidecar,
+    ):
+        memories = Memories(proxy, sidecar)
+        memories.wait_until_ready()
+        assert client.post(**sent_by(told, proxy.master_key)).status_code == 200
+        memories.wait_for("default", lambda found: bool(mentioning(found, shown)))
+        answer = client.post(**sent_by(asked, proxy.master_key))
+    assert shown in answer.json()["content"][0]["text"]
+    names = re.findall(r"^[\w-]+", headers, re.MULTILINE)
+    assert [f"{name}: {answer.headers[name]}" for name in names] == headers.splitlines()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["model"], *extras["postgres"]]
+    names = {re.split(r"[<>=]", requirement)[0] for requirement in needed}
+    reasons = set(names_in(text_of("docs/decisions/dependencies.md")))
+    assert {name for name in names if not {name, name.partition("[")[0]} & reasons} == set()
+
+
+# --- style ---
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        links = re.findall(r"\]\(([^)#:\s]+\.md)", page.read_text(encoding="utf-8"))
+        waiting += {(page.parent / link).resolve() for link in links} - reached
+    assert set(PAGES) - reached == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_page_is_tidy(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    titles = re.findall(r"^# .*$", FENCE.sub("", text), re.MULTILINE)
+    assert text.startswith(f"{titles[0]}\n")
+    assert len(titles) == 1
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+if __name__ == "__main__":
+    print(printed(settings_table()))
