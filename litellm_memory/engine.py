@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify
 from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
-from litellm_memory.ledger import Ledger
+from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
 from litellm_memory.models import Block, Body, Caller, Exchange, Kind, Reply, Scope, Status
 from litellm_memory.recall import Query, Recall
@@ -94,6 +95,7 @@ class Health:
     """What works. Each field but ``opened`` is None when all is well, else one sentence that says what to do."""
 
     opened: bool = False
+    ledger: str | None = None
     store: str | None = "The store of memories is still opening."
     model: str | None = None
     wrap: str | None = None
@@ -101,13 +103,13 @@ class Health:
 
     def problems(self) -> dict[str, str]:
         """The sentences by part; empty when all is well."""
-        parts = {"store": self.store, "model": self.model, "wrap": self.wrap, "sidecar": self.sidecar}
+        parts = {name: getattr(self, name) for name in ("ledger", "store", "model", "wrap", "sidecar")}
         return {name: sentence for name, sentence in parts.items() if sentence is not None}
 
     @property
     def ready(self) -> bool:
         """True when memories are recalled and learned, if perhaps by words alone."""
-        return self.opened and self.store is None
+        return self.opened and self.ledger is None and self.store is None
 
 
 @dataclass
@@ -128,11 +130,12 @@ class Engine:
     def build(cls, settings: Settings, *, count: Count) -> Engine:
         """An engine with its ledger open; quick and synchronous, so that nothing that is said from now on is lost.
 
-        Raises LiteLLMMemoryError when the ledger cannot be opened.
+        When the disk does not allow that, ``health`` says so, and ``open`` tries again. Raises SettingsError.
         """
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ledger = Ledger.open(settings.ledger_url)
+        ledger = Ledger(settings.ledger_url)
         health = Health()
+        with suppress(LedgerError):
+            ledger.connect()
         model: LocalModel | None = None
         try:
             model = _open_model(settings)
@@ -154,7 +157,7 @@ class Engine:
         self.learner.settings = settings.learn
 
     def open(self) -> None:
-        """Starts opening the store and, once it is open, learning. Does not wait."""
+        """Starts opening what is not open and, once all is, learning. Does not wait."""
         self.spawn(self._open())
 
     async def aclose(self) -> None:
@@ -186,7 +189,10 @@ class Engine:
 
     async def before(self, request: Request) -> Outcome:
         """What to send instead of ``request.body``, and what to tell the client about it."""
-        reading = self._read(request)
+        try:
+            reading = self._read(request)
+        except LedgerError as error:
+            return Outcome("error", _name(error))
         if isinstance(reading, Outcome):
             return reading
         learns = self._accept(reading)
@@ -250,7 +256,7 @@ class Engine:
         if before is not None and not before.answered:
             return _outcome(reading, frozen, "empty", "frozen")
         earlier = {mark: block for mark, block in frozen.items() if mark != last.mark}
-        block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark, ""))
+        block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark))
         return _outcome(reading, {**earlier, block.mark: block}, status, reason)
 
     async def _new_block(
@@ -262,7 +268,7 @@ class Engine:
             async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
                 block, reason = await self._recalled(reading, last, earlier)
                 block = await self.ledger.freeze(block, **freeze)
-                self.memories.used(block.memories)
+                self.memories.used(given.memory for given in block.given)
                 return block, "injected" if block.text else "empty", reason
         except TimeoutError:
             status: Status = "late"
@@ -278,12 +284,10 @@ class Engine:
     async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
         wanted = reading.wishes.query or last.text
         if is_trivial(wanted):
-            return Block(last.mark, ""), "trivial"
+            return Block(last.mark), "trivial"
         recalled = await self.recall(self._query(reading, wanted, frozen), now=datetime.now(UTC))
-        text = render(recalled, self.settings.recall.format)
-        memories = tuple(item.memory.id for item in recalled)
-        tokens = sum(item.memory.tokens for item in recalled)
-        return Block(last.mark, text, memories, tokens), "recalled" if recalled else "nothing_relevant"
+        block = render(recalled, self.settings.recall.format, mark=last.mark)
+        return block, "recalled" if recalled else "nothing_relevant"
 
     def _query(self, reading: _Reading, wanted: str, frozen: Mapping[str, Block]) -> Query:
         recall, wishes = self.settings.recall, reading.wishes
@@ -295,7 +299,7 @@ class Engine:
             min_score=recall.min_score,
             kinds=frozenset(wishes.kinds),
             tags=frozenset(wishes.tags),
-            without=frozenset(memory for block in frozen.values() for memory in block.memories),
+            without=frozenset(given.memory for block in frozen.values() for given in block.given),
             strict_projects=self.settings.identity.projects == "strict",
         )
 
@@ -322,9 +326,11 @@ class Engine:
     # Running
 
     async def _open(self) -> None:
-        """Opens the store, trying again until it is there, then follows the other workers and learns."""
+        """Opens ledger and store, trying again until they are there, then follows the other workers and learns."""
         while not self.health.opened:
             try:
+                await asyncio.to_thread(self.ledger.connect)
+                self.health.ledger = None
                 store = await open_store(
                     self.settings.store,
                     self.settings.data_dir,
@@ -334,7 +340,7 @@ class Engine:
                 await self.memories.use(store)
                 self.health.opened, self.health.store = True, None
             except LiteLLMMemoryError as error:
-                self._store_failed(error)
+                self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
         self.spawn(self.learner.run())
         await self._follow()
@@ -346,17 +352,18 @@ class Engine:
                 await self.memories.embed_missing()
                 if round_ % USES_EVERY == 0:
                     await self.memories.count_uses()
-                self.health.store = None
-            except StoreError as error:
-                self._store_failed(error)
+                self.health.store, self.health.ledger = None, self.ledger.trouble
+            except (StoreError, LedgerError) as error:
+                self._failed(error)
             except Exception as error:
                 logger.warning("What other workers wrote cannot be read (%s); trying again.", type(error).__name__)
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    def _store_failed(self, error: LiteLLMMemoryError) -> None:
-        if self.health.store != str(error):
+    def _failed(self, error: LiteLLMMemoryError) -> None:
+        part = "ledger" if isinstance(error, LedgerError) else "store"
+        if getattr(self.health, part) != str(error):
             logger.error("%s", error)
-        self.health.store = str(error)
+        setattr(self.health, part, str(error))
 
 
 def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, reason: str) -> Outcome:
@@ -368,7 +375,7 @@ def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, rea
         "replayed" if status in ("empty", "skipped") else status,
         reason,
         body=with_blocks(reading.request.body, [(said.place, block.text) for said, block in given]),
-        count=sum(len(block.memories) for _, block in given),
+        count=sum(len(block.given) for _, block in given),
         tokens=sum(block.tokens for _, block in given),
     )
 

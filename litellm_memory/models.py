@@ -171,15 +171,28 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """One memory of a block: its id, the lines that stand for it, and what they cost in tokens."""
+
+    memory: str
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """The text that was given to one message of a person, frozen. An empty text: nothing was given, for good."""
 
     mark: str
-    text: str
-    memories: tuple[str, ...] = ()
-    tokens: int = 0
+    text: str = ""
+    given: tuple[Given, ...] = ()
     answered: bool = False
     """A model has answered the message: sent as the newest again, it is no retry but begins something new."""
+
+    @property
+    def tokens(self) -> int:
+        """What the block costs, by the token counts of its memories."""
+        return sum(given.tokens for given in self.given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,14 @@ async def test_the_same_words_in_two_conversations_confirm_one_memory(engine: En
     assert {memory.text for memory in twice} == {once.text}
 
 
+async def test_forgetting_also_cuts_a_memory_out_of_what_conversations_carry(engine: Engine, user: str) -> None:
+    [memory] = await tell(engine, user, FACT)
+    await answer(engine, await engine.before(request(user, QUESTION)), "heron-42")
+    await engine.memories.forget("default", memory.id)
+    later = await engine.before(request(user, QUESTION, "heron-42", "And in which region does it run?"))
+    assert later.body is None
+
+
 async def test_what_is_forgotten_is_not_recalled_and_not_learned_again(engine: Engine, user: str) -> None:
     [memory] = await tell(engine, user, FACT)
     await engine.memories.forget("default", memory.id)

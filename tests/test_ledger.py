@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from litellm_memory.ledger import Ledger, LedgerError
-from litellm_memory.models import Block, Exchange, Reply, Scope
+from litellm_memory.models import Block, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
 SAID = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,7 +42,7 @@ async def other(url: str) -> AsyncIterator[Ledger]:
 
 
 async def test_a_frozen_block_is_the_same_for_every_worker(ledger: Ledger, other: Ledger) -> None:
-    block = Block("m", "<memory/>", ("id-1", "id-2"), 12)
+    block = Block("m", "<memory/>", (Given("id-1", "one", 5), Given("id-2", "two", 7)))
     assert await ledger.freeze(block, namespace="n", call="c") == block
     assert await other.frozen(["m", "unknown"]) == {"m": block}
 
@@ -61,6 +61,21 @@ async def test_a_block_that_was_answered_makes_way_for_a_new_one_in_every_worker
     assert await other.freeze(new, namespace="n", call="c2") == new
     await ledger.changed_since(since)
     assert await ledger.frozen(["m"]) == {"m": new}
+
+
+async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_bytes(
+    ledger: Ledger, other: Ledger
+) -> None:
+    one, two = Given("id-1", "- one", 5), Given("id-2", "- two", 7)
+    both, alone = Block("m1", "<o>\n- one\n- two\n</o>", (one, two)), Block("m2", "<o>\n- one\n</o>", (one,))
+    since = await other.newest_change()
+    for block in (both, alone):
+        await other.freeze(block, namespace="n", call="c")
+    await ledger.forget([("n", "id-1")])
+    left = {"m1": Block("m1", "<o>\n- two\n</o>", (two,)), "m2": Block("m2")}
+    assert await ledger.frozen(["m1", "m2"]) == left
+    await other.changed_since(since)
+    assert await other.frozen(["m1", "m2"]) == left
 
 
 async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:
@@ -166,7 +181,7 @@ def test_a_newer_ledger_is_refused(url: str, tmp_path: Path) -> None:
 
 def test_a_damaged_ledger_is_an_error_without_a_path(url: str, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
-    with pytest.raises(LedgerError, match=r"cannot be opened \(DatabaseError\)"):
+    with pytest.raises(LedgerError, match=r"cannot be opened \(SQLITE_NOTADB\)"):
         Ledger.open(url)
 
 

@@ -10,22 +10,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, select, update
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, delete, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.errors import LiteLLMMemoryError, SettingsError
 from litellm_memory.ledger.tables import SCHEMA_VERSION, blocks, changes, facts, journal, learned, metadata, texts
 from litellm_memory.ledger.writer import Writer
-from litellm_memory.models import Block, Exchange, Reply, Scope
+from litellm_memory.models import Block, Exchange, Given, Reply, Scope
+from litellm_memory.render import without
 
 T = TypeVar("T")
 
@@ -37,32 +38,60 @@ SILENT = timedelta(minutes=15)
 
 
 class LedgerError(LiteLLMMemoryError):
-    """The ledger cannot be opened; the message says what to do."""
+    """The ledger cannot be opened, read or written; the message says what to do."""
 
 
 class Ledger:
-    """SQLite in WAL mode for all processes of one host, or any database that SQLAlchemy's URL names."""
+    """SQLite in WAL mode for all processes of one host, or any database that SQLAlchemy's URL names.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writer = Writer(engine)
+    Nothing of it works before ``connect`` has succeeded once. Raises SettingsError for a URL that names no database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._writer = Writer(self._engine)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
         self._blocks: OrderedDict[str, Block] = OrderedDict()
+        self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.key = bytes.fromhex(self._fact("key"))
-        """The key of every keyed hash: marks and memory ids cannot be guessed without it."""
 
     @classmethod
     def open(cls, url: str) -> Ledger:
-        """An open ledger with its tables made. Raises LedgerError with one sentence."""
+        """An open ledger. Raises LedgerError, or SettingsError, with one sentence."""
+        ledger = cls(url)
         try:
-            engine = _engine(url)
-            _create(engine)
-            return cls(engine)
-        except (SQLAlchemyError, OSError, ImportError) as error:
+            ledger.connect()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def connect(self) -> None:
+        """Opens the database and makes its tables; does nothing when that was done. Raises LedgerError."""
+        if self._key is not None:
+            return
+        try:
+            _make_file(self._engine)
+            _create(self._engine)
+            self._key = bytes.fromhex(self._fact("key"))
+        except (SQLAlchemyError, OSError) as error:
             raise LedgerError(
                 f"The ledger cannot be opened ({_kind(error)}); check `ledger.url` and `data_dir`."
             ) from None
+
+    @property
+    def key(self) -> bytes:
+        """The key of every keyed hash: marks and memory ids cannot be guessed without it. Raises LedgerError."""
+        if self._key is None:
+            raise LedgerError("The ledger is not open yet.")
+        return self._key
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
+        if self._writer.failure is None:
+            return None
+        return f"The ledger cannot be written ({_kind(self._writer.failure)}); check its disk, and what else uses it."
 
     async def aclose(self) -> None:
         """Commits what waits and closes."""
@@ -142,9 +171,10 @@ class Ledger:
         return await self._write(lambda c: _claim(c, text, memory, namespace))
 
     async def forget(self, memories: Sequence[tuple[str, str]]) -> None:
-        """Takes (namespace, memory id) pairs out of claims and frozen blocks' lists, and tells the other workers."""
+        """Takes (namespace, memory id) pairs out of claims and frozen blocks, and tells the other workers."""
         pairs = list(memories)
-        await self._write(lambda c: _forget(c, pairs))
+        for mark in await self._write(lambda c: _forget(c, pairs)):
+            self._blocks.pop(mark, None)
 
     # What changed
 
@@ -193,14 +223,17 @@ class Ledger:
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=4, pool_pre_ping=True)
-    if parsed.database:
-        path = Path(parsed.database)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    engine = create_engine(parsed, poolclass=QueuePool, pool_size=4)
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_size=4, pool_pre_ping=True)
+        engine = create_engine(parsed, poolclass=QueuePool, pool_size=4)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # Their own texts would show the URL, which may hold a password.
+        raise SettingsError(
+            f"litellm_memory.ledger.url: SQLAlchemy cannot use it ({_kind(error)}): "
+            "see whether it is written rightly and its driver is installed."
+        ) from None
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: object) -> None:
@@ -209,6 +242,14 @@ def _engine(url: str) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _make_file(engine: Engine) -> None:
+    """Makes the file of an SQLite ledger, for its owner alone, and the directory that it lies in."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        path = Path(engine.url.database)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
 
 
 def _create(engine: Engine) -> None:
@@ -234,9 +275,9 @@ def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bo
     return bool(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0)
 
 
-def _frozen(connection: Connection, marks: Sequence[str]) -> list[Block]:
+def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> list[Block]:
     rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
-    return [Block(row.mark, row.text, tuple(row.memories), row.tokens, row.answered) for row in rows]
+    return [Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered) for row in rows]
 
 
 def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
@@ -258,8 +299,7 @@ def _block_row(block: Block, namespace: str, call: str) -> dict[str, Any]:
         "namespace": namespace,
         "call": call,
         "text": block.text,
-        "memories": list(block.memories),
-        "tokens": block.tokens,
+        "given": [astuple(given) for given in block.given],
         "answered": block.answered,
         "frozen": datetime.now(UTC),
     }
@@ -372,10 +412,20 @@ def _claim(connection: Connection, text: str, memory: str, namespace: str) -> st
     return str(connection.scalar(select(texts.c.memory).where(texts.c.text == text)))
 
 
-def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    for _, memory in pairs:
-        connection.execute(delete(texts).where(texts.c.memory == memory))
-    _tell(connection, pairs)
+def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The marks of the blocks that something was cut out of."""
+    gone = {memory for _, memory in pairs}
+    connection.execute(delete(texts).where(texts.c.memory.in_(gone)))
+    kept_in = select(blocks.c.mark).where(blocks.c.namespace.in_({namespace for namespace, _ in pairs}))
+    cut = []
+    for block in _frozen(connection, kept_in):
+        if gone & {given.memory for given in block.given}:
+            less = without(block, gone)
+            values = {"text": less.text, "given": [astuple(given) for given in less.given]}
+            connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
+            cut.append(block.mark)
+    _tell(connection, [*pairs, *((NO_NAMESPACE, mark) for mark in cut)])
+    return cut
 
 
 def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> None:
@@ -392,5 +442,6 @@ def _aware(moment: datetime) -> datetime:
 
 
 def _kind(error: Exception) -> str:
-    """What went wrong, without a URL or a password in it."""
-    return type(getattr(error, "orig", None) or error).__name__
+    """What went wrong, without a URL or a password in it: ``SQLITE_FULL``, or the name of the error."""
+    original = getattr(error, "orig", None) or error
+    return str(getattr(original, "sqlite_errorname", type(original).__name__))

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ class Writer:
         self._engine = engine
         self._queue: queue.Queue[tuple[Write[Any], Future[Any]] | None] = queue.Queue(QUEUE)
         self._closing = threading.Event()
+        self.failure: Exception | None = None
+        """What the newest write met; None when it was committed."""
         self._thread = threading.Thread(target=self._run, name="litellm-memory-ledger", daemon=True)
         self._thread.start()
 
@@ -74,6 +76,7 @@ class Writer:
             for write, future in batch:
                 self._commit_alone(write, future)
             return
+        self.failure = None
         for (_, future), result in zip(batch, results, strict=True):
             future.set_result(result)
 
@@ -84,6 +87,7 @@ class Writer:
                 with self._engine.begin() as connection:
                     result = write(connection)
             except OperationalError as error:
+                self.failure = error
                 if self._closing.is_set():
                     future.set_exception(error)
                     return
@@ -91,9 +95,11 @@ class Writer:
                     logger.warning("The ledger cannot be written (%s); trying again.", type(error.orig).__name__)
                     said = True
                 self._closing.wait(RETRY_SECONDS)
-            except (SQLAlchemyError, Exception) as error:
+            except Exception as error:
+                self.failure = error
                 future.set_exception(error)
                 return
             else:
+                self.failure = None
                 future.set_result(result)
                 return
