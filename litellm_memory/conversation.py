@@ -18,15 +18,15 @@ class Said:
     place: Place
 
 
-def said_in(turn: Turn, scope: Scope, key: bytes) -> list[Said]:
-    """The person's messages of a conversation in order.
+def said_in(turn: Turn, scope: Scope, key: bytes, *, after: str = "") -> list[Said]:
+    """The person's messages of a conversation in order. ``after``: what stands for the part that the server keeps.
 
     A mark covers the whole of what the person said up to that message, inside one namespace, project and session. So
     the same words of another person, in another project or conversation, or after other words have another mark: what
     one scope was given is never put back in another. Nobody without ``key`` can make one.
     """
     mark = ""
-    for part in (scope.namespace, scope.project, scope.session, "only" if scope.only_session else None):
+    for part in (scope.namespace, scope.project, scope.session, "only" if scope.only_session else None, after):
         mark = _mark(key, mark, part or "")
     said: list[Said] = []
     for message in turn.messages:

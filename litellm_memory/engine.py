@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
-from litellm_memory.models import Block, Body, Caller, Exchange, Kind, Reply, Scope, Status
+from litellm_memory.models import Block, Body, Caller, Earlier, Exchange, Kind, Reply, Scope, Status
 from litellm_memory.recall import Query, Recall
 from litellm_memory.redact import redact
 from litellm_memory.render import render
@@ -35,8 +35,8 @@ REPLAY_SECONDS = 0.05
 """How long the blocks of earlier turns may be looked for when they are not in RAM."""
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
-USES_EVERY = 5
-"""Rounds of following after which uses are written down: many uses are one write."""
+LOOK_EVERY = 5
+"""Rounds of following after which the store is looked at and uses are written down: many uses are one write."""
 REOPEN_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 """How long closing waits for answers that are being noted."""
@@ -75,6 +75,9 @@ class Outcome:
     learns: bool = False
     """The answer is to be learned from."""
     format: WireFormat | None = None
+    namespace: str = ""
+    carried: tuple[str, ...] = ()
+    """The memories that the conversation carries after this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,17 @@ class _Reading:
     kind: Kind
     reason: str
     said: Sequence[Said]
+    earlier: Earlier | None = None
+    """Where the part of the conversation stands that the server keeps."""
+
+    @property
+    def mark(self) -> str | None:
+        """The person's message that the answer will belong to; None when it belongs to none."""
+        if self.kind not in ("person", "continuation"):
+            return None
+        if self.said:
+            return self.said[-1].mark
+        return self.earlier.mark if self.earlier else None
 
 
 @dataclass(slots=True)
@@ -190,17 +204,23 @@ class Engine:
     async def before(self, request: Request) -> Outcome:
         """What to send instead of ``request.body``, and what to tell the client about it."""
         try:
-            reading = self._read(request)
+            reading = await self._read(request)
         except LedgerError as error:
             return Outcome("error", _name(error))
         if isinstance(reading, Outcome):
             return reading
         learns = self._accept(reading)
         outcome = await self._remembered(reading)
-        mark = reading.said[-1].mark if reading.said and reading.kind in ("person", "continuation") else None
-        return replace(outcome, kind=reading.kind, mark=mark, learns=learns, format=reading.format)
+        return replace(
+            outcome,
+            kind=reading.kind,
+            mark=reading.mark,
+            learns=learns,
+            format=reading.format,
+            namespace=reading.scope.namespace,
+        )
 
-    def _read(self, request: Request) -> _Reading | Outcome:
+    async def _read(self, request: Request) -> _Reading | Outcome:
         """The request understood, or why memory keeps out of it."""
         settings = self.settings
         format = recognise(request.call_type, request.route, request.body)
@@ -218,17 +238,29 @@ class Engine:
         if isinstance(scope, Refusal):
             return Outcome("skipped", scope.reason)
         kind, reason = classify(turn, request.headers)
-        return _Reading(request, format, wishes, scope, kind, reason, said_in(turn, scope, self.ledger.key))
+        earlier = await self._earlier(turn.previous, scope) if turn.previous else None
+        said = said_in(turn, scope, self.ledger.key, after=earlier.mark if earlier else "")
+        return _Reading(request, format, wishes, scope, kind, reason, said, earlier)
+
+    async def _earlier(self, previous: str, scope: Scope) -> Earlier:
+        """Where the conversation stands that the server keeps up to its answer ``previous``."""
+        try:
+            async with asyncio.timeout(REPLAY_SECONDS):
+                known = await self.ledger.earlier(previous, namespace=scope.namespace)
+        except (TimeoutError, LiteLLMMemoryError):
+            known = None
+        # An answer that memory did not see still tells this conversation from others.
+        return known or Earlier(previous)
 
     def _accept(self, reading: _Reading) -> bool:
         """True when this call is learned from; a person's new words are then on their way to the journal."""
         request = reading.request
         switched_off = not (self.settings.remember and request.caller.remember) or reading.wishes.store is False
         unlogged = request.no_logging and not self.settings.learn.despite_no_logging
-        if not reading.said or switched_off or unlogged or reading.kind not in ("person", "continuation"):
+        if reading.mark is None or switched_off or unlogged:
             return False
-        last = reading.said[-1]
         if reading.kind == "person":
+            last = reading.said[-1]
             text = redact(last.text) if self.settings.learn.redact else last.text
             model = request.models[0] if request.models else None
             self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, datetime.now(UTC), model))
@@ -299,7 +331,7 @@ class Engine:
             min_score=recall.min_score,
             kinds=frozenset(wishes.kinds),
             tags=frozenset(wishes.tags),
-            without=frozenset(given.memory for block in frozen.values() for given in block.given),
+            without=frozenset(_carried(frozen.values(), reading.earlier)),
             strict_projects=self.settings.identity.projects == "strict",
         )
 
@@ -308,15 +340,18 @@ class Engine:
     def after(self, outcome: Outcome, answer: Callable[[], Reply] | None) -> None:
         """Notes the answer to a call; ``answer`` reads it (None: the call failed). Does not wait."""
         if outcome.mark is not None:
-            task = self.spawn(self._note_answer(outcome.mark, outcome.learns, answer))
+            task = self.spawn(self._note_answer(outcome, outcome.mark, answer))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
-    async def _note_answer(self, mark: str, learns: bool, answer: Callable[[], Reply] | None) -> None:
+    async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
         reply = await asyncio.to_thread(answer) if answer else None
         if reply is not None and reply.complete:
             await self.ledger.settle(mark)
-        if not learns or (reply is not None and reply.tools):
+            if reply.id is not None:
+                earlier = Earlier(mark, outcome.carried)
+                await self.ledger.keep_answer(reply.id, earlier, namespace=outcome.namespace)
+        if not outcome.learns or (reply is not None and reply.tools):
             return  # After a tool call the turn goes on: its answer comes with a later request of the loop.
         if reply is not None and self.settings.learn.redact:
             reply = replace(reply, text=redact(reply.text))
@@ -350,7 +385,8 @@ class Engine:
             try:
                 await self.memories.follow()
                 await self.memories.embed_missing()
-                if round_ % USES_EVERY == 0:
+                if round_ % LOOK_EVERY == 0 or self.health.store is not None:
+                    await self.memories.store.health()
                     await self.memories.count_uses()
                 self.health.store, self.health.ledger = None, self.ledger.trouble
             except (StoreError, LedgerError) as error:
@@ -370,10 +406,11 @@ def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, rea
     """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
     given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
     if not given:
-        return Outcome(status, reason)
+        return Outcome(status, reason, carried=_carried((), reading.earlier))
     return Outcome(
         "replayed" if status in ("empty", "skipped") else status,
         reason,
+        carried=_carried((block for _, block in given), reading.earlier),
         body=with_blocks(reading.request.body, [(said.place, block.text) for said, block in given]),
         count=sum(len(block.given) for _, block in given),
         tokens=sum(block.tokens for _, block in given),
@@ -383,6 +420,12 @@ def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, rea
 def _name(error: Exception) -> str:
     """The error's kind as a reason: ``StoreError`` is ``store``. Its text may name paths, so it stays in the log."""
     return type(error).__name__.removesuffix("Error").lower()
+
+
+def _carried(blocks: Iterable[Block], earlier: Earlier | None) -> tuple[str, ...]:
+    """The memories that a conversation carries: in these blocks, and in what the server keeps of it."""
+    kept = earlier.carried if earlier else ()
+    return (*kept, *(given.memory for block in blocks for given in block.given))
 
 
 def _bounded(wished: int | None, default: int, ceiling: float) -> int:

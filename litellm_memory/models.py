@@ -101,6 +101,16 @@ class Reply:
     text: str
     tools: bool = False
     complete: bool = False
+    id: str | None = None
+    """By which a conversation that the server keeps goes on from this answer; None where servers keep none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Where a conversation that the server keeps stands: the person's newest message, and the memories it carries."""
+
+    mark: str
+    carried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,11 @@ def request(user: str, *said: str, headers: Mapping[str, str] | None = None, **f
     return Request(**{**given, **fields})
 
 
-async def answer(engine: Engine, outcome: Outcome, text: str = "Noted.", *, tools: bool = False) -> None:
+async def answer(
+    engine: Engine, outcome: Outcome, text: str = "Noted.", *, tools: bool = False, id: str | None = None
+) -> None:
     """The call of ``outcome`` ends well; returns once that is known."""
-    engine.after(outcome, lambda: Reply(text, tools=tools, complete=True))
+    engine.after(outcome, lambda: Reply(text, tools=tools, complete=True, id=id))
     await until(lambda: not engine.answering)
 
 
@@ -173,6 +175,48 @@ async def test_the_answer_that_ends_a_tool_loop_is_the_one_that_is_kept(engine: 
     ]
     last = await engine.before(request(user, body={"model": "gpt", "messages": messages}))
     await answer(engine, last, "Renamed.")
+    await until(lambda: is_learned(engine, last))
+    assert [(m.text, m.reply) for m in await engine.memories.all("default", user)] == [(said, "Renamed.")]
+
+
+def responses(user: str, given: Any, previous: str | None = None) -> Request:
+    """A responses request; with ``previous`` the server keeps the conversation so far."""
+    body = {"model": "gpt", "input": given, **({"previous_response_id": previous} if previous else {})}
+    return request(user, call_type="aresponses", route="/v1/responses", body=body)
+
+
+async def test_a_conversation_that_the_server_keeps_is_not_given_what_it_carries(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    first = await engine.before(responses(user, QUESTION))
+    await answer(engine, first, "heron-42", id="resp-1")
+    second = await engine.before(responses(user, "Sorry, what is my staging database called?", "resp-1"))
+    elsewhere = await engine.before(responses(user, "Sorry, what is my staging database called?"))
+    assert (first.status, second.status, elsewhere.status) == ("injected", "empty", "injected")
+    await answer(engine, second, "heron-42", id="resp-2")
+    third = await engine.before(responses(user, "Once more, what is my staging database called?", "resp-2"))
+    assert third.status == "empty"
+
+
+async def test_nobody_goes_on_from_another_persons_answer(engine: Engine, user: str) -> None:
+    said = "Please rename the staging database to osprey today"
+    await answer(engine, await engine.before(responses(user, said)), "Looking.", tools=True, id=f"resp-{user}")
+    result = [{"type": "function_call_output", "call_id": "t", "output": "done"}]
+    foreign = await engine.before(responses(f"{user}-else", result, f"resp-{user}"))
+    await answer(engine, foreign, "I am somebody else's answer.")
+    own = await engine.before(responses(user, result, f"resp-{user}"))
+    await answer(engine, own, "Renamed.")
+    await until(lambda: is_learned(engine, own))
+    assert [m.reply for m in await engine.memories.all("default", user)] == ["Renamed."]
+
+
+async def test_a_tool_loop_that_the_server_keeps_ends_in_the_persons_message(engine: Engine, user: str) -> None:
+    said = "Please rename the staging database to osprey today"
+    first = await engine.before(responses(user, said))
+    await answer(engine, first, "Looking.", tools=True, id="resp-3")
+    result = [{"type": "function_call_output", "call_id": "t", "output": "done"}]
+    last = await engine.before(responses(user, result, "resp-3"))
+    assert (last.kind, last.body, last.mark) == ("continuation", None, first.mark)
+    await answer(engine, last, "Renamed.", id="resp-4")
     await until(lambda: is_learned(engine, last))
     assert [(m.text, m.reply) for m in await engine.memories.all("default", user)] == [(said, "Renamed.")]
 

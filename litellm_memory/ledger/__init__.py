@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +24,19 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
-from litellm_memory.ledger.tables import SCHEMA_VERSION, blocks, changes, facts, journal, learned, metadata, texts
+from litellm_memory.ledger.tables import (
+    SCHEMA_VERSION,
+    answers,
+    blocks,
+    changes,
+    facts,
+    journal,
+    learned,
+    metadata,
+    texts,
+)
 from litellm_memory.ledger.writer import Writer
-from litellm_memory.models import Block, Exchange, Given, Reply, Scope
+from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
 
 T = TypeVar("T")
@@ -131,6 +142,16 @@ class Ledger:
         self._blocks.move_to_end(block.mark)
         while len(self._blocks) > BLOCKS_IN_RAM:
             self._blocks.popitem(last=False)
+
+    # Conversations that the server keeps
+
+    async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
+        """Where the conversation stands that goes on from the answer with this id; None for another namespace's."""
+        return await self._read(lambda c: _earlier(c, _digest(namespace, answer)))
+
+    async def keep_answer(self, answer: str, earlier: Earlier, *, namespace: str) -> None:
+        """Returns once it is durable where a conversation that goes on from ``answer`` stands."""
+        await self._write(lambda c: _keep_answer(c, _digest(namespace, answer), earlier))
 
     # The journal
 
@@ -309,6 +330,21 @@ def _overwrite(connection: Connection, instead: Block, namespace: str, call: str
     row = _block_row(instead, namespace, call)
     if not _insert_new(connection, blocks, row):
         connection.execute(update(blocks).where(blocks.c.mark == instead.mark, blocks.c.call == call).values(row))
+
+
+def _earlier(connection: Connection, answer: str) -> Earlier | None:
+    row = connection.execute(select(answers).where(answers.c.answer == answer)).first()
+    return Earlier(row.mark, tuple(row.carried)) if row else None
+
+
+def _keep_answer(connection: Connection, answer: str, earlier: Earlier) -> None:
+    row = {"answer": answer, "mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
+    _insert_new(connection, answers, row)
+
+
+def _digest(namespace: str, answer: str) -> str:
+    """An answer's id, in one namespace, in a length that a key may have: LiteLLM's have hundreds of characters."""
+    return sha256(f"{namespace}:{answer}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _settle(connection: Connection, mark: str) -> None:

@@ -29,6 +29,16 @@ blocks = Table(
     comment="The bytes that each message of a person was given, put back whenever the message comes again.",
 )
 
+answers = Table(
+    "answers",
+    metadata,
+    Column("answer", String(64), primary_key=True),
+    Column("mark", String(64), nullable=False),
+    Column("carried", JSON, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    comment="For conversations that the server keeps: which message an answer (hash of its id) belongs to.",
+)
+
 journal = Table(
     "journal",
     metadata,

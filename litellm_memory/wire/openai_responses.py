@@ -21,7 +21,7 @@ def read(body: Body) -> Turn | None:
 def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
     """The answer from a stream's deltas, or from the response object where there were none."""
     events = list(events)
-    streamed = joined(events, _heard)
+    streamed = replace(joined(events, _heard), id=next(filter(None, map(_id, reversed(events))), None))
     if streamed.text:
         return streamed
     whole = (_output_text(event.get("response", event)) for event in reversed(events))
@@ -72,6 +72,12 @@ def _heard(event: Mapping[str, Any]) -> Reply:
         return NOTHING
     ended = kind == "response.completed" or response.get("status") == "completed"
     return Reply("", tools=any(map(_is_call, objects(response.get("output")))), complete=ended)
+
+
+def _id(event: Mapping[str, Any]) -> str | None:
+    response = event.get("response", event)
+    given = response.get("id") if is_object(response) and "output" in response else None
+    return given if isinstance(given, str) else None
 
 
 def _output_text(response: object) -> str:
