@@ -122,7 +122,7 @@ class MemoryHandler(CustomLogger):
 def build_handler() -> MemoryHandler:
     """The handler of this proxy worker, opened and wired in. Called while LiteLLM loads its config, on its event loop.
 
-    Raises SettingsError, which stops the proxy with one sentence, and LedgerError when nothing can be kept at all.
+    Raises SettingsError, which stops the proxy with one sentence. A broken disk does not: `/ready` says what to do.
     """
     settings = proxy.loaded_settings()
     engine = Engine.build(settings, count=count_tokens)

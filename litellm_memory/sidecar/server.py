@@ -26,7 +26,7 @@ async def serve(app: FastAPI, engine: Engine) -> None:
     sidecar = engine.settings.sidecar
     with _lock_file(engine.settings.data_dir / "sidecar.lock") as lock:
         while True:
-            if _took(lock):
+            if lock is None or _took(lock):
                 try:
                     listening = _listen(sidecar.host, sidecar.port)
                 except OSError as error:
@@ -72,8 +72,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _lock_file(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _lock_file(path: Path) -> Iterator[int | None]:
+    """None where no file can be made: then whoever gets the port serves, and `/ready` can say what is wrong."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield None
+        return
     try:
         yield descriptor
     finally:
