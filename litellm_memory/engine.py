@@ -20,7 +20,7 @@ from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
-from litellm_memory.models import Block, Body, Caller, Earlier, Exchange, Kind, Reply, Scope, Status
+from litellm_memory.models import Block, Body, Caller, Earlier, Exchange, Kind, Place, Reply, Scope, Status, Turn
 from litellm_memory.recall import Query, Recall
 from litellm_memory.redact import redact
 from litellm_memory.render import render
@@ -28,6 +28,7 @@ from litellm_memory.settings import Settings, takes_part
 from litellm_memory.store import open_store
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.inject import with_blocks
+from litellm_memory.wire.positions import with_block_at
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class _Reading:
 
     request: Request
     format: WireFormat
+    turn: Turn
     wishes: Wishes
     scope: Scope
     kind: Kind
@@ -240,7 +242,7 @@ class Engine:
         kind, reason = classify(turn, request.headers)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         said = said_in(turn, scope, self.ledger.key, after=earlier.mark if earlier else "")
-        return _Reading(request, format, wishes, scope, kind, reason, said, earlier)
+        return _Reading(request, format, turn, wishes, scope, kind, reason, said, earlier)
 
     async def _earlier(self, previous: str, scope: Scope) -> Earlier:
         """Where the conversation stands that the server keeps up to its answer ``previous``."""
@@ -276,20 +278,48 @@ class Engine:
             return Outcome("skipped", reading.reason)
         try:
             async with asyncio.timeout(REPLAY_SECONDS):
-                frozen = await self.ledger.frozen([said.mark for said in reading.said])
+                frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
         except TimeoutError:
             return Outcome("late", "replay")
         except LiteLLMMemoryError as error:
             return Outcome("error", _name(error))
         if reading.kind != "person":
-            return _outcome(reading, frozen, "skipped", reading.reason)
+            return self._outcome(reading, frozen, "skipped", reading.reason)
         last = reading.said[-1]
         before = frozen.get(last.mark)
         if before is not None and not before.answered:
-            return _outcome(reading, frozen, "empty", "frozen")
+            return self._outcome(reading, frozen, "empty", "frozen")
         earlier = {mark: block for mark, block in frozen.items() if mark != last.mark}
         block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark))
-        return _outcome(reading, {**earlier, block.mark: block}, status, reason)
+        return self._outcome(reading, {**earlier, block.mark: block}, status, reason)
+
+    def _carriers(self, reading: _Reading) -> Sequence[Said]:
+        """The messages that carry a block: all of them where blocks are put back, else the newest alone."""
+        return reading.said if self.settings.recall.position == "turn" else reading.said[-1:]
+
+    def _outcome(self, reading: _Reading, frozen: Mapping[str, Block], status: Status, reason: str) -> Outcome:
+        """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
+        given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
+        carried = _carried((block for _, block in given), reading.earlier)
+        if not given:
+            return Outcome(status, reason, carried=carried)
+        return Outcome(
+            "replayed" if status in ("empty", "skipped") else status,
+            reason,
+            carried=carried,
+            body=self._placed(reading, [(said.place, block.text) for said, block in given]),
+            count=sum(len(block.given) for _, block in given),
+            tokens=sum(block.tokens for _, block in given),
+        )
+
+    def _placed(self, reading: _Reading, given: Sequence[tuple[Place, str]]) -> dict[str, Any]:
+        position, body = self.settings.recall.position, reading.request.body
+        if position == "turn":
+            return with_blocks(body, given)
+        [(last, block)] = given
+        return with_block_at(
+            body, reading.format, reading.turn, position, block, first=reading.said[0].place, last=last
+        )
 
     async def _new_block(
         self, reading: _Reading, last: Said, earlier: Mapping[str, Block], *, otherwise: Block
@@ -400,21 +430,6 @@ class Engine:
         if getattr(self.health, part) != str(error):
             logger.error("%s", error)
         setattr(self.health, part, str(error))
-
-
-def _outcome(reading: _Reading, frozen: Mapping[str, Block], status: Status, reason: str) -> Outcome:
-    """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
-    given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
-    if not given:
-        return Outcome(status, reason, carried=_carried((), reading.earlier))
-    return Outcome(
-        "replayed" if status in ("empty", "skipped") else status,
-        reason,
-        carried=_carried((block for _, block in given), reading.earlier),
-        body=with_blocks(reading.request.body, [(said.place, block.text) for said, block in given]),
-        count=sum(len(block.given) for _, block in given),
-        tokens=sum(block.tokens for _, block in given),
-    )
 
 
 def _name(error: Exception) -> str:

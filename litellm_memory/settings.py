@@ -100,6 +100,12 @@ class RecallSettings(Section):
     header_ceiling: float = Field(
         2.0, ge=1, description="Request headers may raise `max_memories` and `token_budget` up to this many times."
     )
+    position: Literal["turn", "system", "first_user", "before_last"] = Field(
+        "turn",
+        description="Where a block stands. `turn`: before the person's own words, put back there in every later "
+        "request, so that prompt caches keep working. The others stand where their names say, hold the newest block "
+        "alone, and make providers read the conversation anew at every turn.",
+    )
     format: Literal["xml", "markdown"] = Field("xml", description="How the block is written.")
 
 

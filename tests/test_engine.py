@@ -385,6 +385,24 @@ async def test_memories_kept_without_a_model_get_their_vectors_once_there_is_one
         assert recalled.why["vectors"] > 0.3
 
 
+@pytest.mark.parametrize("position", ["system", "first_user", "before_last"])
+async def test_in_other_positions_a_tool_loop_keeps_the_block_of_its_turn_alone(
+    data_dir: Path, user: str, position: str
+) -> None:
+    async with running(data_dir, recall={"deadline_ms": 5000, "position": position}) as engine:
+        await tell(engine, user, FACT)
+        await answer(engine, await engine.before(request(user, QUESTION)), "heron-42")
+        asked = (QUESTION, "heron-42", "Sorry, what is my staging database called?")
+        first = await engine.before(request(user, *asked))
+        loop = [*request(user, *asked).body["messages"], {"role": "tool", "tool_call_id": "t", "content": "done"}]
+        second = await engine.before(request(user, body={"model": "gpt", "messages": loop}))
+    assert (first.status, second.status) == ("injected", "replayed")
+    assert first.body is not None
+    assert second.body is not None
+    assert str(first.body).count("<memory ") == 1
+    assert second.body["messages"] == [*first.body["messages"], loop[-1]]
+
+
 async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: Path, user: str) -> None:
     async with running(data_dir, models={"exclude": ["other-*"]}) as engine:
         outcome = await engine.before(request(user, FACT, models=("gpt", "other-1")))
