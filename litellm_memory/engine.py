@@ -239,7 +239,7 @@ class Engine:
         scope = identify(request.caller, request.headers, wishes, turn, settings.identity)
         if isinstance(scope, Refusal):
             return Outcome("skipped", scope.reason)
-        kind, reason = classify(turn, request.headers)
+        kind, reason = classify(turn, request.headers, settings.kinds)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         said = said_in(turn, scope, self.ledger.key, after=earlier.mark if earlier else "")
         return _Reading(request, format, turn, wishes, scope, kind, reason, said, earlier)

@@ -10,27 +10,13 @@ from itertools import takewhile
 from typing import Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from litellm_memory.models import Kind, Message, Turn
+from litellm_memory.settings import KindRule
 from litellm_memory.wire.own_words import own_words
 
 _LONGEST_HEADER: Final = 16_384
-
-
-class KindRule(BaseModel):
-    """Conditions that tell a kind of request; all that are given must hold. The words are those of kinds.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    kind: Kind
-    headers: Mapping[str, re.Pattern[str]] = {}
-    text: re.Pattern[str] | None = None
-    system: re.Pattern[str] | None = None
-    output_keys: frozenset[str] | None = None
-    max_tokens: int | None = None
-    tools: bool | None = None
 
 
 @cache
@@ -40,19 +26,20 @@ def built_in_rules() -> tuple[KindRule, ...]:
     return TypeAdapter(tuple[KindRule, ...]).validate_python(yaml.safe_load(text))
 
 
-def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] | None = None) -> tuple[Kind, str]:
+def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] = ()) -> tuple[Kind, str]:
     """The kind of a request and the reason's name. ``headers`` have names in lower case.
 
-    The first of ``rules`` (the built-in ones, unless given) that holds decides, else the shape.
-    In doubt it is not ``person``.
+    The first of ``rules`` and then of the built-in ones that holds decides, else the shape. In doubt it is not
+    ``person``: a rule that says so leaves it to the shape, which alone can tell that a person said something new.
     """
     if not turn.messages:
         return "other", "no_messages"
     words = _Words(turn)
-    for rule in built_in_rules() if rules is None else rules:
-        if _holds(rule, turn, headers, words):
-            return rule.kind, rule.name
-    return _by_shape(turn, words)
+    decides = next((rule for rule in (*rules, *built_in_rules()) if _holds(rule, turn, headers, words)), None)
+    if decides is not None and decides.kind != "person":
+        return decides.kind, decides.name
+    kind, reason = _by_shape(turn, words)
+    return (kind, decides.name) if decides is not None and kind == "person" else (kind, reason)
 
 
 def is_trivial(words: str) -> bool:
@@ -97,7 +84,7 @@ def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _Words
     return (
         (rule.tools is None or rule.tools == turn.tools)
         and (rule.max_tokens is None or (turn.max_tokens is not None and turn.max_tokens <= rule.max_tokens))
-        and (rule.output_keys is None or rule.output_keys == frozenset(turn.output_keys))
+        and (rule.output_keys is None or frozenset(rule.output_keys) == frozenset(turn.output_keys))
         and all(
             name in headers and pattern.search(headers[name][:_LONGEST_HEADER])
             for name, pattern in rule.headers.items()

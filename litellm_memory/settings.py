@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from litellm_memory.errors import SettingsError
+from litellm_memory.models import Kind
 
 SECTION = "litellm_memory"
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
@@ -132,11 +133,7 @@ class HeaderPattern(Section):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression ({error})") from None
-        return value
+        return _compiled(value).pattern
 
 
 class IdentitySettings(Section):
@@ -160,6 +157,47 @@ class IdentitySettings(Section):
         description="Key aliases, key hashes or user ids that may speak for end users, as Open WebUI does; "
         "`master` stands for the master key.",
     )
+
+
+class KindRule(Section):
+    """Conditions that tell a kind of request; all that are given must hold, and one at least must be given."""
+
+    name: str = Field(min_length=1, description="The reason that is shown when the rule decides.")
+    kind: Kind = Field(
+        description="What such a request is. `person` spares it the rules below: only its shape is judged then."
+    )
+    headers: Mapping[str, re.Pattern[str]] = Field(
+        {}, description="Every named header is there, and its regular expression is found in it."
+    )
+    text: re.Pattern[str] | None = Field(
+        None, description="Regular expression: one of the texts since the last answer starts so."
+    )
+    system: re.Pattern[str] | None = Field(None, description="Regular expression: one of the system texts starts so.")
+    output_keys: tuple[str, ...] | None = Field(
+        None, description="The answer must be JSON with exactly these properties."
+    )
+    max_tokens: int | None = Field(None, ge=1, description="The answer may have at most so many tokens.")
+    tools: bool | None = Field(None, description="Whether tools are offered to the model.")
+
+    @field_validator("text", "system", mode="before")
+    @classmethod
+    def _compiles(cls, value: object) -> object:
+        return _compiled(value) if isinstance(value, str) else value
+
+    @field_validator("headers", mode="before")
+    @classmethod
+    def _compile(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        # A request's header names come in lower case.
+        return {str(name).lower(): cls._compiles(pattern) for name, pattern in value.items()}
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> KindRule:
+        conditions = self.model_dump(exclude={"name", "kind"})
+        if all(value is None or value == {} for value in conditions.values()):
+            raise ValueError(f"give at least one of {', '.join(conditions)}")
+        return self
 
 
 class SidecarSettings(Section):
@@ -190,12 +228,22 @@ class Settings(Section):
     recall: RecallSettings = Field(RecallSettings(), description="What is recalled.")
     learn: LearnSettings = Field(LearnSettings(), description="What is learned.")
     identity: IdentitySettings = Field(IdentitySettings(), description="Whose memory it is.")
+    kinds: tuple[KindRule, ...] = Field(
+        (), description="Rules that tell the kind of a request, tried before the built-in ones."
+    )
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
 
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of the ledger; SQLite in ``data_dir`` unless one is set."""
         return self.ledger.url.get_secret_value() if self.ledger.url else f"sqlite:///{self.data_dir / 'ledger.db'}"
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error})") from None
 
 
 def takes_part(name: str | None, globs: GlobsSettings) -> bool:
@@ -280,7 +328,9 @@ def _with_user_id_mappings(section: Mapping[str, Any], mappings: Any) -> Mapping
 
 def _sentence(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong; never the value itself, which may be a secret."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    mistakes = error.errors(include_url=False, include_input=False)
+    # An unknown key goes first: it may be the misspelt one that another mistake misses.
+    first = next((mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"), mistakes[0])
     path = ".".join((SECTION, *(str(part) for part in first["loc"])))
     if first["type"] == "extra_forbidden":
         siblings = _known_keys(first["loc"][:-1])

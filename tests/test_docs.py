@@ -75,7 +75,14 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 # --- settings ---
 
-TYPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
+TYPES: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    re.Pattern[str]: "regular expression",
+}
 
 
 def described(annotation: Any, bounds: str) -> str:

@@ -409,6 +409,13 @@ async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: P
         assert (outcome.status, outcome.reason, outcome.learns) == ("off", "model_excluded", False)
 
 
+async def test_a_rule_of_the_settings_tells_the_kind_and_is_the_reason(data_dir: Path, user: str) -> None:
+    rule = {"name": "nightly_report", "kind": "side_call", "headers": {"X-Job": "^report"}}
+    async with running(data_dir, kinds=[rule]) as engine:
+        outcome = await engine.before(request(user, FACT, headers={"x-job": "report/7"}))
+    assert (outcome.kind, outcome.status, outcome.reason) == ("side_call", "skipped", "nightly_report")
+
+
 async def test_a_body_of_unknown_shape_is_not_touched(engine: Engine, user: str) -> None:
     outcome = await engine.before(request(user, body={"model": "gpt", "messages": "what?"}))
     assert (outcome.status, outcome.reason, outcome.body) == ("skipped", "unknown_shape", None)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.kinds import KindRule, built_in_rules, classify, is_trivial
+from litellm_memory.kinds import built_in_rules, classify, is_trivial
 from litellm_memory.models import Kind, Message, Role, Text, Turn
+from litellm_memory.settings import KindRule
 
 
 def said(role: Role, *texts: str, tools: bool = False) -> Message:
@@ -271,16 +272,34 @@ def test_all_conditions_of_a_rule_must_hold() -> None:
 
 
 def test_the_first_rule_that_holds_decides() -> None:
-    rules = [KindRule(name=name, kind="other") for name in ("first", "second")]
+    rules = [KindRule(name=name, kind="other", tools=False) for name in ("first", "second")]
     assert classify(turn(ASKS), {}, rules) == ("other", "first")
+
+
+def test_rules_of_the_settings_go_before_the_built_in_ones() -> None:
+    rules = [KindRule.model_validate({"name": "quick_answers", "kind": "side_call", "headers": {"X-App": "^quick"}})]
+    asked = turn(ASKS, max_tokens=1)
+    assert classify(asked, {"x-app": "quick/2"}, rules) == ("side_call", "quick_answers")
+    assert classify(asked, {"x-app": "slow/2"}, rules) == ("probe", "one_token")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "reason"),
+    [
+        pytest.param(turn(said("person", "### Task: water the plants")), "person", "plants", id="new words"),
+        pytest.param(turn(ASKS, CALLS, RESULT), "continuation", "tool_result", id="a tool's result"),
+        pytest.param(turn(ASKS, said("person", REMINDER)), "person", "plants", id="a wrapper behind new words"),
+        pytest.param(turn(said("system", "Garden.")), "other", "no_own_words", id="no words"),
+    ],
+)
+def test_a_rule_that_says_person_leaves_it_to_the_shape(asked: Turn, kind: Kind, reason: str) -> None:
+    """It exempts a program from the built-in rules, and cannot make words of a person where there are none."""
+    rules = [KindRule.model_validate({"name": "plants", "kind": "person", "headers": {"x-app": "garden"}})]
+    assert classify(asked, {"x-app": "garden"}, rules) == (kind, reason)
 
 
 def test_no_built_in_rule_makes_a_request_a_persons() -> None:
     assert "person" not in {rule.kind for rule in built_in_rules()}
-
-
-def test_every_built_in_rule_has_a_condition() -> None:
-    assert [rule.name for rule in built_in_rules() if len(rule.model_fields_set) == 2] == []
 
 
 ROLES: tuple[Role, ...] = get_args(Role)

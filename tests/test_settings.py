@@ -34,7 +34,27 @@ def test_a_config_without_the_section_has_every_default() -> None:
         ),
         (
             {"identity": {"header_patterns": [{"header": "a", "patern": "b"}]}},
+            "litellm_memory.identity.header_patterns.0.patern: unknown key; the nearest known one is pattern.",
+        ),
+        (
+            {"identity": {"header_patterns": [{"header": "a"}]}},
             "litellm_memory.identity.header_patterns.0.pattern: Field required.",
+        ),
+        (
+            {"kinds": [{"name": "a", "kind": "other", "sistem": "b"}]},
+            "litellm_memory.kinds.0.sistem: unknown key; the nearest known one is system.",
+        ),
+        (
+            {"kinds": [{"name": "a", "kind": "other", "text": "b"}, {"name": "c", "kind": "other", "text": "*"}]},
+            "litellm_memory.kinds.1.text: not a regular expression (nothing to repeat at position 0).",
+        ),
+        (
+            {"kinds": [{"name": "a", "kind": "other", "headers": {"x-app": "["}}]},
+            "litellm_memory.kinds.0.headers: not a regular expression (unterminated character set at position 0).",
+        ),
+        (
+            {"kinds": [{"name": "a", "kind": "other", "headers": {}}]},
+            "litellm_memory.kinds.0: give at least one of headers, text, system, output_keys, max_tokens, tools.",
         ),
         (
             {"identity": {"header_patterns": [{"header": "a", "pattern": "("}]}},
