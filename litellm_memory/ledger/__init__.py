@@ -16,26 +16,27 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, delete, event, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
+from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
     answers,
     blocks,
     changes,
     facts,
+    insert_new,
     journal,
     learned,
     metadata,
     texts,
 )
-from litellm_memory.ledger.writer import Writer
+from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
 
@@ -63,6 +64,7 @@ class Ledger:
         self._writer = Writer(self._engine)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
         self._blocks: OrderedDict[str, Block] = OrderedDict()
+        self.paths = Paths(self._read, self._writer.submit)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -87,7 +89,7 @@ class Ledger:
             self._key = bytes.fromhex(self._fact("key"))
         except (SQLAlchemyError, OSError) as error:
             raise LedgerError(
-                f"The ledger cannot be opened ({_kind(error)}); check `ledger.url` and `data_dir`."
+                f"The ledger cannot be opened ({kind_of(error)}); check `ledger.url` and `data_dir`."
             ) from None
 
     @property
@@ -102,7 +104,7 @@ class Ledger:
         """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
         if self._writer.failure is None:
             return None
-        return f"The ledger cannot be written ({_kind(self._writer.failure)}); check its disk, and what else uses it."
+        return f"The ledger cannot be written ({kind_of(self._writer.failure)}); check its disk, and what else uses it."
 
     async def aclose(self) -> None:
         """Commits what waits and closes."""
@@ -230,13 +232,13 @@ class Ledger:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, run)
         except SQLAlchemyError as error:
-            raise LedgerError(f"The ledger cannot be read ({_kind(error)}).") from None
+            raise LedgerError(f"The ledger cannot be read ({kind_of(error)}).") from None
 
     async def _write(self, write: Callable[[Connection], T]) -> T:
         try:
             return await asyncio.wrap_future(self._writer.submit(write))
         except SQLAlchemyError as error:
-            raise LedgerError(f"The ledger cannot be written ({_kind(error)}).") from None
+            raise LedgerError(f"The ledger cannot be written ({kind_of(error)}).") from None
 
     def _fact(self, name: str) -> str:
         with self._engine.connect() as connection:
@@ -252,7 +254,7 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # Their own texts would show the URL, which may hold a password.
         raise SettingsError(
-            f"litellm_memory.ledger.url: SQLAlchemy cannot use it ({_kind(error)}): "
+            f"litellm_memory.ledger.url: SQLAlchemy cannot use it ({kind_of(error)}): "
             "see whether it is written rightly and its driver is installed."
         ) from None
 
@@ -280,20 +282,14 @@ def _create(engine: Engine) -> None:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-        _insert_new(connection, facts, {"name": "schema", "value": str(SCHEMA_VERSION)})
-        _insert_new(connection, facts, {"name": "key", "value": secrets.token_hex(32)})
+        insert_new(connection, facts, {"name": "schema", "value": str(SCHEMA_VERSION)})
+        insert_new(connection, facts, {"name": "key", "value": secrets.token_hex(32)})
         version = int(connection.scalar(select(facts.c.value).where(facts.c.name == "schema")) or 0)
     if version != SCHEMA_VERSION:
         raise LedgerError(
             f"The ledger has schema version {version} and this litellm-memory knows {SCHEMA_VERSION}: "
             "install the version that wrote it, or a newer one."
         )
-
-
-def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
-    """True when the row was inserted, False when its primary key was there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return bool(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0)
 
 
 def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> list[Block]:
@@ -303,7 +299,7 @@ def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -
 
 def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
     row = _block_row(block, namespace, call)
-    if _insert_new(connection, blocks, row):
+    if insert_new(connection, blocks, row):
         return block
     [before] = _frozen(connection, [block.mark])
     if not before.answered:
@@ -328,7 +324,7 @@ def _block_row(block: Block, namespace: str, call: str) -> dict[str, Any]:
 
 def _overwrite(connection: Connection, instead: Block, namespace: str, call: str) -> None:
     row = _block_row(instead, namespace, call)
-    if not _insert_new(connection, blocks, row):
+    if not insert_new(connection, blocks, row):
         connection.execute(update(blocks).where(blocks.c.mark == instead.mark, blocks.c.call == call).values(row))
 
 
@@ -339,7 +335,7 @@ def _earlier(connection: Connection, answer: str) -> Earlier | None:
 
 def _keep_answer(connection: Connection, answer: str, earlier: Earlier) -> None:
     row = {"answer": answer, "mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
-    _insert_new(connection, answers, row)
+    insert_new(connection, answers, row)
 
 
 def _digest(namespace: str, answer: str) -> str:
@@ -367,7 +363,7 @@ def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
         "worker": worker,
         "written": datetime.now(UTC),
     }
-    if not _insert_new(connection, journal, row):
+    if not insert_new(connection, journal, row):
         # The same message again before it was learned: the newest attempt's answer counts, in this worker.
         connection.execute(
             update(journal).where(journal.c.mark == exchange.mark).values(worker=worker, written=row["written"])
@@ -405,7 +401,7 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
 
 
 def _done(connection: Connection, mark: str) -> None:
-    _insert_new(connection, learned, {"mark": mark, "at": datetime.now(UTC)})
+    insert_new(connection, learned, {"mark": mark, "at": datetime.now(UTC)})
     connection.execute(delete(journal).where(journal.c.mark == mark))
 
 
@@ -443,7 +439,7 @@ def _is_gone(worker: str, *, silent: bool) -> bool:
 
 
 def _claim(connection: Connection, text: str, memory: str, namespace: str) -> str:
-    if _insert_new(connection, texts, {"text": text, "memory": memory, "namespace": namespace}):
+    if insert_new(connection, texts, {"text": text, "memory": memory, "namespace": namespace}):
         return memory
     return str(connection.scalar(select(texts.c.memory).where(texts.c.text == text)))
 
@@ -475,9 +471,3 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> None:
 def _aware(moment: datetime) -> datetime:
     """``moment`` in UTC; SQLite forgets the zone that it was given."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _kind(error: Exception) -> str:
-    """What went wrong, without a URL or a password in it: ``SQLITE_FULL``, or the name of the error."""
-    original = getattr(error, "orig", None) or error
-    return str(getattr(original, "sqlite_errorname", type(original).__name__))

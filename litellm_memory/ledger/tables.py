@@ -1,8 +1,24 @@
-"""The ledger's tables. No column holds a key or a text that was not redacted first."""
+"""The ledger's tables, and the insert that they share. No column holds a key or a text that was not redacted first."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA_VERSION = 1
 
@@ -85,3 +101,21 @@ changes = Table(
     sqlite_autoincrement=True,
     comment="Which memories changed lately, for the workers that hold them in RAM.",
 )
+
+paths = Table(
+    "paths",
+    metadata,
+    Column("namespace", String(64), primary_key=True),
+    Column("path", String(256), primary_key=True),
+    Column("remote", String(256), nullable=False),
+    Column("ambiguous", Boolean, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("paths_remote", "namespace", "remote"),
+    comment="Directories that a client told of together with a git remote; ambiguous: also with another one.",
+)
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """True when the row was inserted, False when its primary key was there already."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return bool(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0)

@@ -1,0 +1,114 @@
+"""Which directories are checkouts of which git remote, user by user.
+
+A client that says both makes the path an alias of the remote, so that a client that says the path alone means the same
+project. A path that was seen with a second remote is an alias of neither, for good.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, select, update
+
+from litellm_memory.ledger.tables import insert_new, paths
+
+Checkout: TypeAlias = tuple[str, str, str]
+"""A namespace, a path in it, and the remote that it was told with."""
+
+FRESH: Final = timedelta(seconds=2)
+"""How long what was read is taken for true; after that, what other workers noted is seen."""
+ALIASES: Final = 1000
+"""Most aliases of one project, the oldest first: some agents make a checkout for every task."""
+IN_RAM: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A project by the name that all clients of a user share, and the paths under which it is known besides."""
+
+    project: str
+    aliases: frozenset[str] = frozenset()
+
+
+class Paths:
+    """The aliases of all users. ``read`` and ``submit`` run a function on the ledger's database."""
+
+    def __init__(
+        self,
+        read: Callable[[Callable[[Connection], Names]], Awaitable[Names]],
+        submit: Callable[[Callable[[Connection], None]], Future[None]],
+    ) -> None:
+        self._read = read
+        self._submit = submit
+        self._known: OrderedDict[tuple[str, str, str | None], tuple[datetime, int, Names]] = OrderedDict()
+        self._noted: OrderedDict[Checkout, None] = OrderedDict()
+        self._changes = 0
+
+    async def names(self, namespace: str, project: str, path: str | None = None, *, now: datetime) -> Names:
+        """The names of a project as a client told of it: its remote or name, and the path if it told one.
+
+        Does not wait when this worker asked within the last seconds. Raises LedgerError.
+        """
+        known = self._known.get((namespace, project, path))
+        if known is not None and known[1] == self._changes and timedelta() <= now - known[0] < FRESH:
+            return known[2]
+        changes = self._changes
+        names = await self._read(lambda connection: _names(connection, namespace, project, path))
+        for told in (project, names.project):
+            _keep(self._known, (namespace, told, path), (now, changes, names))
+        return names
+
+    def note(self, namespace: str, checkouts: Mapping[str, str]) -> None:
+        """Notes that these paths were told together with these remotes; writes what is new, and does not wait."""
+        for path, remote in checkouts.items():
+            checkout = (namespace, path, remote)
+            if checkout not in self._noted:
+                _keep(self._noted, checkout, None)
+                written = self._submit(partial(_note, checkout))
+                written.add_done_callback(partial(self._written, checkout))
+
+    def _written(self, checkout: Checkout, written: Future[None]) -> None:
+        self._changes += 1
+        if written.exception() is not None:
+            self._noted.pop(checkout, None)
+
+
+def _names(connection: Connection, namespace: str, project: str, path: str | None) -> Names:
+    told = path or project
+    row = connection.execute(
+        select(paths.c.remote, paths.c.ambiguous).where(paths.c.namespace == namespace, paths.c.path == told)
+    ).first()
+    if row is not None and not row.ambiguous and told == project:
+        project = row.remote
+    aliases = connection.scalars(
+        select(paths.c.path)
+        .where(paths.c.namespace == namespace, paths.c.remote == project, paths.c.ambiguous.is_(False))
+        .order_by(paths.c.at)
+        .limit(ALIASES)
+    )
+    # A path that is told with its remote for the first time is an alias before that is written down.
+    own = {told} if row is None or (row.remote == project and not row.ambiguous) else set()
+    return Names(project, frozenset({*aliases, *own}))
+
+
+def _note(checkout: Checkout, connection: Connection) -> None:
+    namespace, path, remote = checkout
+    row = {"namespace": namespace, "path": path, "remote": remote, "ambiguous": False, "at": datetime.now(UTC)}
+    if not insert_new(connection, paths, row):
+        connection.execute(
+            update(paths)
+            .where(paths.c.namespace == namespace, paths.c.path == path, paths.c.remote != remote)
+            .values(ambiguous=True)
+        )
+
+
+def _keep(entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    entries[key] = value
+    while len(entries) > IN_RAM:
+        entries.popitem(last=False)
