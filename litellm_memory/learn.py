@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from litellm_memory.errors import StoreError
+from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.extract import Candidate, candidates
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
@@ -30,6 +30,8 @@ class Learner:
         self._ledger = ledger
         self._memories = memories
         self._awake = asyncio.Event()
+        self._waits: str | None = None
+        """Why learning waits, as the log was told."""
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -44,11 +46,12 @@ class Learner:
                 await self._ledger.adopt()
                 while await self.learn_waiting():
                     pass
-            except StoreError as error:
-                logger.warning("Learning waits: %s", error)
+                self._waits = None
+            except LiteLLMMemoryError as error:
+                self._wait_for(str(error))
                 pause = RETRY_SECONDS
             except Exception as error:
-                logger.error("Learning waits after %s.", type(error).__name__)
+                self._wait_for(type(error).__name__)
                 logger.debug("Learning failed", exc_info=True)
                 pause = RETRY_SECONDS
             try:
@@ -56,6 +59,11 @@ class Learner:
                     await self._awake.wait()
             except TimeoutError:
                 continue
+
+    def _wait_for(self, reason: str) -> None:
+        if reason != self._waits:
+            logger.warning("Learning waits: %s", reason)
+        self._waits = reason
 
     async def learn_waiting(self) -> int:
         """How many exchanges of this worker were learned now."""

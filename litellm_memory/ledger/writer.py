@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +22,18 @@ BATCH = 64
 QUEUE = 10_000
 """Most writes that wait while the database is away; past that the newest are refused."""
 RETRY_SECONDS = 0.2
+BROKEN = (DatabaseError, InternalError, OperationalError)
+"""What a database raises that is locked, full, damaged or away. A row that it refuses is a subclass of the first."""
+
+
+def kind_of(error: Exception) -> str:
+    """What went wrong, without a URL or a password in it: ``SQLITE_FULL``, or the name of the error."""
+    original = getattr(error, "orig", None) or error
+    return str(getattr(original, "sqlite_errorname", type(original).__name__))
 
 
 class Writer:
-    """Runs writes in order. While the database is locked or away it keeps them and tries again."""
+    """Runs writes in order. While the database is locked, full, damaged or away it keeps them and tries again."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -81,24 +89,20 @@ class Writer:
             future.set_result(result)
 
     def _commit_alone(self, write: Write[T], future: Future[T]) -> None:
-        said = False
         while True:
             try:
                 with self._engine.begin() as connection:
                     result = write(connection)
-            except OperationalError as error:
-                self.failure = error
-                if self._closing.is_set():
+            except Exception as error:
+                broken = type(error) in BROKEN
+                if not broken or self._closing.is_set():
+                    self.failure = error if broken else None
                     future.set_exception(error)
                     return
-                if not said:
-                    logger.warning("The ledger cannot be written (%s); trying again.", type(error.orig).__name__)
-                    said = True
-                self._closing.wait(RETRY_SECONDS)
-            except Exception as error:
+                if self.failure is None:
+                    logger.warning("The ledger cannot be written (%s); trying again.", kind_of(error))
                 self.failure = error
-                future.set_exception(error)
-                return
+                self._closing.wait(RETRY_SECONDS)
             else:
                 self.failure = None
                 future.set_result(result)

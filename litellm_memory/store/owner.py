@@ -142,7 +142,8 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
         log.error("%s", error)
         return 1
     finally:
-        Path(record.socket).unlink(missing_ok=True)
+        with suppress(OSError):
+            Path(record.socket).unlink()
     log.info("Process %d leaves.", record.pid)
     return 0
 
