@@ -16,7 +16,9 @@ FLOORS = (
     {"memories"},
     {"recall", "learn"},
     {"engine"},
-    {"hooks", "sidecar", "cli", "checks", "demo_model"},
+    {"hooks", "sidecar", "checks", "demo_model"},
+    {"cli"},
+    {"__main__"},
 )
 DOORS = {
     "chromadb": {"store"},
