@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -81,8 +82,9 @@ class _Answer:
         """What reads the reply from the bytes that were sent; None when the call failed."""
         if not 200 <= self._status < 300:
             return None
-        whole = b"" if self._size > LARGEST_ANSWER or "content-encoding" in self._headers else b"".join(self._chunks)
-        return partial(read_answer, whole, self._headers.get("content-type", ""), format)
+        sent, encoding = b"".join(self._chunks), self._headers.get("content-encoding", "identity")
+        media_type = self._headers.get("content-type", "")
+        return lambda: read_answer(_plain(sent, encoding), media_type, format)
 
     def _started(self, message: AsgiMessage) -> AsgiMessage:
         self._status = message["status"]
@@ -99,6 +101,21 @@ class _Answer:
             self._chunks.clear()
         else:
             self._chunks.append(chunk)
+
+
+def _plain(sent: bytes, encoding: str) -> bytes:
+    """An answer's bytes before they were compressed; nothing when that cannot be undone or is too large."""
+    if encoding == "identity":
+        return sent
+    if encoding != "gzip":
+        return b""
+    # LiteLLM compresses a whole answer of 500 bytes and more for every client that accepts it, which nearly all do.
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = unzip.decompress(sent, LARGEST_ANSWER)
+    except zlib.error:
+        return b""
+    return plain if unzip.eof else b""
 
 
 def _joined(headers: list[tuple[str, str]]) -> dict[str, str]:
