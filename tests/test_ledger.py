@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
@@ -21,9 +23,24 @@ SAID = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXCHANGE = Exchange("call-1", SCOPE, "mark-1", "My cat is called Ada.", SAID, "gpt")
 
 
+POSTGRES = os.environ.get("LITELLM_MEMORY_TEST_POSTGRES")
+"""SQLAlchemy URL of an empty PostgreSQL database of which these tests may drop every table."""
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+def url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
+    if request.param == "sqlite":
+        return sqlite_url
+    assert POSTGRES is not None
+    engine = create_engine(POSTGRES)
+    metadata.drop_all(engine)
+    engine.dispose()
+    return POSTGRES
 
 
 @pytest.fixture
@@ -150,9 +167,8 @@ async def test_changes_are_told_in_order(ledger: Ledger, other: Ledger) -> None:
     assert [change[1:] for change in await other.changed_since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
 
 
-async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(
-    url: str, ledger: Ledger, tmp_path: Path
-) -> None:
+async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(sqlite_url: str, tmp_path: Path) -> None:
+    ledger = Ledger.open(sqlite_url)
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     accepted = ledger.accept(EXCHANGE)
@@ -163,6 +179,7 @@ async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(
     holder.close()
     async with asyncio.timeout(10):
         assert await asyncio.wrap_future(accepted)
+    await ledger.aclose()
 
 
 async def test_the_key_of_keyed_hashes_survives_a_restart(url: str, ledger: Ledger, other: Ledger) -> None:
@@ -170,23 +187,23 @@ async def test_the_key_of_keyed_hashes_survives_a_restart(url: str, ledger: Ledg
     assert len(ledger.key) == 32
 
 
-def test_a_newer_ledger_is_refused(url: str, tmp_path: Path) -> None:
-    Ledger.open(url).close()
+def test_a_newer_ledger_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    Ledger.open(sqlite_url).close()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("UPDATE facts SET value = '999' WHERE name = 'schema'")
     connection.close()
     with pytest.raises(LedgerError, match="schema version 999"):
-        Ledger.open(url)
+        Ledger.open(sqlite_url)
 
 
-def test_a_damaged_ledger_is_an_error_without_a_path(url: str, tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_an_error_without_a_path(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
     with pytest.raises(LedgerError, match=r"cannot be opened \(SQLITE_NOTADB\)"):
-        Ledger.open(url)
+        Ledger.open(sqlite_url)
 
 
-def test_the_ledger_is_for_its_owner_only(url: str, tmp_path: Path) -> None:
-    Ledger.open(url).close()
+def test_the_ledger_is_for_its_owner_only(sqlite_url: str, tmp_path: Path) -> None:
+    Ledger.open(sqlite_url).close()
     assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
