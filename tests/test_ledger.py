@@ -8,15 +8,15 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 
-from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger import BLOCKS_KEPT, Ledger, LedgerError
 from litellm_memory.ledger.tables import metadata
-from litellm_memory.models import Block, Exchange, Given, Reply, Scope
+from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
 SAID = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -93,6 +93,15 @@ async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_
     assert await ledger.frozen(["m1", "m2"]) == left
     await other.changed_since(since)
     assert await other.frozen(["m1", "m2"]) == left
+
+
+async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, other: Ledger) -> None:
+    await ledger.freeze(Block("m", "b"), namespace="n", call="c")
+    await ledger.keep_answer("resp", Earlier("m"), namespace="n")
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1)) == 0
+    assert await other.frozen(["m"]) == {"m": Block("m", "b")}
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1)) == 2
+    assert await other.earlier("resp", namespace="n") is None
 
 
 async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:

@@ -44,6 +44,9 @@ T = TypeVar("T")
 
 BLOCKS_IN_RAM = 4096
 NO_NAMESPACE = ""
+BLOCKS_KEPT = timedelta(days=180)
+"""A conversation that goes on after half a year is read by its provider anew in any case."""
+BLOCKS_MOST = 1_000_000
 CHANGES_KEPT = timedelta(hours=1)
 SILENT = timedelta(minutes=15)
 """After this time an exchange of a worker on another host is taken over."""
@@ -221,6 +224,12 @@ class Ledger:
             if namespace == NO_NAMESPACE:
                 self._blocks.pop(mark, None)
         return changed
+
+    # Retention
+
+    async def prune(self, now: datetime) -> int:
+        """How many frozen blocks and answers of conversations that nobody goes on with were dropped."""
+        return await self._write(lambda c: _prune(c, now))
 
     # Plumbing
 
@@ -458,6 +467,17 @@ def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[st
             cut.append(block.mark)
     _tell(connection, [*pairs, *((NO_NAMESPACE, mark) for mark in cut)])
     return cut
+
+
+def _prune(connection: Connection, now: datetime) -> int:
+    """Drops what is older than BLOCKS_KEPT, and the oldest beyond BLOCKS_MOST."""
+    beyond = select(blocks.c.frozen).order_by(blocks.c.frozen.desc()).offset(BLOCKS_MOST).limit(1).scalar_subquery()
+    old = [
+        delete(blocks).where(blocks.c.frozen < now - BLOCKS_KEPT),
+        delete(blocks).where(blocks.c.frozen <= beyond),
+        delete(answers).where(answers.c.at < now - BLOCKS_KEPT),
+    ]
+    return sum(connection.execute(statement).rowcount for statement in old)
 
 
 def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> None:
