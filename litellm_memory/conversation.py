@@ -24,9 +24,14 @@ def said_in(turn: Turn, scope: Scope, key: bytes, *, after: str = "") -> list[Sa
     A mark covers the whole of what the person said up to that message, inside one namespace, project and session. So
     the same words of another person, in another project or conversation, or after other words have another mark: what
     one scope was given is never put back in another. Nobody without ``key`` can make one.
+
+    ``scope`` has its project as the client told it: what a path is an alias of may become known in the middle of a
+    conversation. One that a session tells from others goes by its path, because Codex finds its remote only while its
+    first request is on the way.
     """
     mark = ""
-    for part in (scope.namespace, scope.project, scope.session, "only" if scope.only_session else None, after):
+    project = scope.path if scope.path and scope.session else scope.project
+    for part in (scope.namespace, project, scope.session, "only" if scope.only_session else None, after):
         mark = _mark(key, mark, part or "")
     said: list[Said] = []
     for message in turn.messages:

@@ -15,7 +15,7 @@ from litellm_memory.conversation import Said, said_in
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.errors import LiteLLMMemoryError, ModelMissingError, StoreError
 from litellm_memory.headers import Wishes, read_headers
-from litellm_memory.identity import Refusal, identify
+from litellm_memory.identity import Refusal, identify, told_checkouts
 from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
 from litellm_memory.ledger import Ledger, LedgerError
@@ -163,7 +163,9 @@ class Engine:
             embed=model.embed_soon if model else None,
             count=count,
         )
-        engine = cls(settings, ledger, memories, Recall(memories), Learner(ledger, memories), model, health)
+        engine = cls(
+            settings, ledger, memories, Recall(memories, ledger.paths), Learner(ledger, memories), model, health
+        )
         engine.use(settings)
         return engine
 
@@ -242,7 +244,18 @@ class Engine:
         kind, reason = classify(turn, request.headers, settings.kinds)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         said = said_in(turn, scope, self.ledger.key, after=earlier.mark if earlier else "")
-        return _Reading(request, format, turn, wishes, scope, kind, reason, said, earlier)
+        return _Reading(request, format, turn, wishes, await self._joined(scope), kind, reason, said, earlier)
+
+    async def _joined(self, scope: Scope) -> Scope:
+        """``scope`` with its project by the name that all clients of the user share; as told when that takes long."""
+        if scope.project is None:
+            return scope
+        try:
+            async with asyncio.timeout(REPLAY_SECONDS):
+                names = await self.ledger.paths.names(scope.namespace, scope.project, scope.path, now=datetime.now(UTC))
+        except (TimeoutError, LiteLLMMemoryError):
+            return scope
+        return replace(scope, project=names.project)
 
     async def _earlier(self, previous: str, scope: Scope) -> Earlier:
         """Where the conversation stands that the server keeps up to its answer ``previous``."""
@@ -261,6 +274,7 @@ class Engine:
         unlogged = request.no_logging and not self.settings.learn.despite_no_logging
         if reading.mark is None or switched_off or unlogged:
             return False
+        self.ledger.paths.note(reading.scope.namespace, told_checkouts(reading.scope, request.headers))
         if reading.kind == "person":
             last = reading.said[-1]
             text = redact(last.text) if self.settings.learn.redact else last.text

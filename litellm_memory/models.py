@@ -46,6 +46,8 @@ class Scope:
     client: str | None = None
     only_session: bool = False
     """The client named the session in a memory header: recall and storage stay inside it."""
+    path: str | None = None
+    """The directory that the client itself says it works in, when nothing else named the project."""
 
     @property
     def namespace(self) -> str:

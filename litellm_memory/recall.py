@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.ledger.paths import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
 from litellm_memory.ranking import ENTRY_TOKENS, best_first, fuse, within_budget
@@ -39,6 +40,8 @@ class Query:
     wishes: bool = True
     """Standing wishes come too, whatever is asked."""
     strict_projects: bool = False
+    aliases: frozenset[str] = frozenset()
+    """Paths that are the scope's project too; ``Recall`` looks them up."""
 
 
 def visible(memory: Memory, query: Query, now: datetime) -> bool:
@@ -48,7 +51,8 @@ def visible(memory: Memory, query: Query, now: datetime) -> bool:
         return False
     if scope.only_session and memory.session != scope.session:
         return False
-    if memory.project is not None and memory.project != scope.project and (scope.project or query.strict_projects):
+    foreign = memory.project is not None and memory.project != scope.project and memory.project not in query.aliases
+    if foreign and (scope.project or query.strict_projects):
         return False
     if query.kinds and memory.kind not in query.kinds:
         return False
@@ -58,8 +62,9 @@ def visible(memory: Memory, query: Query, now: datetime) -> bool:
 class Recall:
     """Searches one user's index in a thread of its own, so that no arithmetic runs on the event loop."""
 
-    def __init__(self, memories: Memories) -> None:
+    def __init__(self, memories: Memories, paths: Paths) -> None:
         self._memories = memories
+        self._paths = paths
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-search")
 
     def close(self) -> None:
@@ -71,6 +76,10 @@ class Recall:
         index = await self._memories.index(query.scope.partition, query.scope.user)
         if not len(index) or query.limit == 0:
             return []
+        scope = query.scope
+        if scope.project is not None:
+            names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
+            query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         [vector] = await self._memories.vectors([query.text])
         return await asyncio.get_running_loop().run_in_executor(self._thread, _search, index, vector, query, now)
 

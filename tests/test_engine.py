@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest_asyncio
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.models import Caller, Memory, Reply, Scope
 from litellm_memory.recall import Query
-from litellm_memory.settings import Settings
+from litellm_memory.settings import KindRule, Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -315,6 +317,89 @@ async def test_a_project_sees_its_own_memories_and_the_persons_and_no_other_proj
     assert [(await engine.before(request(user, q))).status for q in asked] == ["injected", "injected"]
 
 
+def in_claude_code(user: str, directory: str, *said: str) -> Request:
+    """Claude Code tells its directory, and never a remote."""
+    headers = {"user-agent": "claude-cli/2.1.329 (external, cli)", "x-claude-code-session-id": f"claude-{said[0]}"}
+    asked = request(user, *said, headers=headers)
+    environment = {"role": "system", "content": f"# Environment\n - Primary working directory: {directory}\n"}
+    return replace(asked, body={**asked.body, "messages": [*asked.body["messages"], environment]})
+
+
+def in_codex(user: str, directory: str, remote: str, *said: str) -> Request:
+    """Codex tells its directory in the conversation, and directory and remote in a header."""
+    workspaces = {directory: {"associated_remote_urls": {"origin": remote}}}
+    metadata = json.dumps({"workspaces": workspaces})
+    headers = {"originator": "codex_exec", "session-id": f"codex-{remote}-{said[0]}", "x-codex-turn-metadata": metadata}
+    asked = request(user, *said, headers=headers)
+    environment = {"role": "user", "content": f"<environment_context><cwd>{directory}</cwd></environment_context>"}
+    return replace(asked, body={**asked.body, "messages": [environment, *asked.body["messages"]]})
+
+
+async def learned(engine: Engine, asked: Request) -> None:
+    """Returns once ``asked`` was answered and learned from."""
+    outcome = await engine.before(asked)
+    await answer(engine, outcome)
+    await until(lambda: is_learned(engine, outcome))
+
+
+SITE, SHOP = "git@h.example:acme/site.git", "https://h.example/acme/shop"
+FRIENDS = ("Our deploy server is called sirius.", "What is our deploy server called?")
+
+
+async def test_two_clients_in_one_checkout_share_its_project_and_no_others(engine: Engine, user: str) -> None:
+    told, asked = FRIENDS
+    await learned(engine, in_codex(user, "/home/ada/site", SITE, told))
+    assert (await engine.before(in_claude_code(user, "/home/ada/site", asked))).status == "injected"
+    assert (await engine.before(in_claude_code(user, "/home/ada/shop", asked))).status == "empty"
+    assert (await engine.before(in_codex(user, "/home/ada/shop", SHOP, asked))).status == "empty"
+    assert (await engine.before(in_codex(user, "/home/ada/site-2", SITE, asked))).status == "injected"
+
+
+async def test_what_was_said_before_the_remote_was_known_stays_visible(engine: Engine, user: str) -> None:
+    told, asked = FRIENDS
+    await learned(engine, in_claude_code(user, "/home/ada/site", told))
+    assert (await engine.before(in_codex(user, "/home/ada/shop", SHOP, asked))).status == "empty"
+    await learned(engine, in_codex(user, "/home/ada/site", SITE, "Our test server is called rigel."))
+    assert (await engine.before(in_codex(user, "/home/ada/site", SITE, asked))).status == "injected"
+    assert (await engine.before(in_claude_code(user, "/home/ada/site", asked))).status == "injected"
+    assert {m.project for m in await engine.memories.all("default", user)} == {"/home/ada/site", "h.example/acme/site"}
+
+
+async def test_once_the_remote_is_known_all_clients_keep_memories_under_it(engine: Engine, user: str) -> None:
+    await learned(engine, in_codex(user, "/home/ada/site", SITE, "Our test server is called rigel."))
+    await learned(engine, in_claude_code(user, "/home/ada/site", FRIENDS[0]))
+    assert {m.project for m in await engine.memories.all("default", user)} == {"h.example/acme/site"}
+
+
+async def test_a_directory_that_holds_two_checkouts_in_turn_joins_nothing(engine: Engine, user: str) -> None:
+    told, asked = FRIENDS
+    await learned(engine, in_codex(user, "/workspace", SITE, told))
+    await learned(engine, in_codex(user, "/workspace", SHOP, "My parrot Pip eats mango."))
+    assert (await engine.before(in_claude_code(user, "/workspace", asked))).status == "empty"
+    assert (await engine.before(in_codex(user, "/workspace", SHOP, asked))).status == "empty"
+    assert (await engine.before(in_codex(user, "/workspace", SITE, asked))).status == "injected"
+
+
+async def test_an_alias_that_becomes_known_leaves_a_conversation_as_it_is(engine: Engine, user: str) -> None:
+    told, asked = FRIENDS
+    await learned(engine, in_claude_code(user, "/home/ada/site", told))
+    first = await engine.before(in_claude_code(user, "/home/ada/site", asked))
+    await answer(engine, first, "sirius")
+    await learned(engine, in_codex(user, "/home/ada/site", SITE, "Our test server is called rigel."))
+    later = await engine.before(in_claude_code(user, "/home/ada/site", asked, "sirius", "And our test server?"))
+    assert given(later, 0) == given(first, 0)
+    assert "rigel" in given(later, 2)
+
+
+async def test_aliases_are_not_noted_when_nothing_is_to_be_stored(engine: Engine, user: str) -> None:
+    told, asked = FRIENDS
+    await learned(engine, in_codex(user, "/home/ada/site-2", SITE, told))
+    unstored = in_codex(user, "/home/ada/site", SITE, "Which port is free?")
+    await engine.before(replace(unstored, headers={**unstored.headers, "x-memory-store": "false"}))
+    await engine.ledger.tell([])
+    assert (await engine.before(in_claude_code(user, "/home/ada/site", asked))).status == "empty"
+
+
 async def test_a_session_that_the_client_named_is_all_that_it_sees(engine: Engine, user: str) -> None:
     await tell(engine, user, FACT, {"x-memory-session-id": "s-1"})
     seen = await engine.before(request(user, QUESTION, headers={"x-memory-session-id": "s-1"}))
@@ -409,10 +494,12 @@ async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: P
         assert (outcome.status, outcome.reason, outcome.learns) == ("off", "model_excluded", False)
 
 
-async def test_a_rule_of_the_settings_tells_the_kind_and_is_the_reason(data_dir: Path, user: str) -> None:
-    rule = {"name": "nightly_report", "kind": "side_call", "headers": {"X-Job": "^report"}}
-    async with running(data_dir, kinds=[rule]) as engine:
-        outcome = await engine.before(request(user, FACT, headers={"x-job": "report/7"}))
+async def test_a_rule_of_the_settings_tells_the_kind_and_is_the_reason(engine: Engine, user: str) -> None:
+    rule = KindRule.model_validate({"name": "nightly_report", "kind": "side_call", "headers": {"X-Job": "^report"}})
+    before = engine.settings
+    engine.use(before.model_copy(update={"kinds": (rule,)}))
+    outcome = await engine.before(request(user, FACT, headers={"x-job": "report/7"}))
+    engine.use(before)
     assert (outcome.kind, outcome.status, outcome.reason) == ("side_call", "skipped", "nightly_report")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litellm_memory.conversation import said_in
 from litellm_memory.headers import NAMES, Wishes, read_headers
 from litellm_memory.identity import (
     Refusal,
@@ -20,9 +22,11 @@ from litellm_memory.identity import (
     partition_of,
     routing_info,
     rules_in_force,
+    told_checkouts,
 )
+from litellm_memory.identity.directories import told_directory
 from litellm_memory.identity.projects import normalised_remote
-from litellm_memory.models import Caller, Message, Scope, Text, Turn
+from litellm_memory.models import Caller, Message, Role, Scope, Text, Turn
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 ANN = Caller(user="ann", team="blue", key="k1", key_alias="ann-laptop")
@@ -343,27 +347,228 @@ def test_one_remote_is_one_project_without_credentials(url: str, project: str | 
 
 
 def codex(*origins: str | None) -> dict[str, str]:
+    """The header of Codex in the workspaces /w0, /w1 and so on, with these remotes."""
     workspaces = {f"/w{number}": {"associated_remote_urls": {"origin": url}} for number, url in enumerate(origins)}
     return {"x-codex-turn-metadata": json.dumps({"workspaces": workspaces})}
 
 
+def codex_in(directory: str) -> Turn:
+    """The opening of a conversation with Codex in a directory."""
+    context = f"<environment_context>\n  <cwd>{directory}</cwd>\n  <shell>zsh</shell>\n</environment_context>"
+    return conversation(("person", context), ("person", "Which port is free?"))
+
+
+def conversation(*messages: tuple[Role, str]) -> Turn:
+    return Turn(tuple(Message(role, (Text(text, ("messages", n)),)) for n, (role, text) in enumerate(messages)))
+
+
+CODEX = {"originator": "codex_exec"}
+ACME, OTHER = "https://ann:secret@h.example/acme/site.git", "git@h.example:acme/other.git"
+
+
 @pytest.mark.parametrize(
-    ("headers", "project"),
+    ("headers", "turn", "project", "path"),
     [
-        pytest.param(codex("https://ann:secret@h.example/a/b.git"), "h.example/a/b", id="one workspace"),
-        pytest.param(codex("https://h.example/a/b", "git@h.example:a/b.git"), "h.example/a/b", id="one remote twice"),
-        pytest.param(codex("https://h.example/a/b", "https://h.example/a/c"), None, id="two remotes are never joined"),
-        pytest.param(codex(None), None, id="no remote"),
-        pytest.param({"x-codex-turn-metadata": "not JSON"}, None, id="not JSON"),
-        pytest.param({"x-codex-turn-metadata": "[" * 100_000}, None, id="nested too deep"),
-        pytest.param({"x-codex-turn-metadata": '{"workspaces": [1]}'}, None, id="another shape"),
+        pytest.param(codex(ACME), EMPTY, "h.example/acme/site", "/w0", id="one workspace"),
+        pytest.param(codex(ACME, OTHER), EMPTY, "h.example/acme/site", "/w0", id="of several workspaces the first"),
         pytest.param(
-            {**codex("https://h.example/a/b"), "x-memory-project": "atlas"}, "atlas", id="the header goes first"
+            codex(ACME, OTHER), codex_in("/w1/docs"), "h.example/acme/other", "/w1/docs", id="or the one it works in"
+        ),
+        pytest.param(codex(ACME), codex_in("/w0"), "h.example/acme/site", "/w0", id="its directory is the workspace"),
+        pytest.param(codex(None), EMPTY, "/w0", "/w0", id="no remote"),
+        pytest.param(codex("no remote"), codex_in("/w0/docs"), "/w0/docs", "/w0/docs", id="no readable remote"),
+        pytest.param({}, codex_in("/w0"), "/w0", "/w0", id="before it has looked at the checkout"),
+        pytest.param({"x-codex-turn-metadata": "not JSON"}, EMPTY, None, None, id="not JSON"),
+        pytest.param({"x-codex-turn-metadata": "[" * 100_000}, EMPTY, None, None, id="nested too deep"),
+        pytest.param({"x-codex-turn-metadata": '{"workspaces": [1]}'}, EMPTY, None, None, id="another shape"),
+        pytest.param({"x-codex-turn-metadata": '{"workspaces": {"w": 1}}'}, EMPTY, None, None, id="no path"),
+        pytest.param(
+            {**codex(ACME), "x-memory-project": "atlas"}, codex_in("/w0"), "atlas", None, id="the header goes first"
         ),
     ],
 )
-def test_codex_tells_its_project(headers: dict[str, str], project: str | None) -> None:
-    assert scope_of(headers) == Scope(hashed("user:ann"), "default", project)
+def test_codex_tells_its_project(headers: dict[str, str], turn: Turn, project: str | None, path: str | None) -> None:
+    scope = scope_of({**CODEX, **headers}, turn=turn)
+    assert scope == Scope(hashed("user:ann"), "default", project, client="codex", path=path)
+
+
+@pytest.mark.parametrize(
+    ("headers", "turn", "checkouts"),
+    [
+        pytest.param(codex(ACME), codex_in("/w0"), {"/w0": "h.example/acme/site"}, id="one workspace"),
+        pytest.param(
+            codex(ACME, None, OTHER),
+            codex_in("/w2/docs"),
+            {"/w0": "h.example/acme/site", "/w2": "h.example/acme/other", "/w2/docs": "h.example/acme/other"},
+            id="every root, and the directory",
+        ),
+        pytest.param(codex(None), codex_in("/w0"), {}, id="no remote"),
+        pytest.param({}, codex_in("/w0"), {}, id="a path alone"),
+        pytest.param({**codex(ACME), "x-memory-project": "atlas"}, codex_in("/w0"), {}, id="a project by another name"),
+    ],
+)
+def test_a_path_told_with_its_remote_is_a_checkout(
+    headers: dict[str, str], turn: Turn, checkouts: dict[str, str]
+) -> None:
+    headers = {**CODEX, **headers}
+    scope = scope_of(headers, turn=turn)
+    assert isinstance(scope, Scope)
+    assert told_checkouts(scope, headers) == checkouts
+
+
+def test_what_codex_finds_later_leaves_its_marks_alone() -> None:
+    """Its first request may go out before it knows the remote."""
+    turn = codex_in("/w0/docs")
+    found = [{**CODEX, "session-id": "s-1", **headers} for headers in ({}, codex(None), codex(ACME))]
+    marks = {tuple(said_in(turn, scope_of(headers, turn=turn), b"key")) for headers in found}
+    assert len(marks) == 1
+
+
+def test_two_remotes_in_one_directory_are_two_conversations_even_without_a_session() -> None:
+    """As with /workspace in containers: what one project was given is never put back in another."""
+    turn = codex_in("/w0")
+    marks = {tuple(said_in(turn, scope_of({**CODEX, **codex(url)}, turn=turn), b"key")) for url in (None, ACME, OTHER)}
+    assert len(marks) == 3
+
+
+@pytest.mark.parametrize(
+    ("client", "text", "path"),
+    [
+        ("claude-code", "# Environment\n - Primary working directory: /home/ada/acme\n  - Git: yes", "/home/ada/acme"),
+        ("claude-code", "<env>\nWorking directory: /home/ada/acme/\nPlatform: linux\n</env>", "/home/ada/acme"),
+        ("claude-code", " - Primary working directory: c:\\Users\\Ada\\acme\r\n - Shell: x", "C:\\Users\\Ada\\acme"),
+        ("opencode", "<env>\n  Working directory: /a/b/c\n  Workspace root folder: /a/b\n</env>", "/a/b"),
+        ("opencode", "<env>\n  Working directory: /tmp/x\n  Workspace root folder: /\n</env>", "/tmp/x"),
+        ("copilot-cli", "* Current working directory: /a/b\n* Git repository root: /a\n* Git repository: x/y", "/a"),
+        ("copilot-cli", "* Current working directory: /a/b\n* Git repository root: Not a git repository", "/a/b"),
+        ("cline", "Working Directory: /home/ada/acme\nHome Directory: /home/ada", "/home/ada/acme"),
+        ("cline", "Current Working Directory: D:/acme\nHome Directory: D:/", "D:/acme"),
+        ("roo-code", "Home Directory: /home/ada\nCurrent Workspace Directory: /home/ada/acme", "/home/ada/acme"),
+        (
+            "pi",
+            "## AGENTS.md\nCurrent working directory: /x\n\nCurrent working directory: /home/ada/acme",
+            "/home/ada/acme",
+        ),
+        ("mistral-vibe", "Files of the project.\nAbsolute path: /home/ada/acme\n", "/home/ada/acme"),
+        ("gptme", "## System\n**OS:** Debian\n**Working Directory:** /home/ada/acme", "/home/ada/acme"),
+        ("continue", "<env>\nWorking directory: /home/ada/acme\n</env>", "/home/ada/acme"),
+        (None, "Working directory: `/srv/my files`", "/srv/my files"),
+        (None, "Working directory: \\\\host\\share\\", "\\\\host\\share"),
+        (None, "Working directory: /", "/"),
+        (None, "Primary working directory: /a\n\n# Rules\nWorking directory: /b", "/a"),
+        (None, "Working directory: notes\nWorking directory: /a", "/a"),
+        (None, "Working directory: notes", None),
+        (None, "The Working directory: /a", None),
+        (None, f"{'x' * 60} Working directory: /a", None),
+        (None, "Absolute path: /a", None),
+        (None, "<environment_context>\n<cwd>/a</cwd>\n</environment_context>", None),
+        (None, f"Working directory: /{'a' * 300}", None),
+        ("codex", "Working directory: /a", None),
+    ],
+)
+def test_a_client_tells_its_directory_in_its_system_text(client: str | None, text: str, path: str | None) -> None:
+    assert told_directory(conversation(("system", text), ("person", "Which port is free?")), client) == path
+
+
+QWEN = (
+    "This is the Qwen Code. We are setting up the context for our chat.\nI'm currently working in the directory: /a\n"
+)
+GEMINI = "<session_context>\nToday is Monday.\n- **Workspace Directories:**\n  - /a\n  - /b\n</session_context>"
+KILO = "<environment_details>\nWorking directory: /a/b\nWorkspace root folder: /a\n</environment_details>"
+
+
+@pytest.mark.parametrize(
+    ("client", "turn", "path"),
+    [
+        ("codex", codex_in("/a"), "/a"),
+        ("gemini-cli", conversation(("person", GEMINI)), "/a"),
+        ("gemini-cli", conversation(("person", QWEN.replace("Qwen Code", "Gemini CLI"))), "/a"),
+        ("qwen-code", conversation(("person", QWEN), ("assistant", "Got it."), ("person", "Hello")), "/a"),
+        ("kilo-code", conversation(("system", "Be brief."), ("person", KILO)), "/a"),
+        ("codex", conversation(("person", "Hello"), ("person", "<environment_context>\n<cwd>/a")), None),
+        (
+            "codex",
+            conversation(("person", "Look:\n<environment_context>\n<cwd>/a</cwd>\n</environment_context>")),
+            None,
+        ),
+        ("codex", conversation(("person", "<environment_context></environment_context>\n<cwd>/a</cwd>")), None),
+        (
+            "codex",
+            conversation(("assistant", "Hi"), *((m.role, m.texts[0].text) for m in codex_in("/a").messages)),
+            None,
+        ),
+        ("claude-code", codex_in("/a"), None),
+        (None, codex_in("/a"), None),
+        (None, conversation(("person", GEMINI)), None),
+    ],
+)
+def test_a_client_tells_its_directory_in_what_it_puts_before_the_persons_words(
+    client: str | None, turn: Turn, path: str | None
+) -> None:
+    assert told_directory(turn, client) == path
+
+
+def test_kilo_tells_its_directory_behind_what_the_person_pastes() -> None:
+    texts = (KILO.replace("/a", "/other"), "Why does it say so?", KILO + "\nWorking directory: /other")
+    pasted = Message("person", tuple(Text(text, (number,)) for number, text in enumerate(texts)))
+    assert told_directory(Turn((pasted,)), "kilo-code") == "/a"
+
+
+def test_the_directory_may_come_in_a_system_message_behind_the_persons() -> None:
+    turn = conversation(
+        ("system", "Be brief."), ("person", "Hello"), ("assistant", "Hi"), ("system", "- Primary working directory: /a")
+    )
+    assert told_directory(turn, "claude-code") == "/a"
+
+
+def test_the_first_telling_of_a_conversation_counts() -> None:
+    """So a conversation stays in its project, and its messages keep their marks."""
+    resumed = (*codex_in("/a").messages, *codex_in("/b").messages)
+    assert told_directory(Turn(resumed), "codex") == "/a"
+
+
+CLIENTS = st.sampled_from([None, "claude-code", "codex", "gemini-cli", "qwen-code", "kilo-code", "opencode", "pi"])
+LURES = st.sampled_from(
+    [
+        "Working directory: /other",
+        " - Primary working directory: /other",
+        "Git repository root: /other",
+        "<environment_context><cwd>/other</cwd></environment_context>",
+        KILO.replace("/a", "/other"),
+        GEMINI.replace("/a", "/other"),
+        QWEN.replace("/a", "/other"),
+        "**Working Directory:** /other",
+    ]
+)
+OTHERS = st.lists(
+    st.builds(
+        lambda role, parts: (role, "\n".join(parts)),
+        st.sampled_from(["person", "assistant", "tool"]),
+        st.lists(LURES | st.text(max_size=20), min_size=1, max_size=4),
+    ),
+    max_size=4,
+)
+
+
+@given(client=CLIENTS, said=OTHERS)
+def test_nobody_is_moved_to_another_project_by_what_is_quoted(client: str | None, said: list[tuple[Role, str]]) -> None:
+    """Words of a person, answers and tools' results may say anything: the client's own telling, before them, holds."""
+    opening: Mapping[str | None, tuple[Role, str]] = {
+        "codex": ("person", "<environment_context>\n<cwd>/home</cwd>\n</environment_context>"),
+        "gemini-cli": ("person", GEMINI.replace("/a", "/home")),
+        "qwen-code": ("person", QWEN.replace("/a", "/home")),
+        "kilo-code": ("person", KILO.replace("/a", "/home")),
+        "claude-code": ("system", " - Primary working directory: /home"),
+        "pi": ("system", "Current working directory: /home"),
+    }
+    first = opening.get(client, ("system", "Working directory: /home"))
+    assert told_directory(conversation(first, *said), client) == "/home"
+
+
+@given(client=CLIENTS, text=st.text(max_size=60), lure=LURES)
+def test_a_persons_own_words_never_name_a_project(client: str | None, text: str, lure: str) -> None:
+    turn = conversation(("system", "Be brief."), ("person", f"Look at this: {text}\n{lure}"))
+    assert told_directory(turn, client) is None
 
 
 HEADER_NAMES = st.sampled_from(

@@ -1,6 +1,7 @@
 """Whose memory is it? Turns a verified key, headers and the client rules into a Scope."""
 
 from litellm_memory.identity.partition import partition_of
+from litellm_memory.identity.projects import told_checkouts
 from litellm_memory.identity.routing import RoutingInfo, RuleInForce, routing_info, rules_in_force
 from litellm_memory.identity.scope import identify
 from litellm_memory.identity.users import Refusal
@@ -13,4 +14,5 @@ __all__ = [
     "partition_of",
     "routing_info",
     "rules_in_force",
+    "told_checkouts",
 ]

@@ -1,15 +1,18 @@
-"""The project of a request: its header, a rule, or the git remote that the client tells of."""
+"""The project of a request: its header, a rule, or the git remote or working directory that the client tells of."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from litellm_memory.headers import Wishes, decoded, readable_id
+from litellm_memory.identity.directories import normalised_path, told_directory
 from litellm_memory.identity.rules import first_match
+from litellm_memory.models import Scope, Turn
 from litellm_memory.settings import IdentitySettings
 
 CODEX_METADATA: Final = "x-codex-turn-metadata"
@@ -19,12 +22,42 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 _SHORT_REMOTE: Final = re.compile(r"(?:[^/\s]+@)?(?P<host>[^:/@\s]{2,}):(?P<path>(?!//).+)")
 
 
-def choose_project(headers: Mapping[str, str], wishes: Wishes, settings: IdentitySettings) -> str | None:
-    """The project: the explicit header, the first rule with a project, the client's git remote, else None."""
+@dataclass(frozen=True, slots=True)
+class ChosenProject:
+    """The project, and the working directory when the project is known by nothing but what the client tells of it."""
+
+    project: str | None = None
+    path: str | None = None
+
+
+def choose_project(
+    headers: Mapping[str, str], wishes: Wishes, turn: Turn, client: str | None, settings: IdentitySettings
+) -> ChosenProject:
+    """The project: the explicit header, the first rule with a project, the client's git remote, its directory."""
     if wishes.project is not None:
-        return wishes.project
+        return ChosenProject(wishes.project)
     match = first_match("project", headers, settings)
-    return match.rule.project if match is not None else _codex_project(headers)
+    if match is not None:
+        return ChosenProject(match.rule.project)
+    directory = told_directory(turn, client)
+    checkouts = _codex_checkouts(headers)
+    root = _root_of(directory, checkouts)
+    if root is None:
+        return ChosenProject(directory, directory)
+    # Codex tells of its checkout only once it has looked at it, and of its directory always: see said_in.
+    path = root if directory is None else directory
+    return ChosenProject(checkouts[root] or path, path)
+
+
+def told_checkouts(scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
+    """The directories that a request itself says are checkouts of a git remote: path to remote."""
+    if scope.path is None:
+        return {}
+    checkouts = _codex_checkouts(headers)
+    root = _root_of(scope.path, checkouts)
+    if root is not None:
+        checkouts[scope.path] = checkouts[root]
+    return {path: remote for path, remote in checkouts.items() if remote is not None}
 
 
 def normalised_remote(url: str) -> str | None:
@@ -57,20 +90,28 @@ def _of_short_form(url: str) -> tuple[str, str] | None:
     return (found["host"], found["path"]) if found else None
 
 
-def _codex_project(headers: Mapping[str, str]) -> str | None:
-    """The remote of the workspace that Codex works in; None when its workspaces have several, or none."""
+def _codex_checkouts(headers: Mapping[str, str]) -> dict[str, str | None]:
+    """The workspaces that Codex tells of: the root of each checkout, and its remote if it has one."""
     try:
         metadata = json.loads(decoded(headers.get(CODEX_METADATA, "")))
     except (ValueError, RecursionError):
-        return None
-    remotes = {normalised_remote(url) for url in _origins(metadata)} - {None}
-    return remotes.pop() if len(remotes) == 1 else None
-
-
-def _origins(metadata: object) -> Iterator[str]:
+        return {}
     workspaces = metadata.get("workspaces") if isinstance(metadata, dict) else None
-    for workspace in workspaces.values() if isinstance(workspaces, dict) else ():
-        remotes = workspace.get("associated_remote_urls") if isinstance(workspace, dict) else None
-        origin = remotes.get("origin") if isinstance(remotes, dict) else None
-        if isinstance(origin, str):
-            yield origin
+    told = workspaces if isinstance(workspaces, dict) else {}
+    return {root: _remote(workspace) for path, workspace in told.items() if (root := normalised_path(path)) is not None}
+
+
+def _remote(workspace: object) -> str | None:
+    remotes = workspace.get("associated_remote_urls") if isinstance(workspace, dict) else None
+    origin = remotes.get("origin") if isinstance(remotes, dict) else None
+    return normalised_remote(origin) if isinstance(origin, str) else None
+
+
+def _root_of(directory: str | None, checkouts: Mapping[str, str | None]) -> str | None:
+    """The checkout that holds ``directory``; the first when none is known to. None when there is none."""
+    holding = [root for root in checkouts if directory is not None and _holds(root, directory)]
+    return max(holding, key=len, default=next(iter(checkouts), None))
+
+
+def _holds(root: str, directory: str) -> bool:
+    return directory == root or directory.startswith((f"{root}/", f"{root}\\"))

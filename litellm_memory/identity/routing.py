@@ -60,13 +60,14 @@ def routing_info(
     """
     chosen = _chosen(caller, headers, wishes, turn, settings)
     user = chosen if isinstance(chosen, ChosenUser) else None
+    client = client_label(headers, turn, settings)
     return RoutingInfo(
         user_id=user.user if user else None,
         matched_pattern=_matched(user.match) if user and user.match else None,
         custom_header_present=settings.header.lower() in headers or wishes.user is not None,
         is_default=user.default if user else False,
-        client=client_label(headers, turn, settings),
-        project=choose_project(headers, wishes, settings),
+        client=client,
+        project=choose_project(headers, wishes, turn, client, settings).project,
         session=choose_session(headers, wishes, turn),
         partition=partition_of(caller, settings.partition) if caller else None,
         refused=chosen.reason if isinstance(chosen, Refusal) else None,

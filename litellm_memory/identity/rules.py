@@ -33,8 +33,20 @@ class Hint(BaseModel):
     pattern: re.Pattern[str]
 
 
+class DirectoryHint(BaseModel):
+    """How clients tell the directory that they work in. The words are those of clients.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    clients: frozenset[str] = frozenset()
+    inside: str | None = None
+    root: str | None = None
+    last: bool = False
+
+
 class Catalogue(BaseModel):
-    """What is known about clients: rules that tell applications and libraries, hints, and their session headers."""
+    """What is known about clients: rules that tell applications and libraries, hints, sessions and directories."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +54,7 @@ class Catalogue(BaseModel):
     libraries: tuple[HeaderPattern, ...]
     hints: tuple[Hint, ...]
     sessions: tuple[str, ...]
+    directories: tuple[DirectoryHint, ...]
 
 
 @cache

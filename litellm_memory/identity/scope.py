@@ -28,13 +28,16 @@ def identify(
     chosen = choose_user(caller, headers, wishes, turn, settings)
     if isinstance(chosen, Refusal):
         return chosen
+    client = client_label(headers, turn, settings)
+    project = choose_project(headers, wishes, turn, client, settings)
     return Scope(
         partition=partition,
         user=chosen.user,
-        project=choose_project(headers, wishes, settings),
+        project=project.project,
         session=choose_session(headers, wishes, turn),
-        client=client_label(headers, turn, settings),
+        client=client,
         only_session=wishes.session is not None,
+        path=project.path,
     )
 
 

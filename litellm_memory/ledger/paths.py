@@ -94,7 +94,7 @@ def _names(connection: Connection, namespace: str, project: str, path: str | Non
     )
     # A path that is told with its remote for the first time is an alias before that is written down.
     own = {told} if row is None or (row.remote == project and not row.ambiguous) else set()
-    return Names(project, frozenset({*aliases, *own}))
+    return Names(project, frozenset({*aliases, *own} - {project}))
 
 
 def _note(checkout: Checkout, connection: Connection) -> None:
