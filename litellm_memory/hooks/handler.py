@@ -58,18 +58,13 @@ class MemoryHandler(CustomLogger):
         On all others this hook fires again for each bridge, retry and fallback, so it keeps out of them.
         """
         call = CURRENT.get()
-        body = kwargs.get("json")
-        if call is None or not isinstance(body, dict) or (call.outcome is not None and not call.relayed):
+        if call is None:
             return None
         try:
-            if not call.relayed:
-                call.relayed = True
-                caller = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
-                await self._look(call, caller, body, "pass_through_endpoint", {"model": kwargs.get("model")})
+            return await self._relayed(call, kwargs)
         except Exception as error:
             _failed(call, error)
-        given = call.outcome.body if call.outcome else None
-        return {**kwargs, "json": given} if given is not None else None
+            return None
 
     async def async_post_call_response_headers_hook(
         self,
@@ -101,6 +96,17 @@ class MemoryHandler(CustomLogger):
             return data
         given = {**data, "data": call.outcome.body} if call_type == BEDROCK else call.outcome.body
         return proxy.without_response_cache(given, call_type)
+
+    async def _relayed(self, call: Call, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        body = kwargs.get("json")
+        if not isinstance(body, dict) or (call.outcome is not None and not call.relayed):
+            return None
+        if not call.relayed:
+            call.relayed = True
+            caller = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
+            await self._look(call, caller, body, "pass_through_endpoint", {"model": kwargs.get("model")})
+        given = call.outcome.body if call.outcome else None
+        return {**kwargs, "json": given} if given is not None else None
 
     async def _look(self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]) -> None:
         """Asks the engine, and leaves its outcome on the call."""
