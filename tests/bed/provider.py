@@ -38,7 +38,7 @@ class Provider:
         self._socket = socket.create_server(("127.0.0.1", 0))
         app = Starlette(routes=[Route("/{path:path}", self._serve, methods=METHODS)])
         # Without a limit a stream that a test left open would keep the server from ending.
-        # A connection that is closed for idleness just when LiteLLM writes to it would be an error that nobody scripted.
+        # A connection that is closed for idleness just when LiteLLM writes to it would be an error of no test.
         kept = {"timeout_graceful_shutdown": 1, "timeout_keep_alive": 3600}
         config = uvicorn.Config(app, lifespan="off", ws="none", log_level="critical", **kept)
         self._server = uvicorn.Server(config)

@@ -1,0 +1,142 @@
+"""Several workers on one embedded store: what one learned all recall, nothing is lost or doubled, one of each thing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+from bed.memories import Memories, mentioning
+from bed.provider import Provider
+from bed.proxy import Proxy
+
+from litellm_memory.store.address import read_record
+
+JSON: TypeAlias = dict[str, Any]
+
+MEMORY = "My sister Anna plays the cello in Graz."
+QUESTION = "Which instrument does my sister Anna play?"
+WORKERS = 2
+HEADER = "x-bed-worker"
+"""As ``bed.worker`` has it, which only LiteLLM imports."""
+PEOPLE = ("ada", "bert", "cleo", "dan", "eve")
+EXCHANGES = 500
+AT_ONCE = 32
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """Two workers."""
+    session_provider.reset()
+    callbacks = {"litellm_settings": {"callbacks": ["litellm_memory.handler", "bed.worker.worker"]}}
+    directory = tmp_path_factory.mktemp("workers")
+    with Proxy(directory, session_provider.url, memory={}, config=callbacks, workers=WORKERS) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def memories(proxy: Proxy) -> Iterator[Memories]:
+    with proxy.sidecar() as client:
+        memories = Memories(proxy, client)
+        memories.wait_until_ready()
+        yield memories
+
+
+def ask(proxy: Proxy, user: str, words: str) -> httpx.Response:
+    """The answer to one question, over a connection of its own, so that any worker may get it."""
+    body = {"model": "gpt", "messages": [{"role": "user", "content": words}]}
+    with proxy.client() as client:
+        return client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": user}).raise_for_status()
+
+
+def ask_until(proxy: Proxy, user: str, enough: Callable[[dict[int, str]], bool], *, within: float) -> dict[int, str]:
+    """The newest status of each worker that answered, as soon as these are enough. Each question is a new one."""
+    statuses: dict[int, str] = {}
+    deadline = time.monotonic() + within
+    while not enough(statuses):
+        assert time.monotonic() < deadline, statuses
+        answer = ask(proxy, user, f"{QUESTION} This is question {next(_numbers)}.")
+        statuses[int(answer.headers[HEADER])] = answer.headers["x-memory-status"]
+    return statuses
+
+
+def workers_of(proxy: Proxy) -> dict[int, list[int]]:
+    """The ports that each worker listens on, by its process id, once all workers have been seen."""
+    seen: dict[int, list[int]] = {}
+    deadline = time.monotonic() + 60
+    while len(seen) < WORKERS:
+        assert time.monotonic() < deadline, seen
+        with proxy.client() as client:
+            told = client.get("/bed/worker").json()
+        seen[told["pid"]] = told["listens"]
+    return seen
+
+
+def test_what_one_worker_learned_all_recall_within_five_seconds(proxy: Proxy, memories: Memories) -> None:
+    # Both have the person's memories in RAM before there is one.
+    ask_until(proxy, "anna", lambda statuses: len(statuses) == WORKERS, within=30)
+    told = ask(proxy, "anna", MEMORY)
+    assert told.headers["x-memory-status"] == "empty"
+    ask_until(
+        proxy,
+        "anna",
+        lambda statuses: len(statuses) == WORKERS and set(statuses.values()) == {"injected"},
+        within=5,
+    )
+
+
+async def test_many_exchanges_at_once_lose_and_double_nothing(proxy: Proxy, memories: Memories) -> None:
+    told = [
+        (PEOPLE[number % len(PEOPLE)], f"Box {number} in my cellar holds blue marbles.") for number in range(EXCHANGES)
+    ]
+    free = asyncio.Semaphore(AT_ONCE)
+    bearer = {"authorization": f"Bearer {proxy.master_key}"}
+    async with httpx.AsyncClient(base_url=proxy.url, headers=bearer, timeout=120, trust_env=False) as client:
+
+        async def tell(number: int, person: str, words: str) -> tuple[int, str]:
+            body = {"model": "gpt", "stream": number % 2 == 0, "messages": [{"role": "user", "content": words}]}
+            async with free:
+                answer = await client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": person})
+            return answer.status_code, answer.headers[HEADER]
+
+        answers = await asyncio.gather(*(tell(number, *said) for number, said in enumerate(told)))
+    assert {status for status, _ in answers} == {200}
+    assert len({worker for _, worker in answers}) == WORKERS
+    for person in PEOPLE:
+        said = [words for whose, words in told if whose == person]
+        found = memories.wait_for(person, lambda found, said=said: len(episodes(found)) >= len(said), within=120)
+        assert Counter(episodes(found)) == Counter(said)
+
+
+def episodes(found: Sequence[JSON]) -> list[str]:
+    return [memory["text"] for memory in found if memory["kind"] == "episode"]
+
+
+def test_one_owner_process_serves_all_workers(proxy: Proxy, memories: Memories) -> None:
+    data_dir = proxy.directory / "memory"
+    owner = read_record(data_dir)
+    assert owner is not None
+    listed = subprocess.run(["ps", "-wweo", "pid,args"], check=True, capture_output=True, text=True).stdout
+    owners = [line for line in listed.splitlines() if "litellm_memory.store.owner" in line and str(data_dir) in line]
+    assert [int(line.split()[0]) for line in owners] == [owner.pid]
+
+
+def test_another_worker_takes_the_sidecar_over(proxy: Proxy, memories: Memories) -> None:
+    memories.add(MEMORY, user="zoe")
+    before = workers_of(proxy)
+    [serving] = [pid for pid, ports in before.items() if proxy.sidecar_port in ports]
+    os.kill(serving, signal.SIGKILL)
+    memories.wait_until_ready()
+    assert len(mentioning(memories.of("zoe"), MEMORY)) == 1
+    after = workers_of(proxy)
+    assert [pid for pid, ports in after.items() if proxy.sidecar_port in ports] == list(before.keys() - {serving})
