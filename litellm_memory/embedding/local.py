@@ -102,7 +102,7 @@ def digest(content: bytes) -> str:
 
 
 def _rows(vectors: Sequence[Floats]) -> Floats:
-    return np.stack(vectors) if vectors else np.empty((0, LocalModel.dimension), dtype=np.float32)
+    return np.array(vectors, np.float32).reshape(len(vectors), LocalModel.dimension)
 
 
 def _readable(text: str) -> str:
