@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ Embed = Callable[[Sequence[str]], Awaitable[Floats]]
 Count = Callable[[str], int]
 
 EMBEDDED_AT_ONCE = 64
+USES_AT_ONCE = 32
+"""Most memories whose uses are written down at once: the store answers no other call meanwhile."""
 CONFIRMED = 0.1
 """What a memory's confidence gains each time the same thing is said again."""
 
@@ -41,6 +45,8 @@ class Memories:
         self._store: Store | None = None
         self._indexes = ScopeIndexes(lambda: self.store, dimension=dimension)
         self._newest_change = 0
+        self._told: set[int] = set()
+        """Numbers of changes that this worker made, and that are in its RAM."""
         self._uses: Counter[str] = Counter()
 
     @property
@@ -81,7 +87,8 @@ class Memories:
 
         Once this returns, all of them are durable and other workers have been told.
         """
-        kept = [await self._merged(memory) for memory in memories]
+        # Side by side, so that the ledger commits their claims together.
+        kept = await asyncio.gather(*map(self._merged, memories))
         if kept:
             vectors = await self.vectors([memory.text for memory in kept])
             await self._put([Entry(memory, vector) for memory, vector in zip(kept, vectors, strict=True)])
@@ -110,8 +117,10 @@ class Memories:
         """Brings into RAM what other workers wrote since the last call."""
         changed = await self._ledger.changed_since(self._newest_change)
         if changed:
-            await self._indexes.refresh((namespace, memory) for _, namespace, memory in changed)
+            others = [(namespace, memory) for seq, namespace, memory in changed if seq not in self._told]
+            await self._indexes.refresh(others)
             self._newest_change = changed[-1][0]
+            self._told = {seq for seq in self._told if seq > self._newest_change}
 
     async def embed_missing(self) -> int:
         """How many memories in use got the vector that they were kept without."""
@@ -127,10 +136,10 @@ class Memories:
         self._uses.update(memories)
 
     async def count_uses(self) -> None:
-        """Writes down the uses noted since the last call; when that fails, they wait for the next."""
-        if not self._uses:
+        """Writes down the uses of the memories noted first; those of others, and what fails, wait and add up."""
+        uses = {memory: self._uses.pop(memory) for memory in list(islice(self._uses, USES_AT_ONCE))}
+        if not uses:
             return
-        uses, self._uses = self._uses, Counter()
         try:
             await self.store.touch(uses, datetime.now(UTC))
         except StoreError:
@@ -158,5 +167,6 @@ class Memories:
     async def _put(self, entries: Sequence[Entry]) -> None:
         await self.store.put(entries)
         changed = [(entry.memory.namespace, entry.memory.id) for entry in entries]
-        await self._ledger.tell(changed)
+        told = await self._ledger.tell(changed)
         await self._indexes.refresh(changed)
+        self._told.update(told)

@@ -204,10 +204,10 @@ class Ledger:
 
     # What changed
 
-    async def tell(self, changed: Sequence[tuple[str, str]]) -> None:
-        """Tells the other workers that these (namespace, memory id) pairs changed."""
+    async def tell(self, changed: Sequence[tuple[str, str]]) -> list[int]:
+        """Tells the other workers that these (namespace, memory id) pairs changed; the numbers of these changes."""
         rows = list(changed)
-        await self._write(lambda c: _tell(c, rows))
+        return await self._write(lambda c: _tell(c, rows))
 
     async def newest_change(self) -> int:
         """The number of the newest change; 0 when there is none."""
@@ -480,12 +480,14 @@ def _prune(connection: Connection, now: datetime) -> int:
     return sum(connection.execute(statement).rowcount for statement in old)
 
 
-def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> None:
+def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[int]:
     now = datetime.now(UTC)
     rows = [{"namespace": namespace, "memory": memory, "at": now} for namespace, memory in changed]
-    if rows:
-        connection.execute(changes.insert(), rows)
-        connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
+    if not rows:
+        return []
+    numbers = connection.scalars(changes.insert().returning(changes.c.seq), rows).all()
+    connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
+    return list(numbers)
 
 
 def _aware(moment: datetime) -> datetime:
