@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.extract import Candidate, candidates
@@ -20,10 +22,12 @@ BATCH = 16
 RETRY_SECONDS = 2.0
 """Pause after the store refused a write; the journal keeps everything meanwhile."""
 ADOPT_SECONDS = 5.0
+LULL_SECONDS = 0.2
+"""Learning waits this long after an answer, so that what is said close together costs one reading and one writing."""
 
 
 class Learner:
-    """Learns from the journal, one exchange after the other, for as long as it runs."""
+    """Learns from the journal, in the order in which things were said, for as long as it runs."""
 
     def __init__(self, ledger: Ledger, memories: Memories) -> None:
         self.settings = LearnSettings()
@@ -32,6 +36,7 @@ class Learner:
         self._awake = asyncio.Event()
         self._waits: str | None = None
         """Why learning waits, as the log was told."""
+        self._adopts_at = 0.0
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -43,8 +48,8 @@ class Learner:
             self._awake.clear()
             pause = ADOPT_SECONDS
             try:
-                await self._ledger.adopt()
-                while await self.learn_waiting():
+                await self._adopt()
+                while await self.learn_waiting() == BATCH:
                     pass
                 self._waits = None
             except LiteLLMMemoryError as error:
@@ -59,6 +64,7 @@ class Learner:
                     await self._awake.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(LULL_SECONDS)
 
     def _wait_for(self, reason: str) -> None:
         if reason != self._waits:
@@ -68,18 +74,32 @@ class Learner:
     async def learn_waiting(self) -> int:
         """How many exchanges of this worker were learned now."""
         ready = await self._ledger.ready(BATCH)
-        for exchange in ready:
-            await self._learn(exchange)
+        if ready:
+            await self._keep(await asyncio.to_thread(self._found_in, ready))
+            await self._ledger.done(*(exchange.mark for exchange in ready))
         return len(ready)
 
-    async def _learn(self, exchange: Exchange) -> None:
-        found = await asyncio.to_thread(memories_of, exchange, self.settings, self._ledger.key)
+    def _found_in(self, exchanges: Sequence[Exchange]) -> list[list[Memory]]:
+        return [memories_of(exchange, self.settings, self._ledger.key) for exchange in exchanges]
+
+    async def _keep(self, found: Sequence[Sequence[Memory]]) -> None:
+        """Keeps what was found in each exchange, in one go when that can be."""
         try:
-            await self._memories.keep(found)
+            await self._memories.keep(list(chain.from_iterable(found)))
         except ValueError:
+            if len(found) > 1:
+                for memories in found:
+                    await self._keep([memories])
+                return
             # Chroma can never keep it; trying again would stop all that waits behind it.
             logger.error("An exchange cannot be kept and is left out.")
-        await self._ledger.done(exchange.mark)
+
+    async def _adopt(self) -> None:
+        """Takes over what workers that are gone left in the journal, when it is time to look again."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._adopts_at:
+            await self._ledger.adopt()
+            self._adopts_at = now + ADOPT_SECONDS
 
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:

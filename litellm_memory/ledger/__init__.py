@@ -16,7 +16,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, func, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -178,9 +189,9 @@ class Ledger:
         """This worker's exchanges whose answer is known, oldest first."""
         return await self._read(lambda c: _ready(c, self.worker, limit))
 
-    async def done(self, mark: str) -> None:
-        """Marks a message as learned and drops its words from the journal."""
-        await self._write(lambda c: _done(c, mark))
+    async def done(self, *marks: str) -> None:
+        """Marks messages as learned and drops their words from the journal."""
+        await self._write(lambda c: _done(c, marks))
 
     async def adopt(self) -> int:
         """How many exchanges of workers that are gone became this worker's."""
@@ -301,6 +312,18 @@ def _create(engine: Engine) -> None:
         )
 
 
+# What runs with every request is built once: building a statement costs SQLAlchemy more than running it.
+_LEARNED = select(learned.c.mark).where(learned.c.mark == bindparam("of"))
+_SETTLE = update(blocks).where(blocks.c.mark == bindparam("of")).values(answered=True)
+_ANSWERED = update(journal).where(journal.c.mark == bindparam("of"))
+_READY = (
+    select(journal)
+    .where(journal.c.worker == bindparam("of"), journal.c.answered.is_(True))
+    .order_by(journal.c.said)
+    .limit(bindparam("limit"))
+)
+
+
 def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> list[Block]:
     rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
     return [Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered) for row in rows]
@@ -353,11 +376,11 @@ def _digest(namespace: str, answer: str) -> str:
 
 
 def _settle(connection: Connection, mark: str) -> None:
-    connection.execute(update(blocks).where(blocks.c.mark == mark).values(answered=True))
+    connection.execute(_SETTLE, {"of": mark})
 
 
 def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
-    if connection.scalar(select(learned.c.mark).where(learned.c.mark == exchange.mark)):
+    if connection.scalar(_LEARNED, {"of": exchange.mark}):
         return False
     row = {
         "mark": exchange.mark,
@@ -385,16 +408,10 @@ def _answered(connection: Connection, mark: str, reply: Reply | None) -> None:
     values: dict[str, Any] = {"answered": True, "written": datetime.now(UTC)}
     if kept is not None:
         values |= {"reply": kept.text, "reply_tools": kept.tools}
-    connection.execute(update(journal).where(journal.c.mark == mark).values(values))
+    connection.execute(_ANSWERED, {"of": mark, **values})
 
 
 def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
-    query = (
-        select(journal)
-        .where(journal.c.worker == worker, journal.c.answered.is_(True))
-        .order_by(journal.c.said)
-        .limit(limit)
-    )
     return [
         Exchange(
             id=row.call,
@@ -405,13 +422,15 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
             model=row.model,
             reply=Reply(row.reply, tools=row.reply_tools, complete=True) if row.reply else None,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_READY, {"of": worker, "limit": limit})
     ]
 
 
-def _done(connection: Connection, mark: str) -> None:
-    insert_new(connection, learned, {"mark": mark, "at": datetime.now(UTC)})
-    connection.execute(delete(journal).where(journal.c.mark == mark))
+def _done(connection: Connection, marks: Sequence[str]) -> None:
+    now = datetime.now(UTC)
+    for mark in marks:
+        insert_new(connection, learned, {"mark": mark, "at": now})
+    connection.execute(delete(journal).where(journal.c.mark.in_(marks)))
 
 
 def _adopt(connection: Connection, worker: str) -> int:

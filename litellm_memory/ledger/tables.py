@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Index,
+    Insert,
     Integer,
     MetaData,
     String,
@@ -117,5 +119,11 @@ paths = Table(
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """True when the row was inserted, False when its primary key was there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return bool(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0)
+    return bool(connection.execute(_insert(connection.dialect.name, table), row).rowcount > 0)
+
+
+@cache
+def _insert(dialect: str, table: Table) -> Insert:
+    # Kept, because building a statement costs SQLAlchemy more than running it.
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
