@@ -16,7 +16,7 @@ from litellm_memory.ledger import Ledger
 from litellm_memory.settings import Settings, load_settings, read_config
 from litellm_memory.store import open_store
 
-OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.106.2"
+OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.109.1"
 """The versions of LiteLLM that this release was tested with."""
 HANDLER = "litellm_memory.handler"
 

@@ -303,7 +303,8 @@ def _native() -> list[Route]:
         *_both("responses to openai", "/v1/responses", RESPONSES, "/responses", "gpt"),
         *_both("responses, one string", "/v1/responses", RESPONSES_PLAIN, "/responses", "gpt"),
         *_both("responses, openai in the path", "/openai/v1/responses", RESPONSES, "/responses", "gpt"),
-        *_both("responses to azure", "/v1/responses", RESPONSES, "/openai/responses", "azure-gpt"),
+        # LiteLLM 1.106 calls /openai/responses, 1.109 /openai/v1/responses.
+        *_both("responses to azure", "/v1/responses", RESPONSES, "/responses", "azure-gpt"),
         *_both("responses to anthropic", "/v1/responses", RESPONSES, "/v1/messages", "claude"),
         Route("responses to gemini", "/v1/responses", RESPONSES, _GENERATE, "gemini"),
         Route("responses to gemini, stream", "/v1/responses", RESPONSES, _STREAM_GENERATE, "gemini", stream=True),
