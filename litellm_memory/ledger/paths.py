@@ -23,7 +23,7 @@ Checkout: TypeAlias = tuple[str, str, str]
 
 FRESH: Final = timedelta(seconds=2)
 """How long what was read is taken for true; after that, what other workers noted is seen."""
-ALIASES: Final = 1000
+ALIASES: Final = 200
 """Most aliases of one project, the oldest first: some agents make a checkout for every task."""
 IN_RAM: Final = 4096
 
