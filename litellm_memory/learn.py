@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.extract import Candidate, candidates
+from litellm_memory.extract import Candidate, Rule, candidates
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Exchange, Memory, Origin
@@ -104,7 +104,8 @@ class Learner:
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:
     """The memories that an exchange makes; the same ones, id by id, however often it is asked."""
-    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns)
+    rules = [Rule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
+    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules)
     return [_memory(exchange, candidate, ordinal, key) for ordinal, candidate in enumerate(found)]
 
 

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from litellm_memory.errors import SettingsError
-from litellm_memory.models import Kind
+from litellm_memory.models import Kind, MemoryKind
 
 SECTION = "litellm_memory"
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
@@ -110,11 +110,30 @@ class RecallSettings(Section):
     format: Literal["xml", "markdown"] = Field("xml", description="How the block is written.")
 
 
+class LearnRule(Section):
+    """One sentence pattern of one's own."""
+
+    kind: MemoryKind = Field(description="What such a sentence becomes.")
+    pattern: re.Pattern[str] = Field(
+        description="Regular expression that a sentence begins with. A group `fact` is what is kept; without one, the "
+        "whole sentence. Letters match in either case."
+    )
+    about_person: bool = Field(False, description="It belongs to the person and not to the project of the request.")
+
+    @field_validator("pattern", mode="before")
+    @classmethod
+    def _compiles(cls, value: object) -> object:
+        return re.compile(_compiled(value).pattern, re.IGNORECASE) if isinstance(value, str) else value
+
+
 class LearnSettings(Section):
     """What is learned from an exchange."""
 
     patterns: bool = Field(True, description="Facts, preferences and wishes found by sentence patterns.")
     turns: bool = Field(True, description="The person's own messages kept as episodes, linked to the reply.")
+    rules: tuple[LearnRule, ...] = Field(
+        (), description="Sentence patterns of your own, tried before the built-in ones."
+    )
     redact: bool = Field(True, description="Secrets are replaced by `[REDACTED:kind]` before anything is stored.")
     despite_no_logging: bool = Field(
         False, description="Learn also from calls for which LiteLLM's message logging is switched off."

@@ -30,9 +30,9 @@ DOORS = {
     "onnxruntime": {"embedding"},
     "tokenizers": {"embedding"},
     "litellm": {"hooks", "llm", "demo_model"},
-    "yaml": {"settings", "identity", "kinds", "wire"},
+    "yaml": {"settings", "identity", "kinds", "wire", "extract"},
     "typer": {"cli"},
-    "regex": {"words"},
+    "regex": {"words", "extract"},
 }
 
 

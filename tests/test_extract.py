@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from bed.labelled import Labelled, folded, labelled, measured
 
-from litellm_memory.extract import Candidate, candidates
+from litellm_memory.extract import Candidate, Rule, candidates
+from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.sentences import sentences
 from litellm_memory.models import Exchange, Reply, Scope
 from litellm_memory.redact import redact
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def learn(text: str, reply: str | None = None, **switches: bool) -> list[Candidate]:
     answer = Reply(reply, complete=True) if reply else None
-    exchange = Exchange("c", Scope("p", "u"), "m", text, datetime(2026, 1, 1, tzinfo=UTC), reply=answer)
+    exchange = Exchange("c", Scope("p", "u"), "m", text, NOW, reply=answer)
     return list(candidates(exchange, **{"patterns": True, "turns": True, **switches}))
 
 
@@ -87,13 +93,61 @@ def test_each_switch_stops_its_own_part() -> None:
 
 
 def test_code_is_not_read_for_sentences() -> None:
-    assert sentences("Look:\n```\nmy name is = 3. x\n```\n- First. Second!\nThird。第四。") == [
+    assert sentences(own_prose("Look:\n```\nmy name is = 3. x\n```\n- First. Second!\nThird。第四。")) == [
         "Look:",
         "First.",
         "Second!",
         "Third。",
         "第四。",
     ]
+
+
+MESSAGES = labelled()
+LANGUAGES = ("en", "de", "fr", "es", "zh")
+
+
+def kept_of(message: Labelled) -> list[tuple[str, str]]:
+    return [folded(candidate.kind, candidate.text) for candidate in learn(message.said)]
+
+
+def test_the_labelled_messages_are_many_and_in_five_languages() -> None:
+    assert len(MESSAGES) >= 500
+    assert {message.language for message in MESSAGES} == set(LANGUAGES)
+    assert {message.shape for message in MESSAGES} == {"agent", "chat", "mail"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_learned_without_a_model_is_what_a_reader_would_remember(language: str) -> None:
+    measure = measured([message for message in MESSAGES if message.language == language], kept_of)
+    assert measure.precision >= 0.95
+    assert measure.recall >= 0.80
+
+
+def test_facts_alone_are_right_too() -> None:
+    """Episodes are easier to get right, so they must not hide wrong facts."""
+
+    def facts(kept: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [item for item in kept if item[0] != "episode"]
+
+    wanted = [Labelled(m.language, m.shape, m.said, tuple(facts(m.kept))) for m in MESSAGES]
+    measure = measured(wanted, lambda message: facts(kept_of(message)))
+    assert measure.precision >= 0.95
+    assert measure.recall >= 0.80
+
+
+def test_a_rule_of_ones_own_is_tried_first() -> None:
+    rule = Rule("decision", re.compile(r"ticket closed: (?P<fact>.+)", re.IGNORECASE))
+    exchange = Exchange("c", Scope("p", "u"), "m", "Ticket closed: we stay on Postgres.", NOW)
+    assert candidates(exchange, patterns=True, turns=True, rules=[rule]) == [
+        Candidate("we stay on Postgres.", "decision", 0.7)
+    ]
+
+
+def test_a_message_with_a_paste_is_kept_without_it() -> None:
+    [episode] = learn(
+        "Please refactor the invoice importer, it drops rows.\n\nERROR row 7 my name is Bob\nERROR row 8 bad"
+    )
+    assert episode.text == "Please refactor the invoice importer, it drops rows. […]"
 
 
 @pytest.mark.parametrize(

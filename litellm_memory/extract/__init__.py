@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from litellm_memory.extract.languages import Rule, languages
+from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import facts_in
-from litellm_memory.extract.sentences import is_question, sentences
-from litellm_memory.extract.turns import episode_of
+from litellm_memory.extract.sentences import is_question, sentences, states_nothing
+from litellm_memory.extract.turns import episode_of, says_enough
 from litellm_memory.models import Exchange, MemoryKind
 
 
@@ -22,17 +24,22 @@ class Candidate:
     reply: str | None = None
 
 
-def candidates(exchange: Exchange, *, patterns: bool, turns: bool) -> Sequence[Candidate]:
+def candidates(exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[Rule] = ()) -> Sequence[Candidate]:
     """What the person's own words hold: facts by pattern first, then the message as an episode when it says more."""
-    said = sentences(exchange.text)
-    facts = facts_in(said) if patterns else ()
+    prose = own_prose(exchange.text)
+    said = sentences(prose)
+    facts = facts_in(said, rules) if patterns else ()
     found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
     covered = {fact.sentence for fact in facts}
-    says_more = any(sentence not in covered and not is_question(sentence) for sentence in said)
-    episode = episode_of(exchange) if turns and says_more else None
+    more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
+    episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
     return found
 
 
-__all__ = ["Candidate", "candidates"]
+def _says_nothing(sentence: str) -> bool:
+    return is_question(sentence) or any(states_nothing(sentence, language) for language in languages())
+
+
+__all__ = ["Candidate", "Rule", "candidates"]

@@ -1,27 +1,43 @@
-"""Texts to sentences, and what kind of sentence one is."""
+"""Prose to sentences, and what kind of sentence one is."""
 
 from __future__ import annotations
 
 import re
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
-_QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
-# A mark that ends a sentence, the space after it, and something that can begin one; or a line's end.
-_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+(?=[^\s])|(?<=[。！？])|\n+")
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
-_ASKS = re.compile(
-    r"(?i)^(?:who|what|when|where|why|how|which|whose|can|could|would|will|do|does|did|is|are|am|was|were|has|have|should)"
-    r"\b(?!.*[.!]$)"
+from litellm_memory.extract.languages import Language, languages
+
+_SHORT = "".join(
+    rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Sr", "Mrs", "Dra", "bzw", "vgl", r"e\.g", r"i\.e", r"z\.B")
 )
+# A mark that ends a sentence, the space after it, and something that can begin one; or a line's end.
+_END = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]”»]*\s+(?=\S)|(?<=[。！？])|\n+")
+_MONTH = re.compile(r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)")
+_SPEECH = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_HELD = {mark: chr(0xE000 + number) for number, mark in enumerate(".!?…。！？ ")}
+_RELEASED = str.maketrans({held: mark for mark, held in _HELD.items()})
+_HOLD = str.maketrans(_HELD)
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of ``text`` in order, without code, quoted lines and list marks."""
-    prose = _QUOTED.sub("\n", _CODE.sub("\n", text))
-    parts = (_BULLET.sub("", part).strip() for part in _END.split(prose))
+def sentences(prose: str) -> list[str]:
+    """The sentences of ``prose`` in order, without list marks. What stands in quotation marks is never split."""
+    held = _MONTH.sub(_HELD[" "], _SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
+    parts = (_BULLET.sub("", part.translate(_RELEASED)).strip() for part in _END.split(held))
     return [part for part in parts if part]
 
 
 def is_question(sentence: str) -> bool:
     """True for a sentence that asks: it ends with a question mark, or begins as questions do and has no full stop."""
-    return sentence.rstrip(" \"')").endswith(("?", "？", "؟")) or bool(_ASKS.match(sentence))
+    bare = sentence.rstrip(" \"')”»")
+    return bare.endswith(("?", "？", "؟")) or any(language.asks.match(bare) for language in languages())
+
+
+def states_nothing(sentence: str, language: Language) -> bool:
+    """True for a sentence that, in this language, supposes, doubts or reports."""
+    return bool(language.unsure.search(sentence))
+
+
+def clauses(sentence: str, language: Language) -> list[str]:
+    """The parts of a sentence that may state something by themselves, without the words that only open them."""
+    bare = language.openers.sub("", sentence, count=1) if language.openers.match(sentence) else sentence
+    return [part.strip(" ,，;") for part in language.joints.split(bare)]

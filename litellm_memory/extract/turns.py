@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
+import regex
+
+from litellm_memory.extract.languages import languages
 from litellm_memory.models import Exchange
 from litellm_memory.words import words
 
@@ -11,6 +16,8 @@ LONGEST = 4000
 """Characters. A longer message is a paste: a log, a file, a dump; what it states is found by patterns."""
 LONGEST_REPLY = 2000
 FEWEST_WORDS = 3
+
+_SIGNS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +28,28 @@ class Episode:
     reply: str | None
 
 
-def episode_of(exchange: Exchange) -> Episode | None:
-    """The episode of an exchange; None when the message says too little or is too long to be a person's own words."""
+def episode_of(exchange: Exchange, prose: str) -> Episode | None:
+    """The episode of an exchange whose own ``prose`` is given; None when that is too long to be a person's own words.
+
+    A message in which something was pasted is kept without it.
+    """
     text = exchange.text.strip()
-    if len(text) > LONGEST or len(set(words(text))) < FEWEST_WORDS:
+    squeezed = "".join(prose.split())
+    kept = text if squeezed == "".join(text.split()) else f"{prose.strip()} […]"
+    if len(kept) > LONGEST:
         return None
     reply = exchange.reply.text.strip() if exchange.reply else ""
-    return Episode(text, reply if 0 < len(reply) <= LONGEST_REPLY else None)
+    return Episode(kept, reply if 0 < len(reply) <= LONGEST_REPLY else None)
+
+
+def says_enough(sentences: Iterable[str]) -> bool:
+    """True when these sentences hold enough words that are more than chatter and bare commands."""
+    said = {word for sentence in sentences for word in words(sentence)} - _small()
+    # Chinese words come as overlapping pairs of signs: a word is two or three of them.
+    unspaced = sum(1 for word in said if _SIGNS.match(word))
+    return len(said) - unspaced + unspaced / 4 >= FEWEST_WORDS
+
+
+@cache
+def _small() -> frozenset[str]:
+    return frozenset().union(*(language.small for language in languages()))

@@ -1,0 +1,84 @@
+"""The languages that people write in, as data: one YAML file each beside this module, compiled once.
+
+Keys of a file, all regular expressions that ignore case:
+
+``openers``  words before a statement that are no part of it ("by the way")
+``asks``     how a sentence begins that asks without a question mark
+``unsure``   found in a sentence that supposes, doubts or reports what others say: it states nothing
+``joints``   where the next clause of a sentence begins, which may state something by itself
+``others``   a line of a mail after which somebody else speaks
+``small``    words that a message of nothing else is not worth keeping for
+``rules``    what states something worth keeping: kind, about_person, pattern from the beginning of a clause
+``answers``  the same in a model's answer, the text in a group ``fact``
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from litellm_memory.models import MemoryKind
+from litellm_memory.words import words
+
+FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What states something worth keeping. ``about_person``: true wherever it is said, so it belongs to no project."""
+
+    kind: MemoryKind
+    pattern: re.Pattern[str]
+    """Matched from a clause's beginning. A group ``fact`` is what is kept; without one, the whole clause."""
+    about_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How people state, ask and doubt in one language."""
+
+    name: str
+    openers: re.Pattern[str]
+    asks: re.Pattern[str]
+    unsure: re.Pattern[str]
+    joints: re.Pattern[str]
+    others: re.Pattern[str]
+    small: frozenset[str]
+    rules: tuple[Rule, ...]
+    answers: tuple[Rule, ...]
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    """Every language that there is a file for."""
+    return tuple(_language(path.stem, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in FILES)
+
+
+def _language(name: str, data: Mapping[str, Any]) -> Language:
+    return Language(
+        name=name,
+        openers=_compiled(rf"(?:(?:{data['openers']})[\s,，:!！.]+)+"),
+        asks=_compiled(data["asks"]),
+        unsure=_any(data["unsure"]),
+        joints=_compiled(data["joints"]),
+        others=_any(data["others"]),
+        small=frozenset(word for given in data["small"].split() for word in words(given)),
+        rules=tuple(
+            Rule(rule["kind"], _compiled(rule["pattern"]), rule.get("about_person", False)) for rule in data["rules"]
+        ),
+        answers=tuple(Rule("fact", _compiled(pattern), about_person=False) for pattern in data["answers"]),
+    )
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[str]:
+    return _compiled("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
