@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -106,6 +106,44 @@ class Memories:
         entries = await self.store.load(partition, user)
         return sorted((entry.memory for entry in entries), key=lambda m: (m.created, m.id), reverse=True)
 
+    async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Memory]]:
+        """All memories of a user, or of a whole partition, a page at a time, in no order that means anything."""
+        async for page in self.store.pages(partition, user):
+            yield [entry.memory for entry in page]
+
+    async def correct(self, partition: str, memory_id: str, corrected: Callable[[Memory], Memory]) -> Memory:
+        """The memory as ``corrected`` made it, once that is durable; its id and its user stay.
+
+        Raises NotFoundError for an unknown or a foreign id alike.
+        """
+        found = await self.store.get(partition, [memory_id])
+        if not found:
+            raise NotFoundError("There is no memory with this id.")
+        [before] = found
+        after = corrected(before.memory)
+        after = replace(after, tokens=self._count(shown(after)))
+        vector = before.vector
+        if after.text != before.memory.text:
+            [vector] = await self.vectors([after.text])
+        await self._ledger.move_claim(self._text_mark(after), memory_id, namespace=after.namespace)
+        await self._put([Entry(after, vector)])
+        return after
+
+    async def restore(self, memories: Sequence[Memory]) -> int:
+        """How many of these memories were kept as they are: those whose id, or whose text in force, is not here yet."""
+        new: list[Memory] = []
+        now = datetime.now(UTC)
+        known: set[str] = set()
+        for partition in {memory.partition for memory in memories}:
+            known |= {entry.memory.id for entry in await self.store.get(partition, [m.id for m in memories])}
+        for memory in memories:
+            if memory.id not in known and (not memory.in_force(now) or await self._is_first(memory)):
+                known.add(memory.id)
+                new.append(replace(memory, tokens=self._count(shown(memory))))
+        vectors = await self.vectors([memory.text for memory in new])
+        await self._put([Entry(memory, vector) for memory, vector in zip(new, vectors, strict=True)])
+        return len(new)
+
     async def forget(self, partition: str, memory_id: str) -> None:
         """Deletes one memory. Raises NotFoundError for an unknown or a foreign id alike."""
         memory = await self.get(partition, memory_id)
@@ -148,9 +186,7 @@ class Memories:
 
     async def _merged(self, memory: Memory) -> Memory:
         """``memory`` with its tokens counted, or the memory in force that says the same in the same scope."""
-        text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
-        digest = hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
-        holder = await self._ledger.claim(digest, memory.id, namespace=memory.namespace)
+        holder = await self._ledger.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
         fresh = replace(memory, id=holder, tokens=self._count(shown(memory)))
         if holder == memory.id:
             return fresh
@@ -164,7 +200,22 @@ class Memories:
             tags=tuple(dict.fromkeys((*known.tags, *memory.tags))),
         )
 
+    async def _is_first(self, memory: Memory) -> bool:
+        """True when no other memory in force says the same in the same scope."""
+        holder = await self._ledger.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
+        if holder == memory.id:
+            return True
+        found = await self.store.get(memory.partition, [holder])
+        return not found or not found[0].memory.in_force(datetime.now(UTC))
+
+    def _text_mark(self, memory: Memory) -> str:
+        """A keyed hash of what a memory says, the same for what merges with it."""
+        text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
+        return hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+
     async def _put(self, entries: Sequence[Entry]) -> None:
+        for partition in {entry.memory.partition for entry in entries}:
+            self._ledger.partitions.note(partition)
         await self.store.put(entries)
         changed = [(entry.memory.namespace, entry.memory.id) for entry in entries]
         told = await self._ledger.tell(changed)

@@ -34,6 +34,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
+from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
@@ -79,6 +80,7 @@ class Ledger:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
         self._blocks: OrderedDict[str, Block] = OrderedDict()
         self.paths = Paths(self._read, self._writer.submit)
+        self.partitions = Partitions(self._read, self._writer.submit)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -206,6 +208,10 @@ class Ledger:
     async def claim(self, text: str, memory: str, *, namespace: str) -> str:
         """The id of the memory that holds this text (a keyed hash): ``memory``, or the one that claimed it first."""
         return await self._write(lambda c: _claim(c, text, memory, namespace))
+
+    async def move_claim(self, text: str, memory: str, *, namespace: str) -> None:
+        """``memory`` holds this text (a keyed hash) from now on, and no longer any other."""
+        await self._write(lambda c: _move_claim(c, text, memory, namespace))
 
     async def forget(self, memories: Sequence[tuple[str, str]]) -> None:
         """Takes (namespace, memory id) pairs out of claims and frozen blocks, and tells the other workers."""
@@ -470,6 +476,11 @@ def _claim(connection: Connection, text: str, memory: str, namespace: str) -> st
     if insert_new(connection, texts, {"text": text, "memory": memory, "namespace": namespace}):
         return memory
     return str(connection.scalar(select(texts.c.memory).where(texts.c.text == text)))
+
+
+def _move_claim(connection: Connection, text: str, memory: str, namespace: str) -> None:
+    connection.execute(delete(texts).where(texts.c.memory == memory))
+    _claim(connection, text, memory, namespace)
 
 
 def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str]:

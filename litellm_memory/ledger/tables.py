@@ -116,6 +116,14 @@ paths = Table(
     comment="Directories that a client told of together with a git remote; ambiguous: also with another one.",
 )
 
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("partition", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    comment="Every partition that ever held a memory.",
+)
+
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """True when the row was inserted, False when its primary key was there already."""

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import HTTPException, Query, Request
 
+from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.identity import partition_of
 from litellm_memory.models import Caller
@@ -63,6 +64,14 @@ def partition_for(caller: Caller, settings: Settings, named: str | None) -> str:
     if not caller.master:
         raise HTTPException(404, "There is no such partition.")
     return named
+
+
+async def partition_to_write(caller: Caller, engine: Engine, named: str | None) -> str:
+    """The partition that a request writes or deletes in. Raises 400 when the master key has to name one and did not."""
+    acting = partition_for(caller, engine.settings, named)
+    if caller.master and named is None and await engine.ledger.partitions.all() - {acting}:
+        raise HTTPException(400, "There are several partitions: name the one that is meant with ?partition=.")
+    return acting
 
 
 def _is_operator(request: Request, settings: Settings) -> bool:

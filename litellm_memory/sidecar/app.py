@@ -16,7 +16,10 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
 from litellm_memory.sidecar.memories import memories_router
+from litellm_memory.sidecar.namespaces import namespaces_router
+from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.routing import routing_router
+from litellm_memory.sidecar.sizes import Sizes
 
 CODES = {
     400: "bad_request",
@@ -38,6 +41,7 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
     # A web page that resolves its own name to this host must not reach the sidecar through a browser.
     hosts = _hosts(engine.settings.sidecar.host)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_middleware(Sizes)
 
     async def verified(request: Request) -> Caller:
         return await caller_of(request, authenticate, engine.settings)
@@ -45,7 +49,8 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
     _answer_errors(app)
     _add_health(app, engine)
     app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
-    app.include_router(memories_router(engine, verified))
+    for router in (memories_router, namespaces_router, portable_router):
+        app.include_router(router(engine, verified))
     return app
 
 

@@ -1,19 +1,33 @@
-"""Memories over HTTP: list, add, search, read, forget. Every route acts in the caller's partition."""
+"""Memories over HTTP: list, add, search, read, correct, forget. Every route acts in the caller's partition."""
 
 # No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory, Origin, Scope, namespace
 from litellm_memory.recall import Query as Search
 from litellm_memory.redact import redact
-from litellm_memory.sidecar.access import PartitionParameter, partition_for
-from litellm_memory.sidecar.shapes import MemoriesOut, MemoryIn, MemoryOut, Name, SearchIn, SearchOut, found, shape_of
+from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.paging import Cursor, Limit, page_after
+from litellm_memory.sidecar.shapes import (
+    MemoriesOut,
+    MemoryIn,
+    MemoryOut,
+    MemoryPatch,
+    Name,
+    SearchIn,
+    SearchOut,
+    aware,
+    found,
+    shape_of,
+)
 from litellm_memory.store import memory_id
 
 
@@ -26,18 +40,18 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     async def list_memories(
         caller: Verified,
         user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
         partition: PartitionParameter = None,
     ) -> MemoriesOut:
         memories = await engine.memories.all(partition_for(caller, engine.settings, partition), user)
-        page, next_cursor = _page(memories, cursor, limit)
+        page, next_cursor = page_after(memories, cursor, limit, mark=lambda memory: memory.id)
         return MemoriesOut(data=[shape_of(memory) for memory in page], next_cursor=next_cursor)
 
     @router.post("", status_code=201, summary="Add a memory")
     async def add_memory(caller: Verified, memory: MemoryIn, partition: PartitionParameter = None) -> MemoryOut:
         [kept] = await engine.memories.keep(
-            [_memory(engine, memory, partition_for(caller, engine.settings, partition))]
+            [_memory(engine, memory, await partition_to_write(caller, engine, partition))]
         )
         return shape_of(kept)
 
@@ -52,9 +66,16 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     async def read_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> MemoryOut:
         return shape_of(await engine.memories.get(partition_for(caller, engine.settings, partition), memory_id))
 
+    @router.patch("/{memory_id}", summary="Correct a memory; what is left out stays")
+    async def correct_memory(
+        caller: Verified, memory_id: str, patch: MemoryPatch, partition: PartitionParameter = None
+    ) -> MemoryOut:
+        acting = await partition_to_write(caller, engine, partition)
+        return shape_of(await engine.memories.correct(acting, memory_id, partial(_corrected, engine, patch)))
+
     @router.delete("/{memory_id}", status_code=204, response_class=Response, summary="Forget a memory")
     async def forget_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> None:
-        await engine.memories.forget(partition_for(caller, engine.settings, partition), memory_id)
+        await engine.memories.forget(await partition_to_write(caller, engine, partition), memory_id)
 
     return router
 
@@ -62,7 +83,7 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
     user = given.user or engine.settings.identity.default_user_id
     text = redact(given.text) if engine.settings.learn.redact else given.text
-    created = _aware(given.created) if given.created else datetime.now(UTC)
+    created = aware(given.created) if given.created else datetime.now(UTC)
     return Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
         partition=partition,
@@ -79,6 +100,18 @@ def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
     )
 
 
+def _corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
+    changes = {name: getattr(patch, name) for name in patch.model_fields_set}
+    if "text" in changes and engine.settings.learn.redact:
+        changes["text"] = redact(changes["text"])
+    if "tags" in changes:
+        changes["tags"] = tuple(changes["tags"])
+    for name in ("valid_from", "valid_until"):
+        if changes.get(name) is not None:
+            changes[name] = aware(changes[name])
+    return replace(memory, **changes)
+
+
 def _search(engine: Engine, given: SearchIn, partition: str) -> Search:
     return Search(
         text=given.query,
@@ -90,19 +123,3 @@ def _search(engine: Engine, given: SearchIn, partition: str) -> Search:
         wishes=False,
         strict_projects=engine.settings.identity.projects == "strict",
     )
-
-
-def _page(memories: list[Memory], cursor: str | None, limit: int) -> tuple[list[Memory], str | None]:
-    """One page after the memory that ``cursor`` names. Raises 400 for a cursor of no memory."""
-    start = 0
-    if cursor is not None:
-        ids = [memory.id for memory in memories]
-        if cursor not in ids:
-            raise HTTPException(400, "This cursor is not one of this list: ask for its first page again.")
-        start = ids.index(cursor) + 1
-    page = memories[start : start + limit]
-    return page, page[-1].id if len(memories) > start + limit else None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

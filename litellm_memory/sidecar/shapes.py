@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from litellm_memory.models import Memory, MemoryKind, Recalled
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Said = Annotated[str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True)]
+
+MOST_TAGS, TAG_BYTES = 100, 3000
+
+
+def _small_enough(tags: list[str]) -> list[str]:
+    if sum(len(json.dumps(tag, ensure_ascii=False).encode(errors="replace")) for tag in tags) > TAG_BYTES:
+        raise ValueError(f"all tags together may take {TAG_BYTES} bytes")
+    return tags
+
+
+Tags = Annotated[list[Name], Field(max_length=MOST_TAGS), AfterValidator(_small_enough)]
 
 
 class Shape(BaseModel):
@@ -28,11 +40,26 @@ class OriginOut(Shape):
     call_id: str | None
 
 
+class OriginIn(Shape):
+    """An origin as an import tells it."""
+
+    role: Name = "import"
+    client: Name | None = None
+    call_id: Name | None = None
+
+
 class SupersededOut(Shape):
     """What took its place, and why."""
 
     id: str
     reason: str
+
+
+class SupersededIn(Shape):
+    """A successor as an import tells it."""
+
+    id: Name
+    reason: Name
 
 
 class MemoryOut(Shape):
@@ -64,12 +91,83 @@ class MemoryIn(Shape):
 
     text: Said
     kind: MemoryKind = "fact"
-    tags: list[Name] = Field(default_factory=list, max_length=100)
+    tags: Tags = Field(default_factory=list)
     user: Name | None = None
     project: Name | None = None
     session: Name | None = None
     created: datetime | None = None
     pinned: bool = False
+
+
+class MemoryPatch(Shape):
+    """What to correct in a memory; what is left out stays. ``null`` takes a project, a session or a time away."""
+
+    text: Said = ""
+    kind: MemoryKind = "fact"
+    tags: Tags = Field(default_factory=list)
+    project: Name | None = None
+    session: Name | None = None
+    pinned: bool = False
+    confidence: float = Field(1.0, ge=0, le=1)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+class ImportLine(Shape):
+    """One line of an import: what an export writes, and everything but its text is optional."""
+
+    text: Said
+    id: Name | None = None
+    kind: MemoryKind = "fact"
+    tags: Tags = Field(default_factory=list)
+    partition: str | None = None
+    user: Name | None = None
+    project: Name | None = None
+    session: Name | None = None
+    origin: OriginIn | None = None
+    confidence: float = Field(1.0, ge=0, le=1)
+    created: datetime | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    superseded_by: SupersededIn | None = None
+    pinned: bool = False
+    uses: int = Field(0, ge=0)
+    last_used: datetime | None = None
+    tokens: int | None = None
+    reply: Annotated[str, StringConstraints(max_length=32_000)] | None = None
+
+
+class RefusedLine(Shape):
+    """A line of an import that could not be read, and why; lines are counted from 1."""
+
+    line: int
+    message: str
+
+
+class ImportOut(Shape):
+    """What became of the lines: kept, here already, or not readable (the first hundred of these are told)."""
+
+    imported: int
+    known: int
+    refused: int
+    errors: list[RefusedLine]
+
+
+class NamespaceOut(Shape):
+    """What one user has."""
+
+    partition: str
+    user: str
+    memories: int
+    projects: list[str]
+    last_used: datetime | None
+
+
+class NamespacesOut(Shape):
+    """One page of users."""
+
+    data: list[NamespaceOut]
+    next_cursor: str | None
 
 
 class SearchIn(Shape):
@@ -80,7 +178,7 @@ class SearchIn(Shape):
     user: Name | None = None
     project: Name | None = None
     kinds: list[MemoryKind] = Field(default_factory=list)
-    tags: list[Name] = Field(default_factory=list, max_length=100)
+    tags: Tags = Field(default_factory=list)
 
 
 class Found(Shape):
@@ -134,3 +232,8 @@ def shape_of(memory: Memory) -> MemoryOut:
 def found(recalled: Recalled) -> Found:
     """A search result as the API shows it."""
     return Found(memory=shape_of(recalled.memory), score=recalled.score, why=recalled.why)
+
+
+def aware(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is taken to be in UTC."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

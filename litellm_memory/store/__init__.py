@@ -10,11 +10,21 @@ from types import ModuleType
 from litellm_memory.errors import StoreError
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store.collections import Collections
-from litellm_memory.store.layout import Layout, memory_id
+from litellm_memory.store.layout import NAMESPACE_DIGITS, Layout, is_memory_id, memory_id
 from litellm_memory.store.memories import Store, StoreFacts, open_collections
 from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
 
-__all__ = ["REPLY_BYTES", "TEXT_BYTES", "Entry", "Store", "StoreFacts", "memory_id", "open_store"]
+__all__ = [
+    "NAMESPACE_DIGITS",
+    "REPLY_BYTES",
+    "TEXT_BYTES",
+    "Entry",
+    "Store",
+    "StoreFacts",
+    "is_memory_id",
+    "memory_id",
+    "open_store",
+]
 
 CLOUD_HOST = "api.trychroma.com"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -80,14 +80,19 @@ class Store:
 
         Read in pages: an entry may be missed when others of its collection are deleted meanwhile.
         """
+        entries = {entry.memory.id: entry async for page in self.pages(partition, user) for entry in page}
+        return list(entries.values())
+
+    async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Entry]]:
+        """What ``load`` gives, a page at a time, so that RAM holds one page; an entry may come twice."""
         if user is not None:
             ns = namespace(partition, user)
-            entries = await self._all(self._layout.collection(ns), self._layout.where(ns), partition, ns)
+            async for page in self._pages(self._layout.collection(ns), self._layout.where(ns), partition, ns):
+                yield page
         else:
-            entries = []
             for name in await self._collections.names(self._layout.prefix):
-                entries += await self._all(name, {"partition": partition}, partition)
-        return entries
+                async for page in self._pages(name, {"partition": partition}, partition):
+                    yield page
 
     async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
         """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
@@ -137,16 +142,15 @@ class Store:
         """Let go of Chroma."""
         await self._collections.aclose()
 
-    async def _all(
+    async def _pages(
         self, name: str, where: Metadata | None, partition: str, namespace: str | None = None
-    ) -> list[Entry]:
-        entries: dict[str, Entry] = {}
+    ) -> AsyncIterator[list[Entry]]:
         offset = 0
         while True:
             rows = await self._collections.page(name, where, limit=PAGE, offset=offset)
-            entries |= {e.memory.id: e for e in entries_of(rows, partition=partition, namespace=namespace)}
+            yield entries_of(rows, partition=partition, namespace=namespace)
             if len(rows.ids) < PAGE:
-                return list(entries.values())
+                return
             offset += PAGE
 
     def _by_collection(self, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:

@@ -1,0 +1,39 @@
+"""Which partitions hold memories: a writer with the master key has to name one when there is more than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, select
+
+from litellm_memory.ledger.tables import insert_new, partitions
+
+
+class Partitions:
+    """The partitions of one ledger. ``read`` and ``submit`` run a function on its database."""
+
+    def __init__(
+        self,
+        read: Callable[[Callable[[Connection], frozenset[str]]], Awaitable[frozenset[str]]],
+        submit: Callable[[Callable[[Connection], bool]], Future[bool]],
+    ) -> None:
+        self._read = read
+        self._submit = submit
+        self._noted: set[str] = set()
+
+    def note(self, partition: str) -> None:
+        """Something is kept in ``partition`` from now on; does not wait."""
+        if partition not in self._noted:
+            self._noted.add(partition)
+            row = {"partition": partition, "at": datetime.now(UTC)}
+            self._submit(lambda connection: insert_new(connection, partitions, row))
+
+    async def all(self) -> frozenset[str]:
+        """Every partition that ever held a memory. Raises LedgerError."""
+        return await self._read(_all) | self._noted
+
+
+def _all(connection: Connection) -> frozenset[str]:
+    return frozenset(connection.scalars(select(partitions.c.partition)))

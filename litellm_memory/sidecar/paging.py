@@ -1,0 +1,29 @@
+"""Pages of lists: the parameters that all lists take, and what stands on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeAlias, TypeVar
+
+from fastapi import HTTPException, Query
+
+T = TypeVar("T")
+
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
+Cursor: TypeAlias = Annotated[
+    str | None, Query(max_length=300, description="`next_cursor` of the page before; the first page when left out.")
+]
+
+
+def page_after(
+    items: Sequence[T], cursor: str | None, limit: int, *, mark: Callable[[T], str]
+) -> tuple[list[T], str | None]:
+    """The page after the item that ``cursor`` is the mark of, and the next cursor. Raises 400 for a foreign cursor."""
+    start = 0
+    if cursor is not None:
+        marks = [mark(item) for item in items]
+        if cursor not in marks:
+            raise HTTPException(400, "This cursor is not one of this list: ask for its first page again.")
+        start = marks.index(cursor) + 1
+    page = list(items[start : start + limit])
+    return page, mark(page[-1]) if len(items) > start + limit else None

@@ -1,0 +1,163 @@
+"""Export and import: one memory a line, read and written as a stream, so that neither side holds all of them."""
+
+# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+
+from litellm_memory.engine import Engine
+from litellm_memory.models import Caller, Memory, Origin, Superseded, namespace
+from litellm_memory.redact import redact
+from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.shapes import ImportLine, ImportOut, Name, RefusedLine, aware, shape_of
+from litellm_memory.store import NAMESPACE_DIGITS, is_memory_id, memory_id
+
+NDJSON = "application/x-ndjson"
+LONGEST_LINE = 256 * 2**10
+"""Bytes. A text has at most 8,000 characters, and a reply what the store keeps."""
+AT_ONCE = 64
+"""Lines that are embedded and written together; what was written of an import that breaks off is kept."""
+REFUSALS_TOLD = 100
+
+
+def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
+    """``/v1/export`` and ``/v1/import``."""
+    router = APIRouter(prefix="/v1", tags=["export and import"])
+    Verified = Annotated[Caller, Depends(verified)]
+
+    @router.get(
+        "/export",
+        summary="All memories, one JSON object a line",
+        response_class=StreamingResponse,
+        responses={200: {"content": {NDJSON: {}}, "description": "Newline-delimited JSON."}},
+    )
+    async def export_memories(
+        caller: Verified,
+        user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+        partition: PartitionParameter = None,
+    ) -> StreamingResponse:
+        acting = partition_for(caller, engine.settings, partition)
+        return StreamingResponse(_lines(engine, acting, user), media_type=NDJSON)
+
+    @router.post(
+        "/import",
+        summary="Keep memories, one JSON object a line; a memory that is here already stays as it is",
+        openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+    )
+    async def import_memories(
+        caller: Verified,
+        request: Request,
+        user: Annotated[Name | None, Query(description="The user of lines that name none.")] = None,
+        partition: PartitionParameter = None,
+    ) -> ImportOut:
+        acting = await partition_to_write(caller, engine, partition)
+        reading = _Import(engine, acting, user or engine.settings.identity.default_user_id)
+        async for line in _split(request.stream()):
+            await reading.take(line)
+        return await reading.end()
+
+    return router
+
+
+async def _lines(engine: Engine, partition: str, user: str | None) -> AsyncIterator[str]:
+    async for page in engine.memories.pages(partition, user):
+        yield "".join(f"{shape_of(memory).model_dump_json()}\n" for memory in page)
+
+
+async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of a body. Raises 413 for one that is longer than LONGEST_LINE."""
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > LONGEST_LINE:
+            raise HTTPException(413, f"A line may have at most {LONGEST_LINE} bytes.")
+    yield rest
+
+
+class _Import:
+    """One import under way: lines become memories, which are kept AT_ONCE at a time."""
+
+    def __init__(self, engine: Engine, partition: str, user: str) -> None:
+        self._engine = engine
+        self._partition = partition
+        self._user = user
+        self._waiting: list[Memory] = []
+        self._line = 0
+        self._out = ImportOut(imported=0, known=0, refused=0, errors=[])
+
+    async def take(self, line: bytes) -> None:
+        """Keeps what a line says, or notes why not; blank lines are passed over."""
+        self._line += 1
+        if not line.strip():
+            return
+        try:
+            self._waiting.append(self._memory(ImportLine.model_validate_json(line)))
+        except ValidationError as error:
+            self._refuse(error)
+        if len(self._waiting) >= AT_ONCE:
+            await self._keep()
+
+    async def end(self) -> ImportOut:
+        """What became of all lines, once all is durable."""
+        await self._keep()
+        return self._out
+
+    async def _keep(self) -> None:
+        memories, self._waiting = self._waiting, []
+        imported = await self._engine.memories.restore(memories) if memories else 0
+        self._out.imported += imported
+        self._out.known += len(memories) - imported
+
+    def _refuse(self, error: ValidationError) -> None:
+        self._out.refused += 1
+        if len(self._out.errors) < REFUSALS_TOLD:
+            first = error.errors(include_url=False, include_input=False)[0]
+            path = ".".join(str(part) for part in first["loc"]) or "line"
+            self._out.errors.append(RefusedLine(line=self._line, message=f"{path}: {first['msg']}"))
+
+    def _memory(self, line: ImportLine) -> Memory:
+        user = line.user or self._user
+        created = aware(line.created) if line.created else datetime.now(UTC)
+        successor = line.superseded_by
+        return Memory(
+            id=self._id(user, line.id or f"{line.project}\n{line.session}\n{line.text}"),
+            partition=self._partition,
+            user=user,
+            text=self._redacted(line.text),
+            kind=line.kind,
+            created=created,
+            project=line.project,
+            session=line.session,
+            tags=tuple(line.tags),
+            origin=Origin(line.origin.role, line.origin.client, line.origin.call_id) if line.origin else IMPORTED,
+            confidence=line.confidence,
+            valid_from=aware(line.valid_from) if line.valid_from else created,
+            valid_until=aware(line.valid_until) if line.valid_until else None,
+            superseded_by=Superseded(self._id(user, successor.id), successor.reason) if successor else None,
+            pinned=line.pinned,
+            uses=line.uses,
+            last_used=aware(line.last_used) if line.last_used else None,
+            reply=self._redacted(line.reply) if line.reply else None,
+        )
+
+    def _id(self, user: str, given: str) -> str:
+        """The id of what came as ``given``: itself when this user's ids look so, else one made of it, always the same.
+
+        An id begins with the digits of its own namespace, so no line can reach a memory of another partition.
+        """
+        space = namespace(self._partition, user)
+        if is_memory_id(given) and given.startswith(space[:NAMESPACE_DIGITS]):
+            return given
+        return memory_id(space, "import", given, key=self._engine.ledger.key)
+
+    def _redacted(self, text: str) -> str:
+        return redact(text) if self._engine.settings.learn.redact else text
+
+
+IMPORTED = Origin("import")

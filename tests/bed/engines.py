@@ -1,0 +1,27 @@
+"""An engine without a proxy, opened and closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litellm_memory.engine import Engine
+from litellm_memory.settings import Settings
+
+
+@asynccontextmanager
+async def opened_engine(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
+    """An engine with an open store; a token is a word, and a busy machine is given time."""
+    patient = {"recall": {"deadline_ms": 5000}, **settings}
+    engine = Engine.build(Settings(data_dir=data_dir, **patient), count=lambda text: len(text.split()))
+    engine.open()
+    try:
+        async with asyncio.timeout(30):
+            while not engine.health.opened:
+                await asyncio.sleep(0.01)
+        yield engine
+    finally:
+        await engine.aclose()
