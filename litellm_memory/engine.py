@@ -22,7 +22,7 @@ from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
 from litellm_memory.models import Block, Body, Caller, Earlier, Exchange, Kind, Place, Reply, Scope, Status, Turn
 from litellm_memory.recall import Query, Recall
-from litellm_memory.redact import redact
+from litellm_memory.redact import redact, redacted
 from litellm_memory.render import render
 from litellm_memory.settings import Settings, takes_part
 from litellm_memory.store import open_store
@@ -32,10 +32,12 @@ from litellm_memory.wire.positions import with_block_at
 
 logger = logging.getLogger(__name__)
 
-REPLAY_SECONDS = 0.05
-"""How long the blocks of earlier turns may be looked for when they are not in RAM."""
+REPLAY_SHARE = 1 / 3
+"""Of the recall deadline: how long the blocks of earlier turns may be looked for when they are not in RAM."""
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
+PRUNE_EVERY = 3600
+"""Rounds of following between two prunings of the ledger."""
 LOOK_EVERY = 5
 """Rounds of following after which the store is looked at and uses are written down: many uses are one write."""
 REOPEN_SECONDS = 2.0
@@ -203,6 +205,10 @@ class Engine:
         """How many answers are being noted."""
         return len(self._answers)
 
+    @property
+    def _replay_seconds(self) -> float:
+        return self.settings.recall.deadline_ms / 1000 * REPLAY_SHARE
+
     # Before a call
 
     async def before(self, request: Request) -> Outcome:
@@ -251,7 +257,7 @@ class Engine:
         if scope.project is None:
             return scope
         try:
-            async with asyncio.timeout(REPLAY_SECONDS):
+            async with asyncio.timeout(self._replay_seconds):
                 names = await self.ledger.paths.names(scope.namespace, scope.project, scope.path, now=datetime.now(UTC))
         except (TimeoutError, LiteLLMMemoryError):
             return scope
@@ -260,7 +266,7 @@ class Engine:
     async def _earlier(self, previous: str, scope: Scope) -> Earlier:
         """Where the conversation stands that the server keeps up to its answer ``previous``."""
         try:
-            async with asyncio.timeout(REPLAY_SECONDS):
+            async with asyncio.timeout(self._replay_seconds):
                 known = await self.ledger.earlier(previous, namespace=scope.namespace)
         except (TimeoutError, LiteLLMMemoryError):
             known = None
@@ -291,7 +297,7 @@ class Engine:
         if not reading.said:
             return Outcome("skipped", reading.reason)
         try:
-            async with asyncio.timeout(REPLAY_SECONDS):
+            async with asyncio.timeout(self._replay_seconds):
                 frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
         except TimeoutError:
             return Outcome("late", "replay")
@@ -362,6 +368,9 @@ class Engine:
         if is_trivial(wanted):
             return Block(last.mark), "trivial"
         recalled = await self.recall(self._query(reading, wanted, frozen), now=datetime.now(UTC))
+        if self.settings.learn.redact:
+            # What is kept may be older than the rule that knows a secret.
+            recalled = [replace(item, memory=redacted(item.memory)) for item in recalled]
         block = render(recalled, self.settings.recall.format, mark=last.mark)
         return block, "recalled" if recalled else "nothing_relevant"
 
@@ -404,20 +413,24 @@ class Engine:
 
     # Running
 
+    async def open_data(self) -> None:
+        """Opens ledger and store, once. Raises LiteLLMMemoryError with what to do when one of them cannot be opened."""
+        await asyncio.to_thread(self.ledger.connect)
+        self.health.ledger = None
+        store = await open_store(
+            self.settings.store,
+            self.settings.data_dir,
+            embedder=LocalModel.identity,
+            dimension=LocalModel.dimension,
+        )
+        await self.memories.use(store)
+        self.health.opened, self.health.store = True, None
+
     async def _open(self) -> None:
         """Opens ledger and store, trying again until they are there, then follows the other workers and learns."""
         while not self.health.opened:
             try:
-                await asyncio.to_thread(self.ledger.connect)
-                self.health.ledger = None
-                store = await open_store(
-                    self.settings.store,
-                    self.settings.data_dir,
-                    embedder=LocalModel.identity,
-                    dimension=LocalModel.dimension,
-                )
-                await self.memories.use(store)
-                self.health.opened, self.health.store = True, None
+                await self.open_data()
             except LiteLLMMemoryError as error:
                 self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
@@ -432,6 +445,8 @@ class Engine:
                 if round_ % LOOK_EVERY == 0 or self.health.store is not None:
                     await self.memories.store.health()
                     await self.memories.count_uses()
+                if round_ % PRUNE_EVERY == 0:
+                    await self.ledger.prune(datetime.now(UTC))
                 self.health.store, self.health.ledger = None, self.ledger.trouble
             except (StoreError, LedgerError) as error:
                 self._failed(error)

@@ -1,0 +1,36 @@
+"""``litellm-memory`` on the command line: tables for people, ``--json`` for scripts, exit code 0 or 1."""
+
+from __future__ import annotations
+
+import typer
+
+from litellm_memory.cli import memories, portable, routing, setup
+
+COMMANDS = (
+    setup.init,
+    setup.check,
+    routing.identify,
+    memories.search,
+    memories.add,
+    memories.list_memories,
+    memories.show,
+    memories.edit,
+    memories.forget,
+    portable.export,
+    portable.import_memories,
+    setup.serve,
+    setup.version,
+)
+NAMES = {memories.list_memories: "list", portable.import_memories: "import"}
+"""Commands whose name is a word of Python's."""
+
+app = typer.Typer(
+    name="litellm-memory",
+    no_args_is_help=True,
+    # A traceback would show what a command was given, and that may be a key.
+    pretty_exceptions_enable=False,
+    help="Long-term memory behind a LiteLLM proxy.",
+)
+for command in COMMANDS:
+    app.command(NAMES.get(command))(command)
+app.add_typer(setup.model, name="model")

@@ -1,0 +1,162 @@
+"""The sidecar as a command reaches it: the one that runs, or one that is opened for the moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import httpx
+import typer
+
+from litellm_memory.engine import Engine
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.models import Caller
+from litellm_memory.settings import Settings, read_settings
+from litellm_memory.sidecar import create_app
+
+T = TypeVar("T")
+
+KEY_VARIABLE = "LITELLM_MASTER_KEY"
+TIMEOUT_SECONDS = 60.0
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: where the sidecar or its data are.")]
+Url: TypeAlias = Annotated[str | None, typer.Option(help="The sidecar's address; the config's when left out.")]
+Key: TypeAlias = Annotated[str | None, typer.Option(help="A LiteLLM key.", envvar=KEY_VARIABLE, show_envvar=True)]
+Partition: TypeAlias = Annotated[str | None, typer.Option(help="The partition to act in; for the master key.")]
+User: TypeAlias = Annotated[str | None, typer.Option(help="The user; the default user when left out.")]
+Project: TypeAlias = Annotated[str | None, typer.Option(help="The project.")]
+
+CONFIG = Path("config.yaml")
+
+
+class CommandError(LiteLLMMemoryError):
+    """A command cannot do what it was asked; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A sidecar that answers, in one partition."""
+
+    http: httpx.AsyncClient
+    partition: str | None = None
+
+    async def ask(self, method: str, path: str, **request: Any) -> Any:
+        """The JSON of an answer, or None when it has none. Raises CommandError with the answer's own message."""
+        given = {"partition": self.partition, **(request.pop("params", None) or {})}
+        params = {name: value for name, value in given.items() if value is not None}
+        try:
+            answer = await self.http.request(method, path, params=params, **request)
+        except httpx.HTTPError as error:
+            raise CommandError(f"The sidecar does not answer ({type(error).__name__}).") from None
+        refuse(answer)
+        return answer.json() if answer.content else None
+
+
+def refuse(answer: httpx.Response) -> None:
+    """Nothing when the answer is a good one. Raises CommandError with its message, which is made for people."""
+    if answer.is_success:
+        return
+    try:
+        message = str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = f"The sidecar answered {answer.status_code}: is there another program at this address?"
+    if answer.status_code == 401:
+        message += f" Give a LiteLLM key with --key or in {KEY_VARIABLE}."
+    raise CommandError(message)
+
+
+@asynccontextmanager
+async def sidecar(
+    *, url: str | None, key: str | None, config: Path, partition: str | None = None
+) -> AsyncIterator[Sidecar]:
+    """The running sidecar; when none runs at the config's address, one in this process, on the config's data.
+
+    That is safe: the store has one owner process whoever asks, and whoever may open its files may read them anyway.
+    Raises CommandError, or SettingsError for a config that cannot be used.
+    """
+    settings = await asyncio.to_thread(_settings, config)
+    address = url or _address(settings)
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
+        if await _answers(http):
+            yield Sidecar(http, partition)
+            return
+    if url is not None or settings is None:
+        raise CommandError(
+            f"No sidecar answers at {address}: start the proxy, give its address with --url, "
+            "or name the config of a stopped one with --config."
+        )
+    async with opened(settings) as engine, client_inside(engine) as http:
+        yield Sidecar(http, partition)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Engine]:
+    """An engine whose memories can be read and written, and that learns nothing. Raises LiteLLMMemoryError."""
+    # Counting tokens is LiteLLM's, whose import takes seconds.
+    from litellm_memory.llm import count_tokens
+
+    engine = Engine.build(settings, count=count_tokens)
+    try:
+        await engine.open_data()
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+def client_inside(engine: Engine) -> httpx.AsyncClient:
+    """A client of a sidecar in this process, with the rights of the master key."""
+
+    async def everybody(headers: Mapping[str, str]) -> Caller:
+        return Caller(master=True)
+
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(engine, authenticate=everybody)),
+        base_url="http://localhost",
+        headers={"authorization": "Bearer local"},
+        timeout=None,
+    )
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns; an error that a person can act on is printed and ends the command with exit code 1."""
+    try:
+        return asyncio.run(work)
+    except LiteLLMMemoryError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _settings(config: Path) -> Settings | None:
+    return read_settings(config) if config.exists() else None
+
+
+def _address(settings: Settings | None) -> str:
+    place = (settings or Settings()).sidecar
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(place.host, place.host)
+    return f"http://[{host}]:{place.port}" if ":" in host else f"http://{host}:{place.port}"
+
+
+async def _answers(http: httpx.AsyncClient) -> bool:
+    try:
+        await http.get("/health")
+    except httpx.ConnectError:
+        return False
+    except httpx.HTTPError as error:
+        raise CommandError(f"The sidecar does not answer ({type(error).__name__}).") from None
+    return True
+
+
+def key_of(config: Mapping[str, Any]) -> str | None:
+    """The master key that a LiteLLM config names, or that the environment holds."""
+    general = config.get("general_settings")
+    named = general.get("master_key") if isinstance(general, Mapping) else None
+    if isinstance(named, str) and named.startswith("os.environ/"):
+        named = os.environ.get(named.removeprefix("os.environ/"))
+    return named or os.environ.get(KEY_VARIABLE)

@@ -1,0 +1,190 @@
+"""The command line: on a running sidecar and on a stopped one's data, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from bed.proxy import free_port
+from click.testing import Result
+from typer.testing import CliRunner
+
+from litellm_memory.cli import app
+from litellm_memory.settings import load_settings, read_settings
+
+ENVIRONMENT = {"LITELLM_MASTER_KEY": "sk-" + "1" * 32, "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The config of a proxy that does not run."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"litellm_memory": {"sidecar": {"port": free_port()}}}))
+    return path
+
+
+def run(*arguments: str, config: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT) -> Result:
+    named = ["--config", str(config)] if config else []
+    return CliRunner().invoke(app, [*arguments, *named], env=dict(environment))
+
+
+def done(*arguments: str, config: Path) -> Any:
+    """What a command prints as JSON; it has to end well."""
+    result = run(*arguments, "--json", config=config)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_memories_are_kept_corrected_and_forgotten_while_no_proxy_runs(config: Path) -> None:
+    added = done("add", "The office is in Lisbon.", "--user", "ada", "--tag", "place", config=config)
+    assert (added["text"], added["user"], added["tags"]) == ("The office is in Lisbon.", "ada", ["place"])
+    assert done("list", "--user", "ada", config=config) == [added]
+    assert done("show", added["id"], config=config) == added
+    edited = done("edit", added["id"], "--text", "The office is in Porto.", "--pin", config=config)
+    assert edited == {**added, "text": "The office is in Porto.", "pinned": True, "tokens": edited["tokens"]}
+    [found] = done("search", "office in Porto", "--user", "ada", config=config)
+    assert found["memory"] == edited
+    assert done("forget", added["id"], config=config) == {"forgotten": added["id"]}
+    assert done("list", config=config) == []
+
+
+def test_people_get_tables(config: Path) -> None:
+    added = done("add", "The [bold]office[/bold] is in Lisbon.", config=config)
+    for command in (("list",), ("search", "office"), ("show", added["id"])):
+        shown = run(*command, config=config).stdout
+        assert added["id"] in shown
+        assert "The [bold]office[/bold] is in Lisbon." in shown
+
+
+def test_an_export_is_imported_once_however_often(config: Path, tmp_path: Path) -> None:
+    kept = [done("add", text, config=config)["id"] for text in ("The office is in Lisbon.", "The lease ends in March.")]
+    file = tmp_path / "memories.ndjson"
+    assert run("export", "--to", str(file), config=config).exit_code == 0
+    assert {json.loads(line)["id"] for line in file.read_text().splitlines()} == set(kept)
+    assert file.stat().st_mode & 0o777 == 0o600
+    done("forget", kept[0], config=config)
+    assert done("import", str(file), config=config) == {"imported": 1, "known": 1, "refused": 0}
+    assert done("import", str(file), config=config) == {"imported": 0, "known": 2, "refused": 0}
+    assert run("export", config=config).stdout.count("\n") == 2
+
+
+def test_a_refused_line_is_named_and_the_exit_code_says_so(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "memories.ndjson"
+    file.write_text('{"text": "The office is in Lisbon."}\nnonsense\n')
+    result = run("import", str(file), config=config)
+    assert (result.exit_code, result.stdout) == (1, "1 imported, 0 known, 1 refused\n")
+    assert "line 2: " in result.stderr
+
+
+def test_identify_tells_the_route_and_the_refusal(config: Path) -> None:
+    told = done("identify", "-H", "x-memory-user-id: ada", "-H", "x-memory-project: shop", config=config)
+    assert (told["user_id"], told["project"], told["refused"]) == ("ada", "shop", None)
+    refused = run("identify", "-H", "x-memory-project: \x01", config=config)
+    assert refused.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("show", "0" * 40), "There is no memory with this id."),
+        (("edit", "0" * 40), "Nothing to change was given"),
+        (("identify", "-H", "nonsense"), "A header is written as"),
+        (("import", "no-such-file"), "cannot be read"),
+        (("add", ""), "text: "),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
+    config: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    result = run(*arguments, config=config)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert sentence in result.stderr
+
+
+def test_nothing_to_talk_to_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    result = run("list", "--url", f"http://127.0.0.1:{port}", config=tmp_path / "none.yaml")
+    assert (result.exit_code, "start the proxy" in result.stderr) == (1, True)
+
+
+@contextmanager
+def serving(config: Path) -> Iterator[None]:
+    """`litellm-memory serve` as a process of its own, once it answers."""
+    command = [sys.executable, "-m", "litellm_memory", "serve", "--config", str(config)]
+    port = read_settings(config).sidecar.port
+    with subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not answers(port):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_running_sidecar_is_talked_to_and_asks_for_the_key(config: Path) -> None:
+    with serving(config):
+        added = done("add", "The office is in Lisbon.", config=config)
+        assert done("list", config=config) == [added]
+        refused = run("list", "--key", "sk-wrong", config=config)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "--key" in refused.stderr
+    assert done("list", config=config) == [added]
+
+
+# --- init ---
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({"ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "b"}, ["anthropic", "openai"]),
+        ({"AZURE_API_KEY": "a"}, []),
+        ({"AZURE_API_KEY": "a", "AZURE_API_BASE": "http://a"}, ["azure"]),
+        ({"GEMINI_API_KEY": ""}, []),
+    ],
+    ids=["two providers", "half a provider", "a provider of two variables", "an empty key"],
+)
+def test_init_writes_a_config_for_the_keys_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], names: list[str]
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_API_BASE", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "config.yaml"
+    result = run("init", "--json", config=path, environment={**ENVIRONMENT, **environment})
+    assert json.loads(result.stdout) == {"config": str(path), "providers": names}
+    written = yaml.safe_load(path.read_text())
+    assert written["litellm_settings"]["callbacks"] == ["litellm_memory.handler"]
+    assert len(written["model_list"]) == max(1, len(names))
+    assert load_settings(written, directory=tmp_path).data_dir == (tmp_path / ".litellm-memory").resolve()
+
+
+def test_init_leaves_a_file_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("mine")
+    assert run("init", config=path).exit_code == 1
+    assert path.read_text() == "mine"
+    assert run("init", "--force", config=path).exit_code == 0
