@@ -30,7 +30,7 @@ DOORS = {
     "onnxruntime": {"embedding"},
     "tokenizers": {"embedding"},
     "litellm": {"hooks", "llm", "demo_model"},
-    "yaml": {"settings", "identity", "kinds", "wire", "extract"},
+    "yaml": {"settings", "identity", "kinds", "wire", "extract", "redact"},
     "typer": {"cli"},
     "regex": {"words", "extract"},
 }

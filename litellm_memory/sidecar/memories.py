@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory, Origin, Scope, namespace
 from litellm_memory.recall import Query as Search
-from litellm_memory.redact import redact
+from litellm_memory.redact import redact, redacted
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
 from litellm_memory.sidecar.shapes import (
@@ -36,6 +36,10 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     router = APIRouter(prefix="/v1/memories", tags=["memories"])
     Verified = Annotated[Caller, Depends(verified)]
 
+    def shown(memory: Memory) -> Memory:
+        # What is kept may be older than the rule that knows a secret.
+        return redacted(memory) if engine.settings.learn.redact else memory
+
     @router.get("", summary="List memories, newest first")
     async def list_memories(
         caller: Verified,
@@ -46,25 +50,25 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     ) -> MemoriesOut:
         memories = await engine.memories.all(partition_for(caller, engine.settings, partition), user)
         page, next_cursor = page_after(memories, cursor, limit, mark=lambda memory: memory.id)
-        return MemoriesOut(data=[shape_of(memory) for memory in page], next_cursor=next_cursor)
+        return MemoriesOut(data=[shape_of(shown(memory)) for memory in page], next_cursor=next_cursor)
 
     @router.post("", status_code=201, summary="Add a memory")
     async def add_memory(caller: Verified, memory: MemoryIn, partition: PartitionParameter = None) -> MemoryOut:
         [kept] = await engine.memories.keep(
             [_memory(engine, memory, await partition_to_write(caller, engine, partition))]
         )
-        return shape_of(kept)
+        return shape_of(shown(kept))
 
     @router.post("/search", summary="Search memories, best first")
     async def search_memories(caller: Verified, search: SearchIn, partition: PartitionParameter = None) -> SearchOut:
         recalled = await engine.recall(
             _search(engine, search, partition_for(caller, engine.settings, partition)), now=datetime.now(UTC)
         )
-        return SearchOut(results=[found(item) for item in recalled])
+        return SearchOut(results=[found(replace(item, memory=shown(item.memory))) for item in recalled])
 
     @router.get("/{memory_id}", summary="Read a memory")
     async def read_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> MemoryOut:
-        return shape_of(await engine.memories.get(partition_for(caller, engine.settings, partition), memory_id))
+        return shape_of(shown(await engine.memories.get(partition_for(caller, engine.settings, partition), memory_id)))
 
     @router.patch("/{memory_id}", summary="Correct a memory; what is left out stays")
     async def correct_memory(
@@ -82,19 +86,19 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 
 def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
     user = given.user or engine.settings.identity.default_user_id
-    text = redact(given.text) if engine.settings.learn.redact else given.text
+    clean = redact if engine.settings.learn.redact else str
     created = aware(given.created) if given.created else datetime.now(UTC)
     return Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
         partition=partition,
         user=user,
-        text=text,
+        text=clean(given.text),
         kind=given.kind,
         created=created,
         valid_from=created,
         project=given.project,
         session=given.session,
-        tags=tuple(given.tags),
+        tags=tuple(clean(tag) for tag in given.tags),
         origin=Origin("api"),
         pinned=given.pinned,
     )

@@ -1,0 +1,98 @@
+"""Secrets and private spans to ``[REDACTED:kind]``: told by the shape of a value, not by the mention of a word."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import yaml
+
+from litellm_memory.models import Memory
+from litellm_memory.redact.checks import CHECKS, Check
+
+__all__ = ["redact", "redacted"]
+
+_MARK: Final = "[REDACTED:"
+_ALONE: Final = r"(?<!(?<!\\)[A-Za-z0-9_-])"
+"""Before a value that stands alone. A letter behind a backslash is an escape of a string in a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One shape of a secret. ``hints``: a text without any of them, in lower case, needs no search."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    in_lower: bool
+    hints: tuple[str, ...]
+    check: Check | None
+
+    def replaced_in(self, text: str, lower: str) -> str:
+        """``text`` with what this rule finds replaced; ``lower`` is the same text in lower case, place by place."""
+        kept, end = [], 0
+        for found in self.pattern.finditer(lower if self.in_lower else text):
+            start, stop = self._secret(text, found)
+            if start < stop:
+                kept += [text[end:start], f"[REDACTED:{self.kind}]"]
+                end = stop
+        return "".join((*kept, text[end:])) if kept else text
+
+    def _secret(self, text: str, found: re.Match[str]) -> tuple[int, int]:
+        """Where the secret of a match stands; an empty stretch when the match is none, or is redacted already."""
+        start, stop = found.span("secret" if "secret" in self.pattern.groupindex else 0)
+        value = text[start:stop]
+        secret = self.check(value) if self.check else value
+        if not secret or value.startswith(_MARK) or (_MARK in value and self.check is not None):
+            return start, start
+        start += value.index(secret)
+        return start, start + len(secret)
+
+
+def redact(text: str) -> str:
+    """``text`` with every secret that is recognised replaced by ``[REDACTED:kind]``."""
+    lower = _lower(text)
+    for rule in _rules():
+        if rule.hints and not any(hint in lower for hint in rule.hints):
+            continue
+        replaced = rule.replaced_in(text, lower)
+        if replaced is not text:
+            text, lower = replaced, _lower(replaced)
+    return text
+
+
+def redacted(memory: Memory) -> Memory:
+    """``memory`` with nothing in its texts and tags that ``redact`` would not let pass; itself when all is well."""
+    text, reply = redact(memory.text), redact(memory.reply) if memory.reply else memory.reply
+    tags = tuple(redact(tag) for tag in memory.tags)
+    same = (text, reply, tags) == (memory.text, memory.reply, memory.tags)
+    return memory if same else replace(memory, text=text, reply=reply, tags=tags)
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    """The rules of secrets.yaml in their order, read once."""
+    text = resources.files(__package__).joinpath("secrets.yaml").read_text(encoding="utf-8")
+    return tuple(_rule(**entry) for entry in yaml.safe_load(text))
+
+
+def _rule(
+    kind: str,
+    pattern: str = "",
+    token: str = "",
+    lower: str = "",
+    hints: tuple[str, ...] = (),
+    check: str | None = None,
+) -> Rule:
+    shape = pattern or lower or f"{_ALONE}{token}"
+    return Rule(kind, re.compile(shape), bool(lower), tuple(hints), CHECKS[check] if check else None)
+
+
+def _lower(text: str) -> str:
+    """``text`` in lower case, character by character, so that every place stays where it was."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(small if len(small := character.lower()) == 1 else character for character in text)

@@ -1,0 +1,107 @@
+"""Secrets are told by the shape of a value, and nothing else is touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from corpus.ordinary import ordinary
+from corpus.secrets import Planted, planted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_memory.models import Memory
+from litellm_memory.redact import redact, redacted
+
+PIECE = 12
+"""Characters: a longer piece of a secret that stays is the secret not redacted."""
+
+
+def leaks(found: Planted) -> bool:
+    kept = redact(found.text)
+    pieces = (found.secret[place : place + PIECE] for place in range(max(1, len(found.secret) - PIECE + 1)))
+    return any(piece in kept for piece in pieces)
+
+
+def test_of_hundreds_of_secrets_hardly_one_is_missed() -> None:
+    corpus = list(planted())
+    assert len(corpus) >= 300
+    assert len({found.kind for found in corpus}) >= 30
+    missed = [found.kind for found in corpus if leaks(found)]
+    assert len(missed) <= len(corpus) // 100, missed
+
+
+def test_of_a_thousand_ordinary_lines_hardly_one_is_touched() -> None:
+    touched = [line for line in ordinary(1000) if redact(line) != line]
+    assert len(touched) <= 10, touched
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("key sk-abcdefghijklmnop1234 ok", "key [REDACTED:api-key] ok"),
+        ("postgres://ada:hunter22@db:5432/x", "postgres://[REDACTED:password]@db:5432/x"),
+        ("DB_PASSWORD=hunter22x", "DB_PASSWORD=[REDACTED:password]"),
+        ("I said <private>my wife's birthday</private> aloud", "I said [REDACTED:private] aloud"),
+        ("<PRIVATE>never closed", "[REDACTED:private]"),
+        ("İzmir <private>x</private>, password: Kite99!", "İzmir [REDACTED:private], password: [REDACTED:password]"),
+        ("4111 1111 1111 1111 and 4111 1111 1111 1112", "[REDACTED:card-number] and 4111 1111 1111 1112"),
+        ("DE89 3704 0044 0532 0130 00 IS MINE", "[REDACTED:iban] IS MINE"),
+        ("DE89 3704 0044 0532 0130 01", None),
+        ("GB82WEST12345698765432", "[REDACTED:iban]"),
+        ("My password is swordfish", None),
+        ("my PIN is 4821 and the pin is 12 mm long", "my PIN is [REDACTED:pin] and the pin is 12 mm long"),
+        ("API_KEY=[REDACTED:api-key]", None),
+        ("", None),
+    ],
+)
+def test_a_secret_is_replaced_and_what_stands_round_it_stays(said: str, kept: str | None) -> None:
+    assert redact(said) == (said if kept is None else kept)
+
+
+@given(st.sampled_from(list(planted())), st.sampled_from(list(planted())), st.text(max_size=40))
+def test_what_is_redacted_stays_as_it_is(first: Planted, second: Planted, between: str) -> None:
+    once = redact(f"{first.text}\n{between}\n{second.text}")
+    assert redact(once) == once
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    redact(text)
+
+
+HOSTILE = (
+    "eyJ",
+    "sk-",
+    "AKIA",
+    "://a:",
+    "password is a ",
+    'password="\\',
+    "token ",
+    "<private>",
+    "4 1",
+    "AA00",
+    "A=\n",
+)
+
+
+def test_no_megabyte_makes_the_search_explode() -> None:
+    """A search that looked at every pair of places would take days."""
+    code = "import sys; from litellm_memory.redact import redact; s = sys.argv[1]; redact(s * (2**20 // len(s)))"
+    for start in HOSTILE:
+        subprocess.run([sys.executable, "-c", code, start], check=True, timeout=120)
+
+
+def test_a_memory_is_redacted_in_all_its_texts() -> None:
+    key = "sk-" + "abcdefghijklmnop1234"
+    memory = Memory("1", "p", "ada", f"The key is {key}", "fact", datetime.now(UTC), tags=(key, "ops"), reply=key)
+    mark = "[REDACTED:api-key]"
+    assert redacted(memory) == replace(memory, text=f"The key is {mark}", tags=(mark, "ops"), reply=mark)
+
+
+def test_a_memory_without_secrets_is_itself() -> None:
+    memory = Memory("1", "p", "ada", "I like tea.", "fact", datetime.now(UTC))
+    assert redacted(memory) is memory
