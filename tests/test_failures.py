@@ -21,7 +21,7 @@ import pytest
 from bed.compare import steady
 from bed.memories import Memories, mentioning
 from bed.provider import Provider
-from bed.proxy import SLOWEST_START, Proxy
+from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 
 from litellm_memory.engine import Engine
@@ -70,7 +70,6 @@ class Proxies:
     bare: Proxy
     faulty: Proxy
     broken_disk: Proxy
-    bad_section: Proxy
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +90,14 @@ def proxies(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory
             environment={"BED_FAULT": str(root / "fault")},
         ),
         broken_disk=proxy("broken-disk", memory={}),
-        bad_section=proxy("bad-section", memory={"recal": {}}),
     )
     (root / "broken-disk" / "memory").write_bytes(b"in the way")
-    alive = (started.bare, started.faulty, started.broken_disk)
+    each_one = (started.bare, started.faulty, started.broken_disk)
     with ExitStack() as stack:
-        for each in (*alive, started.bad_section):
+        for each in each_one:
             stack.callback(each.stop)
             each.launch()
-        for each in alive:
+        for each in each_one:
             each.wait_until_live()
         yield started
 
@@ -245,8 +243,8 @@ def steadied(answers: Mapping[str, httpx.Response]) -> dict[str, Answer]:
     return {name: (answer.status_code, steady(answer.content)) for name, answer in answers.items()}
 
 
-def episodes(found: Sequence[Mapping[str, Any]], words: str) -> list[Mapping[str, Any]]:
-    return [memory for memory in mentioning(list(found), words) if memory["kind"] == "episode"]
+def episodes(found: Sequence[dict[str, Any]], words: str) -> list[dict[str, Any]]:
+    return [memory for memory in mentioning(found, words) if memory["kind"] == "episode"]
 
 
 def wait_for_problem(proxy: Proxy, part: str, because: str = "") -> None:
@@ -280,7 +278,7 @@ def test_what_was_said_meanwhile_is_learned_once_when_it_is_over(seen: Seen) -> 
 
 CARRIERS = ("messages", "contents", "input", "prompt")
 """The keys under which the formats carry what is said."""
-ODD = [7, None, "words", {"role": 3, "content": {"deep": [True]}, "parts": 1.5}, {"role": "user"}, [[]]]
+ODD: list[Any] = [7, None, "words", {"role": 3, "content": {"deep": [True]}, "parts": 1.5}, {"role": "user"}, [[]]]
 HUGE = "What a long evening it was. " * 75_000
 
 
@@ -384,12 +382,6 @@ def answers_without_memory(proxies: Proxies, *, because: str) -> None:
     with proxy.sidecar() as client:
         refused = client.post("/v1/memories", json={"text": MEMORY})
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
-
-
-def test_a_bad_section_stops_the_proxy_with_one_sentence(proxies: Proxies) -> None:
-    proxy = proxies.bad_section
-    assert proxy.wait_for_exit(within=SLOWEST_START) not in (0, None)
-    assert "litellm_memory.recal: unknown key; the nearest known one is recall." in proxy.log
 
 
 # --- hooks that are called with anything at all ---

@@ -114,7 +114,7 @@ async def test_many_exchanges_at_once_lose_and_double_nothing(proxy: Proxy, memo
     assert len({worker for _, worker in answers}) == WORKERS
     for person in PEOPLE:
         said = [words for whose, words in told if whose == person]
-        found = memories.wait_for(person, lambda found, said=said: len(episodes(found)) >= len(said), within=120)
+        found = memories.wait_for(person, lambda found: len(episodes(found)) >= EXCHANGES // len(PEOPLE), within=120)
         assert Counter(episodes(found)) == Counter(said)
 
 

@@ -76,7 +76,8 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
         key = await user_api_key_auth(
             request,
             api_key=headers.get("authorization", ""),
-            azure_api_key_header=headers.get("api-key", ""),
+            # Declared as a text, but FastAPI gives None for a header that is missing, and "" would count as the key.
+            azure_api_key_header=headers.get("api-key"),
             anthropic_api_key_header=headers.get("x-api-key"),
             google_ai_studio_api_key_header=headers.get("x-goog-api-key"),
             azure_apim_header=headers.get("ocp-apim-subscription-key"),

@@ -39,8 +39,9 @@ class Provider:
         app = Starlette(routes=[Route("/{path:path}", self._serve, methods=METHODS)])
         # Without a limit a stream that a test left open would keep the server from ending.
         # A connection that is closed for idleness just when LiteLLM writes to it would be an error of no test.
-        kept = {"timeout_graceful_shutdown": 1, "timeout_keep_alive": 3600}
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_level="critical", **kept)
+        config = uvicorn.Config(
+            app, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1, timeout_keep_alive=3600
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="provider", daemon=True)
 

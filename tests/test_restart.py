@@ -1,0 +1,139 @@
+"""Stopped, killed, cut off: what was told is still known, and conversations go on byte for byte."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+from bed.memories import Memories, mentioning
+from bed.provider import Provider
+from bed.proxy import CHECKOUT, Proxy
+
+from litellm_memory.store.address import read_record
+
+Message: TypeAlias = dict[str, str]
+
+MEMORY = "My sister Anna plays the cello in Graz."
+QUESTION = "Which instrument does my sister Anna play?"
+ISOLATED = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+
+
+@pytest.fixture(scope="module")
+def proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy that tests stop and kill; each leaves it running."""
+    session_provider.reset()
+    with Proxy(tmp_path_factory.mktemp("restart"), session_provider.url, memory={}) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def memories(proxy: Proxy) -> Iterator[Memories]:
+    with proxy.sidecar() as client:
+        memories = Memories(proxy, client)
+        memories.wait_until_ready()
+        yield memories
+
+
+def said(*texts: str) -> list[Message]:
+    """A conversation: person, assistant, person, ..."""
+    return [{"role": "assistant" if number % 2 else "user", "content": text} for number, text in enumerate(texts)]
+
+
+def episodes(found: Sequence[dict[str, Any]]) -> list[str]:
+    return [memory["text"] for memory in found if memory["kind"] == "episode"]
+
+
+def ask(proxy: Proxy, user: str, messages: Sequence[Message]) -> httpx.Response:
+    body = {"model": "gpt", "messages": list(messages)}
+    with proxy.client() as client:
+        return client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": user}).raise_for_status()
+
+
+def messages_sent(provider: Provider) -> list[str]:
+    """The messages of every question that reached the provider, as they were written, without the last bracket."""
+    return [_messages(received.raw.decode()) for received in provider.take() if received.method == "POST"]
+
+
+def _messages(body: str) -> str:
+    start = body.index("[", body.index('"messages"'))
+    _, end = json.JSONDecoder().raw_decode(body, start)
+    return body[start : end - 1]
+
+
+def test_after_a_restart_everything_is_known_and_conversations_go_on_byte_for_byte(
+    proxy: Proxy, memories: Memories, session_provider: Provider
+) -> None:
+    memories.add(MEMORY, user="ada")
+    conversation = said(
+        QUESTION, "The cello.", "And where does my sister Anna live?", "In Graz.", "Thank you for that."
+    )
+    ask(proxy, "ada", conversation[:1])
+    ask(proxy, "ada", conversation[:3])
+    [_, before] = messages_sent(session_provider)
+    ask(proxy, "ada", said("I moved to Turin last summer."))
+    proxy.stop()
+    proxy.start()
+    memories.wait_until_ready()
+    session_provider.take()
+
+    ask(proxy, "ada", conversation)
+    [after] = messages_sent(session_provider)
+    assert MEMORY in before
+    assert after.startswith(before)
+    assert ask(proxy, "ada", said("What does Anna play?")).headers["x-memory-status"] == "injected"
+    found = memories.wait_for("ada", lambda found: bool(mentioning(found, "Turin")))
+    assert len(mentioning(found, MEMORY)) == 1
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_what_was_answered_before_a_kill_is_learned_after_it(proxy: Proxy, memories: Memories, rounds: int) -> None:
+    told = [f"The number of my locker in hall {number} is {number * 37}." for number in range(rounds)]
+    for words in told:
+        ask(proxy, f"killed {rounds}", said(words))
+        proxy.kill()
+        proxy.start()
+    memories.wait_until_ready()
+    found = memories.wait_for(f"killed {rounds}", lambda found: len(episodes(found)) >= rounds, within=20)
+    assert sorted(episodes(found)) == sorted(told)
+
+
+def test_after_the_owner_process_was_killed_memory_is_back_within_seconds(proxy: Proxy, memories: Memories) -> None:
+    memories.add(MEMORY, user="bert")
+    owner = read_record(proxy.directory / "memory")
+    assert owner is not None
+    os.kill(owner.pid, signal.SIGKILL)
+    assert ask(proxy, "bert", said(QUESTION)).json()["choices"][0]["message"]["content"] == "Noted."
+    deadline = time.monotonic() + 20
+    for number in itertools.count():
+        again = ask(proxy, "bert", said(f"{QUESTION} I ask for the {number}th time."))
+        if again.headers["x-memory-status"] == "injected":
+            break
+        assert time.monotonic() < deadline
+    memories.wait_until_ready()
+    assert len(mentioning(memories.of("bert"), MEMORY)) == 1
+
+
+def isolated(*command: str) -> subprocess.CompletedProcess[str]:
+    """A command in a network namespace of its own, where nothing but loopback is up."""
+    path = os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "tests")))
+    script = f"ip link set lo up && exec {shlex.join(command)}"
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run([*ISOLATED, "sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_memory_works_where_there_is_no_network(tmp_path: Path) -> None:
+    if not Path("/proc/self/ns/net").exists() or isolated("true").returncode != 0:
+        pytest.skip("a network namespace of one's own is not permitted here")
+    told = isolated(sys.executable, "-m", "bed.offline", str(tmp_path), MEMORY, QUESTION)
+    assert MEMORY in told.stdout, told.stderr
