@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
-from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.extract import Candidate, Rule, candidates
+from litellm_memory.compare import settle
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
-from litellm_memory.models import Exchange, Memory, Origin
+from litellm_memory.models import Exchange, Memory, Origin, Scope, Superseded
 from litellm_memory.settings import LearnSettings
 from litellm_memory.store import memory_id
 
@@ -75,24 +78,68 @@ class Learner:
         """How many exchanges of this worker were learned now."""
         ready = await self._ledger.ready(BATCH)
         if ready:
-            await self._keep(await asyncio.to_thread(self._found_in, ready))
+            found = await asyncio.to_thread(self._found_in, ready)
+            await self._learn([*zip(ready, found, strict=True)])
+            for exchange in ready:
+                await self._obey(exchange)
             await self._ledger.done(*(exchange.mark for exchange in ready))
         return len(ready)
 
     def _found_in(self, exchanges: Sequence[Exchange]) -> list[list[Memory]]:
         return [memories_of(exchange, self.settings, self._ledger.key) for exchange in exchanges]
 
-    async def _keep(self, found: Sequence[Sequence[Memory]]) -> None:
-        """Keeps what was found in each exchange, in one go when that can be."""
+    async def _learn(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> None:
+        """Keeps what was found in each exchange, and ends or confirms what was known."""
+        new: list[list[Memory]] = []
+        changed: dict[str, Memory] = {}
+        for scope, memories in _by_scope(found):
+            known = (await self._memories.index(scope.partition, scope.user)).all()
+            settled = await asyncio.to_thread(settle, memories, known, only_session=scope.only_session)
+            new.append([*settled.new.values()])
+            changed |= settled.known
+        stands = await self._keep(new)
+        for memory in changed.values():
+            await self._change(memory, stands)
+
+    async def _keep(self, found: Sequence[Sequence[Memory]]) -> dict[str, str]:
+        """Keeps memories, in one go when that can be. Which id stands for each: another's that said the same before."""
+        memories = list(chain.from_iterable(found))
         try:
-            await self._memories.keep(list(chain.from_iterable(found)))
+            kept = await self._memories.keep(memories)
+            return {memory.id: stands.id for memory, stands in zip(memories, kept, strict=True)}
         except ValueError:
-            if len(found) > 1:
-                for memories in found:
-                    await self._keep([memories])
-                return
+            if len(memories) > 1:
+                alone = [await self._keep([[memory]]) for memory in memories]
+                return {new: stands for ids in alone for new, stands in ids.items()}
             # Chroma can never keep it; trying again would stop all that waits behind it.
-            logger.error("An exchange cannot be kept and is left out.")
+            logger.error("A memory cannot be kept and is left out.")
+            return {}
+
+    async def _change(self, changed: Memory, stands: dict[str, str]) -> None:
+        """Writes what became of a known memory; one that was forgotten meanwhile stays so."""
+        by = changed.superseded_by
+        if by is not None:
+            by = Superseded(stands.get(by.id, by.id), by.reason)
+
+        def change(memory: Memory) -> Memory:
+            return replace(memory, confidence=changed.confidence, superseded_by=by, valid_until=changed.valid_until)
+
+        with suppress(NotFoundError):
+            await self._memories.correct(changed.partition, changed.id, change)
+
+    async def _obey(self, exchange: Exchange) -> None:
+        """Does at once what the person wishes of memory itself."""
+        for wish in wishes(exchange) if self.settings.patterns else ():
+            scope = exchange.scope
+            index = await self._memories.index(scope.partition, scope.user)
+            for memory in _meant(wish, index.all(), exchange):
+                with suppress(NotFoundError):
+                    if wish.action == "forget":
+                        await self._memories.forget(scope.partition, memory.id)
+                    else:
+                        await self._memories.correct(
+                            scope.partition, memory.id, lambda known: replace(known, valid_until=exchange.said)
+                        )
 
     async def _adopt(self) -> None:
         """Takes over what workers that are gone left in the journal, when it is time to look again."""
@@ -100,6 +147,31 @@ class Learner:
         if now >= self._adopts_at:
             await self._ledger.adopt()
             self._adopts_at = now + ADOPT_SECONDS
+
+
+def _by_scope(found: Iterable[tuple[Exchange, list[Memory]]]) -> list[tuple[Scope, list[Memory]]]:
+    """What was found, by whose it is and by the session to which that is confined."""
+    groups: dict[tuple[str, str | None], tuple[Scope, list[Memory]]] = {}
+    for exchange, memories in found:
+        scope = exchange.scope
+        key = (scope.namespace, scope.session if scope.only_session else None)
+        groups.setdefault(key, (scope, []))[1].extend(memories)
+    return [*groups.values()]
+
+
+def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
+    """The known memories in force that a wish is about, of the project and the session that it was uttered in."""
+    scope = exchange.scope
+    seen = [
+        memory
+        for memory in known
+        if memory.in_force(exchange.said)
+        and memory.message != exchange.mark
+        and memory.project in (None, scope.project)
+        and (not scope.only_session or memory.session == scope.session)
+    ]
+    texts = meant(wish, [memory.text for memory in seen])
+    return [memory for memory in seen if memory.text in texts]
 
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:

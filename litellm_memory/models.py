@@ -158,6 +158,8 @@ class Memory:
     """The answer to this message: shown and packed with it, never searched by itself."""
     message: str | None = None
     """Mark of the message that it was learned from."""
+    review: str | None = None
+    """Why it waits for its owner's word; None when it does not wait."""
 
     @property
     def namespace(self) -> str:
@@ -165,8 +167,8 @@ class Memory:
         return namespace(self.partition, self.user)
 
     def in_force(self, now: datetime) -> bool:
-        """True while nothing has superseded it and ``now`` lies in its time of validity."""
-        if self.superseded_by is not None:
+        """True while it waits for no review, nothing has superseded it and ``now`` lies in its time of validity."""
+        if self.superseded_by is not None or self.review is not None:
             return False
         return (self.valid_from is None or self.valid_from <= now) and (
             self.valid_until is None or now < self.valid_until

@@ -63,6 +63,11 @@ class ScopeIndex:
         with self._lock:
             return list(self._wishes.values())
 
+    def all(self) -> list[Memory]:
+        """Every memory, in the order in which they came."""
+        with self._lock:
+            return [memory for memory in self._memories if memory is not None]
+
     def unembedded(self) -> list[Memory]:
         """The memories that have no vector: they were kept while there was no model, or while it failed."""
         with self._lock:

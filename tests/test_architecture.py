@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "litellm_memory"
 FLOORS = (
     {"models", "errors"},
     {"settings", "words", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"},
-    {"store", "scope_index", "embedding", "llm", "ledger", "extract"},
+    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare"},
     {"memories"},
-    {"recall", "learn"},
+    {"recall", "learn", "review"},
     {"engine"},
     {"hooks", "sidecar", "checks", "demo_model"},
     {"cli"},

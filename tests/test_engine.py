@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from litellm_memory import review
 from litellm_memory.engine import Engine, Outcome, Request
-from litellm_memory.models import Caller, Memory, Reply, Scope
+from litellm_memory.errors import NotFoundError
+from litellm_memory.models import Caller, Memory, Reply, Scope, Superseded
 from litellm_memory.recall import Query
 from litellm_memory.settings import KindRule, Settings
 
@@ -506,3 +508,61 @@ async def test_a_rule_of_the_settings_tells_the_kind_and_is_the_reason(engine: E
 async def test_a_body_of_unknown_shape_is_not_touched(engine: Engine, user: str) -> None:
     outcome = await engine.before(request(user, body={"model": "gpt", "messages": "what?"}))
     assert (outcome.status, outcome.reason, outcome.body) == ("skipped", "unknown_shape", None)
+
+
+async def test_a_newer_statement_takes_the_older_ones_place_which_stays_in_history(engine: Engine, user: str) -> None:
+    [old] = await tell(engine, user, "I live in Bristol.", {"x-session-id": "one"})
+    memories = await tell(engine, user, "Hi! I moved to Glasgow.", {"x-session-id": "two"})
+    [new] = [memory for memory in memories if memory.id != old.id]
+    before = await engine.memories.get("default", old.id)
+    by = Superseded(new.id, "a newer value was said")
+    assert before == replace(old, superseded_by=by, valid_until=new.valid_from)
+    outcome = await engine.before(request(user, "In which city do I live, Bristol or Glasgow?"))
+    assert "Glasgow" in given(outcome).split("</memory>")[0]
+    assert "Bristol" not in given(outcome).split("</memory>")[0]
+
+
+async def test_the_same_thing_in_other_words_is_confirmed_and_not_kept_twice(engine: Engine, user: str) -> None:
+    [old] = await tell(engine, user, "I live in Bristol.", {"x-session-id": "one"})
+    await tell(engine, user, "I currently live in Bristol.", {"x-session-id": "two"})
+    [memory] = await engine.memories.all("default", user)
+    assert (memory.text, memory.confidence > old.confidence) == (old.text, True)
+
+
+async def test_what_belongs_to_another_project_is_not_superseded(engine: Engine, user: str) -> None:
+    await tell(engine, user, "Our deploy server is called sirius.", {"x-memory-project": "apollo"})
+    both = await tell(engine, user, "Our deploy server is called vega.", {"x-memory-project": "zeus"})
+    assert [memory.superseded_by for memory in both] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [
+        ("Forget my birthday.", 0),
+        ("Please forget that my birthday is on 12 May.", 0),
+        ("It's no longer true that my birthday is on 12 May.", 1),
+        ("Forget it.", 1),
+        ("What did you forget about my birthday?", 1),
+    ],
+)
+async def test_a_wish_to_forget_is_done_at_once(engine: Engine, user: str, wish: str, left: int) -> None:
+    await tell(engine, user, "My birthday is on 12 May.", {"x-session-id": "one"})
+    await tell(engine, user, wish, {"x-session-id": "two"})
+    memories = await engine.memories.all("default", user)
+    assert len(memories) == left
+    in_force = [memory for memory in memories if memory.in_force(datetime.now(UTC))]
+    assert len(in_force) == (0 if "no longer" in wish else left)
+
+
+async def test_what_is_unclear_waits_for_its_owner_and_is_not_recalled(engine: Engine, user: str) -> None:
+    await tell(engine, user, "Our CI runs on Jenkins.", {"x-session-id": "one"})
+    await tell(engine, user, "We switched from Jenkins to Buildkite for the mobile app.", {"x-session-id": "two"})
+    [waits] = await review.waiting(engine.memories, "default", user)
+    assert waits.review == "it may have changed for a part only: Our CI runs on Jenkins."
+    asked = "Did we switch from Jenkins to Buildkite for the mobile app?"
+    assert "Buildkite" not in given(await engine.before(request(user, asked))).split("</memory>")[0]
+    accepted = await review.accept(engine.memories, "default", waits.id)
+    assert accepted == replace(waits, review=None)
+    assert await review.waiting(engine.memories, "default", user) == []
+    with pytest.raises(NotFoundError):
+        await review.reject(engine.memories, "default", waits.id)

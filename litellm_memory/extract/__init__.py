@@ -10,6 +10,7 @@ from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import facts_in
 from litellm_memory.extract.sentences import is_question, sentences, states_nothing
 from litellm_memory.extract.turns import episode_of, says_enough
+from litellm_memory.extract.wishes import Wish, meant, wish_in
 from litellm_memory.models import Exchange, MemoryKind
 
 
@@ -28,9 +29,9 @@ def candidates(exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequen
     """What the person's own words hold: facts by pattern first, then the message as an episode when it says more."""
     prose = own_prose(exchange.text)
     said = sentences(prose)
-    facts = facts_in(said, rules) if patterns else ()
+    facts = facts_in([sentence for sentence in said if not wish_in(sentence)], rules) if patterns else ()
     found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
-    covered = {fact.sentence for fact in facts}
+    covered = {fact.sentence for fact in facts} | {sentence for sentence in said if wish_in(sentence)}
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
@@ -38,8 +39,13 @@ def candidates(exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequen
     return found
 
 
+def wishes(exchange: Exchange) -> Sequence[Wish]:
+    """What the person wants forgotten, or says is no longer true, in the order in which they said it."""
+    return [wish for sentence in sentences(own_prose(exchange.text)) if (wish := wish_in(sentence))]
+
+
 def _says_nothing(sentence: str) -> bool:
     return is_question(sentence) or any(states_nothing(sentence, language) for language in languages())
 
 
-__all__ = ["Candidate", "Rule", "candidates"]
+__all__ = ["Candidate", "Rule", "Wish", "candidates", "meant", "wishes"]

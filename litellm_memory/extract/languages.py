@@ -10,6 +10,9 @@ Keys of a file, all regular expressions that ignore case:
 ``small``    words that a message of nothing else is not worth keeping for
 ``rules``    what states something worth keeping: kind, about_person, pattern from the beginning of a clause
 ``answers``  the same in a model's answer, the text in a group ``fact``
+``subjects`` what a statement is about, so that a newer one takes its place: see ``subjects.py`` for the groups
+``attributes`` things that have one value at a time ("address"), and ``numbers``, written out
+``forget``   wishes to forget ``what``, and ``ends``: ``what`` is no longer true
 """
 
 from __future__ import annotations
@@ -40,6 +43,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectRule:
+    """How a language says what a statement is about."""
+
+    subject: str
+    pattern: re.Pattern[str]
+    start: re.Pattern[str]
+    """Tried first; it keeps patterns whose parts may all be missing from matching everything."""
+    pair: bool = False
+    """``value`` and ``was`` are both part of what it is about: one of the two is preferred."""
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """How people state, ask and doubt in one language."""
 
@@ -52,6 +67,11 @@ class Language:
     small: frozenset[str]
     rules: tuple[Rule, ...]
     answers: tuple[Rule, ...]
+    subjects: tuple[SubjectRule, ...]
+    attributes: frozenset[str]
+    numbers: frozenset[str]
+    forget: tuple[re.Pattern[str], ...]
+    ends: tuple[re.Pattern[str], ...]
 
 
 @cache
@@ -68,12 +88,26 @@ def _language(name: str, data: Mapping[str, Any]) -> Language:
         unsure=_any(data["unsure"]),
         joints=_compiled(data["joints"]),
         others=_any(data["others"]),
-        small=frozenset(word for given in data["small"].split() for word in words(given)),
+        small=_words(data["small"]),
         rules=tuple(
             Rule(rule["kind"], _compiled(rule["pattern"]), rule.get("about_person", False)) for rule in data["rules"]
         ),
         answers=tuple(Rule("fact", _compiled(pattern), about_person=False) for pattern in data["answers"]),
+        subjects=tuple(
+            SubjectRule(
+                rule["subject"], _compiled(rule["pattern"]), _compiled(rule.get("start", "")), rule.get("pair", False)
+            )
+            for rule in data["subjects"]
+        ),
+        attributes=_words(data["attributes"]),
+        numbers=_words(data["numbers"]),
+        forget=tuple(map(_compiled, data["forget"])),
+        ends=tuple(map(_compiled, data["ends"])),
     )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word for given in text.split() for word in words(given))
 
 
 def _any(patterns: Sequence[str]) -> re.Pattern[str]:

@@ -109,6 +109,7 @@ def _about(memory: Memory) -> str:
         "pinned": memory.pinned,
         "tokens": memory.tokens,
         "message": memory.message,
+        "review": memory.review,
     }
     about = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     if len(about) > VALUE_BYTES:
@@ -140,6 +141,7 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
             tokens=about["tokens"],
             reply=_reply(metadata),
             message=about["message"],
+            review=about.get("review"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
