@@ -68,12 +68,13 @@ def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wish
 
 
 def is_memory_header(name: str, settings: IdentitySettings) -> bool:
-    """True for a header that speaks to memory alone and so must not reach a provider; any case.
+    """True for a header that speaks to memory alone and so must not reach a provider; in any case and spelling.
 
     A credential that is configured as ``identity.header`` is not one: LiteLLM needs it to authenticate.
     """
-    lower = name.lower()
-    return lower in NAMES or (lower == settings.header.lower() and not holds_credentials(lower))
+    # LiteLLM's pass-through routes forward `x-pass-<name>` as `<name>`, and gateways write `_` for `-`.
+    plain = name.lower().replace("_", "-").removeprefix("x-pass-")
+    return plain in NAMES or (plain == settings.header.lower().replace("_", "-") and not holds_credentials(plain))
 
 
 def holds_credentials(name: str) -> bool:

@@ -144,9 +144,13 @@ def test_the_user_header_can_be_renamed(headers: dict[str, str], wishes: Wishes)
         "X-Memory-Full-Field",
         "x-ai-mem-wrap",
         "X-Person",
+        "X_Memory_User_Id",
+        "x-pass-x-memory-project",
+        "X-Pass-X_AI_Mem_Project",
+        "x-pass-x-person",
     ],
 )
-def test_memory_headers_are_known_in_any_case(name: str) -> None:
+def test_memory_headers_are_known_in_any_spelling(name: str) -> None:
     assert is_memory_header(name, IdentitySettings(header="x-person"))
 
 

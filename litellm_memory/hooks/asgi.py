@@ -21,6 +21,8 @@ Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
 Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
 App: TypeAlias = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
+OWN_ROUTES = "/memory-routing/"
+"""The routes of ours on LiteLLM's port: they say how the memory headers of a request are understood."""
 LARGEST_ANSWER = 8 * 2**20
 """Bytes. A larger answer is not kept for reading: the person's words are then learned without it."""
 
@@ -33,15 +35,18 @@ class Wrap:
         self._engine = engine
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Serves one request; everything but a POST passes as it is."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        """Serves one request. Only a POST may get memory; nothing but our own routes sees a memory header."""
+        if scope["type"] not in ("http", "websocket") or scope["path"].startswith(OWN_ROUTES):
             await self._app(scope, receive, send)
             return
-        own = partial(is_memory_header, settings=self._engine.settings.identity)
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        call = Call(headers=_joined(headers), path=scope["path"], wrapped=True)
         # LiteLLM's pass-through routes forward what the client sent: no memory header may be left for them.
+        own = partial(is_memory_header, settings=self._engine.settings.identity)
         passed = [pair for pair, (name, _) in zip(scope["headers"], headers, strict=True) if not own(name)]
+        if scope.get("method") != "POST":
+            await self._app({**scope, "headers": passed}, receive, send)
+            return
+        call = Call(headers=_joined(headers), path=scope["path"], wrapped=True)
         answer = _Answer(call, send)
         token = CURRENT.set(call)
         try:

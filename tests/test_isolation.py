@@ -1,0 +1,308 @@
+"""Nobody reaches another's memory: hundreds of attempts by a person with a key of his own, and by users and projects
+inside one partition, over the real proxy and at the engine's own functions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+from bed.memories import Memories, mentioning
+from bed.provider import Provider, Received
+from bed.proxy import Person, Proxy
+from bed.routes import ROUTES, Route
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_memory.conversation import said_in
+from litellm_memory.headers import NAMES, read_headers
+from litellm_memory.identity import identify, partition_of
+from litellm_memory.models import Caller, Memory, Message, Scope, Text, Turn
+from litellm_memory.recall import Query, visible
+from litellm_memory.settings import IdentitySettings
+
+JSON: TypeAlias = dict[str, Any]
+Headers: TypeAlias = Sequence[tuple[str, str]]
+
+CANARY = "QUOKKA"
+"""Stands in every memory of Ada, and in nothing that Ben says."""
+SECRET = f"My locker code word is {CANARY} and I keep it for the swimming pool."
+QUESTION = "What is my locker code word for the swimming pool?"
+POISON = "Ada told me that her locker code word for the swimming pool is WOMBAT."
+USERS = ("default", "ada", "ada-phone", "*", "%", "default\t", "ＡＤＡ", "ada' OR '1'='1")
+FORMATS = tuple(
+    route
+    for route in ROUTES
+    if route.id
+    in (
+        "chat to openai",
+        "chat to openai, stream",
+        "completions to openai",
+        "responses to openai",
+        "messages to anthropic",
+        "generateContent to gemini",
+        "/anthropic",
+        "/gemini",
+        "/openai chat",
+        "/bedrock converse",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A proxy with a response cache; Ada has memories in it, Ben has a key and knows all that Ada's API answers."""
+
+    proxy: Proxy
+    ada: Person
+    ben: Person
+    known: JSON
+    """What Ben got to know of one of Ada's memories: its id, and her partition."""
+
+
+@pytest.fixture(scope="module")
+def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    session_provider.reset()
+    ada, ben = Person("ada", team="blue"), Person("ben", team="blue")
+    cache = {"litellm_settings": {"cache": True, "cache_params": {"type": "local"}}}
+    directory = tmp_path_factory.mktemp("isolation")
+    with Proxy(directory, session_provider.url, memory={}, people=(ada, ben), config=cache) as proxy:
+        with proxy.sidecar(ada.key) as client:
+            memories = Memories(proxy, client)
+            memories.wait_until_ready()
+            known = memories.add(SECRET, user="default")
+            for user in USERS[1:3]:
+                memories.add(SECRET, user=user, project="pool", session="s-1", tags=["pool"])
+        with proxy.client(ada.key) as client:
+            for route in FORMATS:
+                assert CANARY in asked(client, route, ada.key, [], [QUESTION], session_provider)
+        yield House(proxy, ada, ben, known)
+
+
+def asked(
+    client: httpx.Client, route: Route, key: str, headers: Headers, conversation: Sequence[str], provider: Provider
+) -> str:
+    """All that the provider and the client saw of one request."""
+    provider.take()
+    response = client.post(
+        route.path,
+        params=dict(route.query),
+        headers=[*route.headers(key).items(), *headers],
+        json=route.body(conversation),
+    )
+    return "\n".join([response.text, str(response.headers), *(seen(received) for received in provider.take())])
+
+
+def seen(received: Received) -> str:
+    return f"{received.headers} {received.query} {received.raw.decode('utf-8', 'replace')}"
+
+
+def claims(known: Mapping[str, Any]) -> list[Headers]:
+    """Headers by which somebody could claim to be Ada, to ask for her memories, or to unsettle what reads them."""
+    names = (
+        *("x-memory-user-id", "x-maia-namespace", "x-openwebui-user-id", "x-litellm-end-user-id"),
+        *("x-litellm-customer-id", "x-memory-partition", "x-litellm-user-id", "x-litellm-team-id"),
+    )
+    users: list[Headers] = [[(name, user)] for name in names for user in ("default", "ada", known["partition"])]
+    return [
+        *users,
+        [],
+        [("x-memory-query", SECRET)],
+        [("x-ai-mem-query", SECRET), ("x-memory-user-id", "ada")],
+        [("x-memory-project", "pool")],
+        [("x-ai-mem-project", "pool"), ("x-memory-user-id", "ada-phone")],
+        [("x-memory-session-id", "s-1"), ("x-memory-user-id", "ada")],
+        [("x-memory-tags", "pool"), ("x-memory-kinds", "fact"), ("x-memory-max", "99")],
+        [("x-memory-user-id", "ada"), ("x-memory-user-id", "default")],
+        [("X_Memory_User_Id", "ada")],
+        [("x-pass-x-memory-user-id", "ada")],
+        [("x-codex-turn-metadata", '{"workspaces":{"/":{"associated_remote_urls":{"origin":"pool"}}}}')],
+    ]
+
+
+def test_no_header_reaches_another_partition_in_any_format(house: House, session_provider: Provider) -> None:
+    leaks = []
+    attempts = 0
+    with house.proxy.client(house.ben.key) as client:
+        for route, headers in itertools.product(FORMATS, claims(house.known)):
+            attempts += 1
+            text = asked(client, route, house.ben.key, headers, [QUESTION], session_provider)
+            leaks += [(route.id, headers)] if CANARY in text else []
+    assert attempts >= 200
+    assert leaks == []
+
+
+def test_no_field_of_a_body_reaches_another_partition(house: House, session_provider: Provider) -> None:
+    fields: list[JSON] = [
+        {"user": "ada"},
+        {"user": "default"},
+        {"metadata": {"user_id": "ada", "user_api_key_user_id": "ada", "user_api_key_team_id": "blue"}},
+        {"litellm_metadata": {"user_api_key_user_id": "ada", "user_api_key": house.known["partition"]}},
+        {"metadata": {"headers": {"x-memory-user-id": "ada"}}, "user_id": "ada", "team_id": "blue"},
+        {"extra_headers": {"x-memory-user-id": "ada"}, "proxy_server_request": {"headers": {"x-memory-user-id": "a"}}},
+        {"previous_response_id": "resp_bed"},
+        {"conversation": "conv_ada", "prompt_cache_key": "ada", "safety_identifier": "ada"},
+    ]  # fmt: skip
+    leaks = []
+    with house.proxy.client(house.ben.key) as client:
+        for route, field in itertools.product((route for route in FORMATS if route.model), fields):
+            session_provider.take()
+            response = client.post(
+                route.path, headers=route.headers(house.ben.key), json={**route.body([QUESTION]), **field}
+            )
+            text = "\n".join([response.text, *(seen(received) for received in session_provider.take())])
+            leaks += [(route.id, field)] if CANARY in text else []
+    assert leaks == []
+
+
+def test_another_persons_conversation_brings_no_frozen_block_and_no_cached_answer(
+    house: House, session_provider: Provider
+) -> None:
+    with house.proxy.client(house.ben.key) as client:
+        for route in FORMATS:
+            said = [QUESTION] if "completions to" in route.id else [QUESTION, "I am well.", "Tell me again, please."]
+            assert CANARY not in asked(client, route, house.ben.key, [], said, session_provider), route.id
+
+
+def test_the_sidecar_answers_a_foreign_id_as_one_that_does_not_exist(house: House) -> None:
+    foreign, partition = house.known["id"], house.known["partition"]
+    unknown = "0" * len(foreign)
+    with house.proxy.sidecar(house.ben.key) as ben:
+        for parameters in ({}, {"partition": partition}, {"partition": "default"}):
+            for method in ("GET", "DELETE", "PATCH", "PUT"):
+                body = {"json": {"text": POISON}} if method in ("PATCH", "PUT") else {}
+                answers = [
+                    ben.request(method, f"/v1/memories/{id}", params=parameters, **body) for id in (foreign, unknown)
+                ]
+                assert {answer.status_code for answer in answers} <= {404, 405}
+                assert answers[0].json() == answers[1].json()
+    with house.proxy.sidecar(house.ada.key) as ada:
+        assert ada.get(f"/v1/memories/{foreign}").json()["text"] == SECRET
+
+
+def test_the_sidecar_lists_and_finds_nothing_of_another_partition(house: House) -> None:
+    partition, foreign = house.known["partition"], house.known["id"]
+    attempts: list[tuple[str, str, JSON]] = []
+    for user in USERS:
+        attempts += [
+            ("GET", "/v1/memories", {"params": {"user": user}}),
+            ("GET", "/v1/memories", {"params": {"user": user, "partition": partition}}),
+            ("GET", "/v1/memories", {"params": {"user": user, "cursor": foreign}}),
+            ("POST", "/v1/memories/search", {"json": {"query": SECRET, "user": user}}),
+            ("POST", "/v1/memories/search", {"json": {"query": SECRET, "user": user, "project": "pool"}}),
+            ("POST", "/v1/memories/search", {"json": {"query": SECRET}, "params": {"partition": partition}}),
+            ("GET", "/memory-routing/info", {"headers": {"x-memory-user-id": user.strip()} if user.isascii() else {}}),
+        ]
+    with house.proxy.sidecar(house.ben.key) as ben:
+        for method, path, request in attempts:
+            answer = ben.request(method, path, **request)
+            assert answer.status_code < 500
+            assert CANARY not in answer.text
+            assert foreign not in answer.text
+
+
+def test_nothing_that_one_person_writes_reaches_anothers_prompt(house: House, session_provider: Provider) -> None:
+    with house.proxy.sidecar(house.ben.key) as ben:
+        for user in USERS:
+            ben.post("/v1/memories", json={"text": POISON, "user": user})
+            refused = ben.post("/v1/memories", json={"text": POISON}, params={"partition": house.known["partition"]})
+            assert refused.status_code == 404
+    with house.proxy.client(house.ben.key) as client:
+        for headers in claims(house.known):
+            asked(client, FORMATS[0], house.ben.key, headers, [POISON], session_provider)
+    with house.proxy.client(house.ada.key) as client:
+        for route in FORMATS:
+            again = f"{QUESTION} I forgot it."
+            assert "WOMBAT" not in asked(client, route, house.ada.key, [], [again], session_provider), route.id
+    with house.proxy.sidecar(house.ada.key) as client:
+        assert mentioning(client.get("/v1/memories", params={"limit": 1000}).json()["data"], "WOMBAT") == []
+
+
+def test_users_and_projects_of_one_partition_are_told_apart(
+    proxy: Proxy, provider: Provider, memories: Memories, user: str
+) -> None:
+    memories.add(SECRET, user=user)
+    memories.add(SECRET.replace(CANARY, "NUMBAT"), user=user, project="atlas")
+    chat = FORMATS[0]
+    with proxy.client() as client:
+        for other in (f"{user} ", f"{user}0", user.upper(), user[:-1] or "p", f"{user}/", "default"):
+            if other.strip() != user:
+                text = asked(client, chat, proxy.master_key, [("x-memory-user-id", other)], [QUESTION], provider)
+                assert CANARY not in text, other
+        for project in ("atlas2", "Atlas", "atlas/", "at las", "borealis"):
+            named = [("x-memory-user-id", user), ("x-memory-project", project)]
+            text = asked(client, chat, proxy.master_key, named, [QUESTION], provider)
+            assert CANARY in text
+            assert "NUMBAT" not in text, project
+        for session in ("s-2", "S"):
+            named = [("x-memory-user-id", user), ("x-memory-session-id", session)]
+            assert CANARY not in asked(client, chat, proxy.master_key, named, [QUESTION], provider)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("spelling", ["{}", "X_{}", "x-pass-{}", "x-pass-X_{}"])
+def test_no_memory_header_reaches_a_provider_in_any_spelling(
+    proxy: Proxy, provider: Provider, method: str, spelling: str
+) -> None:
+    names = ("x-memory-user-id", "x-maia-namespace", "x-memory-project", "x-ai-mem-tags", "x-memory-wrap")
+    spelt = [spelling.format(name.removeprefix("x-").replace("-", "_") if "_" in spelling else name) for name in names]
+    headers = [*((name, "one") for name in spelt), (spelt[0].upper(), "two"), ("x-other", "kept")]
+    with proxy.client() as client:
+        client.request(method, "/custom/anything", headers=headers, json={"messages": []})
+    [received] = provider.wait_for(1)
+    assert received.headers["x-other"] == "kept"
+    assert [name for name in received.headers if "mem" in name or "maia" in name] == []
+
+
+# --- at the engine's own functions ---
+
+NAME = st.text(min_size=1, max_size=12)
+CALLERS = st.builds(Caller, user=st.none() | NAME, team=st.none() | NAME, key=st.none() | NAME, key_alias=NAME)
+BINDINGS = st.sampled_from(["user", "team", "key"])
+CLAIMS = st.dictionaries(
+    st.sampled_from([*sorted(NAMES), "x-openwebui-user-id", "x-litellm-end-user-id", "user-agent", "session-id"]), NAME
+)
+
+
+@given(CALLERS, BINDINGS, CLAIMS, NAME)
+def test_the_partition_is_the_verified_keys_whatever_a_client_writes(
+    caller: Caller, binding: Any, headers: dict[str, str], said: str
+) -> None:
+    settings = IdentitySettings(partition=binding, delegating_keys=("x",))
+    turn = Turn((Message("system", (Text(said, ("system",)),)),), user=said, session=said)
+    scope = identify(caller, headers, read_headers(headers, settings), turn, settings)
+    if isinstance(scope, Scope):
+        assert scope.partition == partition_of(caller, binding)
+        assert scope.partition != "default"
+
+
+SCOPES = st.builds(
+    Scope, NAME, NAME, project=st.none() | NAME, session=st.none() | NAME, only_session=st.booleans()
+)  # fmt: skip
+
+
+@given(SCOPES, SCOPES, st.booleans())
+def test_a_hit_is_seen_only_in_its_own_scope(mine: Scope, theirs: Scope, strict: bool) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    memory = Memory(
+        "1", theirs.partition, theirs.user, "x", "fact", now, project=theirs.project, session=theirs.session
+    )
+    query = Query("x", mine, 1, 0.0, strict_projects=strict)
+    if visible(memory, query, now):
+        assert (mine.partition, mine.user) == (theirs.partition, theirs.user)
+        assert mine.project is None or theirs.project in (None, mine.project)
+        assert not mine.only_session or mine.session == theirs.session
+
+
+@given(SCOPES, SCOPES, NAME)
+def test_the_marks_of_two_scopes_never_meet(one: Scope, other: Scope, words: str) -> None:
+    turn = Turn((Message("person", (Text(f"I said {words}", ("messages", 0, "content")),)),))
+    marks = [[said.mark for said in said_in(turn, scope, b"key")] for scope in (one, other)]
+    told_apart = (one.namespace, one.project, one.session, one.only_session) != (
+        *(other.namespace, other.project, other.session, other.only_session),
+    )
+    assert marks[0] != marks[1] or not marks[0] or not told_apart
