@@ -68,6 +68,8 @@ def _is_merged(memory: Memory, known: Sequence[Memory], settled: Settled) -> boo
     same = next((old for old in known if compare(memory.text, old.text).relation == "same"), None)
     if same is None:
         return False
+    if memory.origin.role == "assistant":
+        return True  # An answer that repeats what is known confirms nothing.
     confirmed = replace(same, confidence=min(1.0, same.confidence + CONFIRMED))
     (settled.new if same.id in settled.new else settled.known)[same.id] = confirmed
     return True
@@ -82,7 +84,9 @@ def _against(memory: Memory, known: Sequence[Memory], settled: Settled) -> Memor
                 return _ended(memory, old, verdict.reason)
             continue
         verdict = compare(memory.text, old.text)
-        if verdict.relation == "updates":
+        if verdict.relation == "updates" and memory.origin.role == "assistant":
+            memory = replace(memory, review=f"the answer contradicts what is known: {old.text}")
+        elif verdict.relation == "updates":
             (settled.new if old.id in settled.new else settled.known)[old.id] = _ended(old, memory, verdict.reason)
         elif verdict.relation == "unclear":
             memory = replace(memory, review=f"{verdict.reason}: {old.text}")

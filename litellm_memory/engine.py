@@ -406,6 +406,8 @@ class Engine:
                 await self.ledger.keep_answer(reply.id, earlier, namespace=outcome.namespace)
         if not outcome.learns or (reply is not None and reply.tools):
             return  # After a tool call the turn goes on: its answer comes with a later request of the loop.
+        if reply is not None and outcome.kind == "continuation":
+            reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
         if reply is not None and self.settings.learn.redact:
             reply = replace(reply, text=redact(reply.text))
         await self.ledger.answered(mark, reply)

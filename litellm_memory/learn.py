@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
-from litellm_memory.models import Exchange, Memory, Origin, Scope, Superseded
+from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
 from litellm_memory.settings import LearnSettings
 from litellm_memory.store import memory_id
 
@@ -78,15 +78,19 @@ class Learner:
         """How many exchanges of this worker were learned now."""
         ready = await self._ledger.ready(BATCH)
         if ready:
-            found = await asyncio.to_thread(self._found_in, ready)
+            blocks = await self._ledger.frozen([exchange.mark for exchange in ready])
+            found = await asyncio.to_thread(self._found_in, ready, blocks)
             await self._learn([*zip(ready, found, strict=True)])
             for exchange in ready:
                 await self._obey(exchange)
             await self._ledger.done(*(exchange.mark for exchange in ready))
         return len(ready)
 
-    def _found_in(self, exchanges: Sequence[Exchange]) -> list[list[Memory]]:
-        return [memories_of(exchange, self.settings, self._ledger.key) for exchange in exchanges]
+    def _found_in(self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block]) -> list[list[Memory]]:
+        return [
+            memories_of(exchange, self.settings, self._ledger.key, block=blocks.get(exchange.mark))
+            for exchange in exchanges
+        ]
 
     async def _learn(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> None:
         """Keeps what was found in each exchange, and ends or confirms what was known."""
@@ -174,10 +178,11 @@ def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memo
     return [memory for memory in seen if memory.text in texts]
 
 
-def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes) -> list[Memory]:
-    """The memories that an exchange makes; the same ones, id by id, however often it is asked."""
+def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, block: Block | None = None) -> list[Memory]:
+    """The memories that an exchange makes, to which ``block`` was given; the same, id by id, however often asked."""
     rules = [Rule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
-    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules)
+    given = [memory.text for memory in block.given] if block else []
+    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given)
     return [_memory(exchange, candidate, ordinal, key) for ordinal, candidate in enumerate(found)]
 
 
@@ -193,8 +198,9 @@ def _memory(exchange: Exchange, candidate: Candidate, ordinal: int, key: bytes) 
         valid_from=exchange.said,
         project=None if candidate.about_person else scope.project,
         session=scope.session,
-        origin=Origin("person", scope.client, exchange.id),
+        origin=Origin(candidate.role, scope.client, exchange.id),
         confidence=candidate.confidence,
         reply=candidate.reply,
         message=exchange.mark,
+        review=candidate.review,
     )

@@ -11,7 +11,7 @@ import pytest
 from litellm_memory.compare import Settled, compare, settle
 from litellm_memory.extract import Wish
 from litellm_memory.extract.wishes import meant, wish_in
-from litellm_memory.models import Memory, Superseded
+from litellm_memory.models import Memory, Origin, Superseded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAIRS = Path(__file__).parent / "data" / "updates.txt"
@@ -59,6 +59,20 @@ def test_what_is_superseded_says_by_what_why_and_until_when() -> None:
     old, new = memory(1, "I live in Bristol."), memory(2, "I moved to Leeds.")
     ended = replace(old, superseded_by=Superseded("m2", "a newer value was said"), valid_until=NOW + timedelta(days=2))
     assert settle([new], [old]) == Settled({"m2": new}, {"m1": ended})
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("I live in Bristol.", {}),
+        ("I live in Leeds.", {"m2": "the answer contradicts what is known: I live in Bristol."}),
+    ],
+    ids=["repeats", "contradicts"],
+)
+def test_an_answer_confirms_nothing_and_supersedes_nothing(text: str, kept: dict[str, str]) -> None:
+    settled = settle([memory(2, text, origin=Origin("assistant"))], [memory(1, "I live in Bristol.")])
+    assert settled.known == {}
+    assert {new.id: new.review for new in settled.new.values()} == kept
 
 
 def test_a_chain_of_moves_leaves_the_last_one_in_force() -> None:

@@ -101,6 +101,44 @@ def test_code_is_not_read_for_sentences() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "reply", "claim", "review"),
+    [
+        ("heron-42 it is, for the staging database", "I'll remember that your staging database is called heron-42.",
+         "my staging database is called heron-42.", None),
+        ("Plan my trip to Rome next week", "Noted. I'll note that you prefer window seats.",
+         "I prefer window seats.", "the answer says it, and the person did not"),
+        ("Plan my trip to Rome next week", "User prefers trains over planes.",
+         "I prefer trains over planes.", "the answer says it, and the person did not"),
+        ("Plan my trip to Rome next week", "Important: the museum is closed on Mondays.",
+         "the museum is closed on Mondays.", "the answer says it, and the person did not"),
+        ("Rex heißt er, unser Hund", "Ich merke mir, dass dein Hund Rex heißt.", "mein Hund Rex heißt.", None),
+    ],
+)  # fmt: skip
+def test_a_fact_of_an_answer_needs_the_persons_words_or_waits(
+    said: str, reply: str, claim: str, review: str | None
+) -> None:
+    [found] = [candidate for candidate in learn(said, reply) if candidate.role == "assistant"]
+    assert found == Candidate(claim, "fact", 0.5, role="assistant", review=review)
+
+
+@pytest.mark.parametrize(
+    ("said", "reply", "given"),
+    [
+        ("My name is Ada.", Reply("I'll remember that your name is Ada.", complete=True), ()),
+        ("What is my dog called?", Reply("I'll note that your dog is Rex.", complete=True), ("My dog is Rex.",)),
+        ("Read the file", Reply("I'll remember that your dog is called Rex.", tools=True, complete=True), ()),
+        ("Read the file", Reply("I'll remember that your dog is called Rex."), ()),
+        ("Read the file", Reply("Shall I remember that? I could note it: yes.", complete=True), ()),
+    ],
+    ids=["said in the message", "given by memory", "after tools", "broke off", "asks"],
+)  # fmt: skip
+def test_an_answer_that_repeats_or_used_tools_states_nothing(said: str, reply: Reply, given: Sequence[str]) -> None:
+    exchange = Exchange("c", Scope("p", "u"), "m", said, NOW, reply=reply)
+    found = candidates(exchange, patterns=True, turns=True, given=given)
+    assert [candidate for candidate in found if candidate.role == "assistant"] == []
+
+
 MESSAGES = labelled()
 LANGUAGES = ("en", "de", "fr", "es", "zh")
 

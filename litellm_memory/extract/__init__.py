@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from litellm_memory.extract.answers import claims_in, is_supported, restates
 from litellm_memory.extract.languages import Rule, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import facts_in
@@ -23,10 +24,23 @@ class Candidate:
     confidence: float
     about_person: bool = False
     reply: str | None = None
+    role: str = "person"
+    """Who stated it: the person, or the ``assistant`` in its answer."""
+    review: str | None = None
+    """Why it has to wait for the person's word."""
 
 
-def candidates(exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[Rule] = ()) -> Sequence[Candidate]:
-    """What the person's own words hold: facts by pattern first, then the message as an episode when it says more."""
+UNSUPPORTED = "the answer says it, and the person did not"
+CONFIDENCE_IN_ANSWERS = 0.5
+
+
+def candidates(
+    exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[Rule] = (), given: Sequence[str] = ()
+) -> Sequence[Candidate]:
+    """What an exchange holds: the person's facts by pattern, the message as an episode when it says more, the answer's.
+
+    ``given`` are the memories that the model was given for it; an answer that repeats them states nothing.
+    """
     prose = own_prose(exchange.text)
     said = sentences(prose)
     facts = facts_in([sentence for sentence in said if not wish_in(sentence)], rules) if patterns else ()
@@ -36,7 +50,26 @@ def candidates(exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequen
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
+    if patterns:
+        found += _in_answer(exchange, [*given, *(fact.text for fact in facts)])
     return found
+
+
+def _in_answer(exchange: Exchange, known: Sequence[str]) -> list[Candidate]:
+    """The facts of an answer that ends a turn without tools; tools bring in what nobody said."""
+    if exchange.reply is None or exchange.reply.tools or not exchange.reply.complete:
+        return []
+    claims = [claim for claim in claims_in(exchange.reply.text) if not restates(claim, known)]
+    return [
+        Candidate(
+            claim,
+            "fact",
+            CONFIDENCE_IN_ANSWERS,
+            role="assistant",
+            review=None if is_supported(claim, exchange.text) else UNSUPPORTED,
+        )
+        for claim in claims
+    ]
 
 
 def wishes(exchange: Exchange) -> Sequence[Wish]:

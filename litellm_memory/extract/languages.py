@@ -10,6 +10,7 @@ Keys of a file, all regular expressions that ignore case:
 ``small``    words that a message of nothing else is not worth keeping for
 ``rules``    what states something worth keeping: kind, about_person, pattern from the beginning of a clause
 ``answers``  the same in a model's answer, the text in a group ``fact``
+``voice``    how an answer speaks of the person, and how the person would say it
 ``subjects`` what a statement is about, so that a newer one takes its place: see ``subjects.py`` for the groups
 ``attributes`` things that have one value at a time ("address"), and ``numbers``, written out
 ``forget``   wishes to forget ``what``, and ``ends``: ``what`` is no longer true
@@ -67,6 +68,7 @@ class Language:
     small: frozenset[str]
     rules: tuple[Rule, ...]
     answers: tuple[Rule, ...]
+    voice: tuple[tuple[re.Pattern[str], str], ...]
     subjects: tuple[SubjectRule, ...]
     attributes: frozenset[str]
     numbers: frozenset[str]
@@ -93,6 +95,7 @@ def _language(name: str, data: Mapping[str, Any]) -> Language:
             Rule(rule["kind"], _compiled(rule["pattern"]), rule.get("about_person", False)) for rule in data["rules"]
         ),
         answers=tuple(Rule("fact", _compiled(pattern), about_person=False) for pattern in data["answers"]),
+        voice=tuple((_compiled(pattern), instead) for pattern, instead in data["voice"]),
         subjects=tuple(
             SubjectRule(
                 rule["subject"], _compiled(rule["pattern"]), _compiled(rule.get("start", "")), rule.get("pair", False)

@@ -1,0 +1,56 @@
+"""Facts that a model's answer states about the person it talks to, in that person's voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.extract.patterns import LONGEST
+from litellm_memory.extract.sentences import is_question, sentences
+from litellm_memory.words import words
+
+SUPPORTED = 0.75
+"""Share of a fact's words that the person's own message has to hold."""
+RESTATED = 0.75
+"""Share of a fact's words that stand in a known text, from which on the answer only repeats it."""
+
+
+def claims_in(answer: str) -> list[str]:
+    """What the answer notes about the person: "I'll remember that your dog is called Rex" is "my dog is called Rex"."""
+    found: dict[str, None] = {}
+    for sentence in sentences(own_prose(answer)):
+        plain = sentence.replace("’", "'").strip("* ")
+        if len(plain) <= LONGEST and not is_question(plain):
+            found |= dict.fromkeys(_claims(plain))
+    return list(found)
+
+
+def _claims(sentence: str) -> list[str]:
+    for language in languages():
+        for rule in language.answers:
+            match = rule.pattern.match(sentence)
+            if match is not None:
+                return [_in_their_voice(match["fact"].strip(), language)]
+    return []
+
+
+def _in_their_voice(fact: str, language: Language) -> str:
+    for pattern, instead in language.voice:
+        fact = pattern.sub(instead, fact)
+    return fact
+
+
+def is_supported(claim: str, said: str) -> bool:
+    """True when the person's own message holds nearly every word of the claim."""
+    return _share(claim, words(said)) >= SUPPORTED
+
+
+def restates(claim: str, known: Sequence[str]) -> bool:
+    """True when the claim says nothing that does not stand in one of the known texts."""
+    return any(_share(claim, words(text)) >= RESTATED for text in known)
+
+
+def _share(claim: str, known: Iterable[str]) -> float:
+    wanted = set(words(claim))
+    return len(wanted & set(known)) / len(wanted) if wanted else 1.0
