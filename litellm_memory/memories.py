@@ -14,9 +14,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.cues import passages
 from litellm_memory.errors import NotFoundError, StoreError
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory
+from litellm_memory.ranking import blend
 from litellm_memory.render import shown
 from litellm_memory.scope_index import ScopeIndex, ScopeIndexes
 from litellm_memory.store import Entry, Store
@@ -71,8 +73,22 @@ class Memories:
         """What the hot path searches for one user."""
         return await self._indexes.of(partition, user)
 
+    async def query_vector(self, text: str) -> Floats | None:
+        """The vector of what is searched for; None as in ``vectors``."""
+        [vector] = await self._embedded([text])
+        return vector
+
     async def vectors(self, texts: Sequence[str]) -> list[Floats | None]:
-        """A vector a text; Nones when there is no model or it failed, so that words alone decide."""
+        """A vector a memory's text, of its passages; Nones when there is no model or it failed: words alone decide."""
+        parts = [passages(text) for text in texts]
+        vectors = iter(await self._embedded([part for passages_ in parts for part in passages_]))
+        blended: list[Floats | None] = []
+        for own in ([next(vectors) for _ in passages_] for passages_ in parts):
+            known = [vector for vector in own if vector is not None]
+            blended.append(blend(known) if known else None)
+        return blended
+
+    async def _embedded(self, texts: Sequence[str]) -> list[Floats | None]:
         if self._embed is None or not texts:
             return [None] * len(texts)
         try:

@@ -1,8 +1,14 @@
-"""Scores, their fusion and the token budget: arithmetic, no I/O."""
+"""Scores, their fusion, what stands beside them, and the token budget: arithmetic, no I/O.
+
+The weights come from a listwise logistic regression over the turns and questions of five long dialogues (the even half
+of LoCoMo), fitted on four and measured on the fifth each time, then rounded. `scripts/bench/recall` measures them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +16,98 @@ from numpy.typing import NDArray
 from litellm_memory.models import Recalled
 
 Floats = NDArray[np.float32]
+Positions: TypeAlias = NDArray[np.int64]
+Links: TypeAlias = NDArray[np.int32]
 
 DENSE, WORDS = 0.6, 0.4
-"""Weights of vectors and words: six to four was the best fusion tried on LoCoMo and on BEAM, rank fusion included."""
+"""Weights of vectors and words in what a memory says itself."""
+NEAR, FAR = 2, 8
+"""How many memories before and after one its context reaches: what is said at once, and what is talked about."""
+CONTEXT = 0.5
+"""Weight of the context beside what a memory says itself: in a dialogue an answer seldom repeats its question."""
+LONG_CONTEXT = 0.35
+"""The same for a memory of many words, which needs no other to be understood."""
+STATEMENT = 0.5
+ANSWER = 0.06
+"""Weight of the memory before, when that asked something."""
+TIME = 0.11
+"""What a time in the text is worth to a question for one."""
+SURE_DENSE = 0.85
+"""Weight of vectors in how surely anything was found: shared words alone are often small talk."""
+LENIENCY = 1.5
+"""What comes along with a sure hit may itself score this much less."""
 FIRST_LOOK = 64
-ENTRY_TOKENS = 24
+ENTRY_TOKENS = 18
 """What the tags around one memory cost, in tokens; the memory's own tokens come on top."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What speaks for each memory of an index as an answer to one query. All columns have the same length."""
+
+    positions: Positions
+    """Where each memory stands in the index."""
+    dense: Floats
+    """Cosine of its vector to the query's."""
+    words: Floats
+    """The share (0 to 1) of the weight of the query's words that it has."""
+    statement: Floats
+    """How much it states, by its text alone."""
+    tells_time: Floats
+    """1 when it names a time."""
+    leans: Floats
+    """1 when it is short enough for what stands beside it to explain it."""
+    answers: Floats
+    """1 when the memory before it asks."""
+    previous: Links
+    following: Links
+    """The rows of its neighbours in time, in the same session; -1 for none."""
+
+
 def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
-    """One score from 0 to 1 a memory. Without vectors the words alone decide."""
+    """What each memory says itself, from 0 to 1. Without vectors the words alone decide."""
     return DENSE * np.clip(dense, 0, 1) + WORDS * words if with_vectors else words
+
+
+def sureness(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
+    """How surely each memory is about the query, from 0 to 1: the same in a scope of any size."""
+    return SURE_DENSE * np.clip(dense, 0, 1) + (1 - SURE_DENSE) * words if with_vectors else words
+
+
+def rank(signals: Signals, *, asks_time: bool, with_vectors: bool) -> Floats:
+    """One score a memory to sort by: what it says, what is said around it, and what kind of text it is."""
+    own = fuse(signals.dense, signals.words, with_vectors=with_vectors)
+    near = spread(own, signals, NEAR)
+    around = (near + spread(near, signals, FAR - NEAR)) / 2
+    context = LONG_CONTEXT + (CONTEXT - LONG_CONTEXT) * signals.leans
+    score = own + context * (around - own) + STATEMENT * signals.statement
+    score += ANSWER * signals.answers * np.append(own, np.float32(0))[signals.previous]
+    return score + TIME * signals.tells_time if asks_time else score
+
+
+def spread(scores: Floats, signals: Signals, reach: int) -> Floats:
+    """For each memory the best score among it and its ``reach`` neighbours on both sides."""
+    best: Floats = np.append(scores, np.float32(0))  # The last row stands for "no neighbour", which is row -1.
+    for _ in range(reach):
+        best[:-1] = np.maximum(best[:-1], np.maximum(best[signals.previous], best[signals.following]))
+    return best[:-1]
+
+
+def shown_scores(ranks: Floats, *, sure: float) -> Floats:
+    """The scores that people see and set a threshold for, in the order of ``ranks``, from 0 to 1.
+
+    ``sure`` is how surely the best of them is about the query: when nothing is, nothing scores high, and when
+    something is, what belongs to it comes along.
+    """
+    scores: Floats = np.clip(0.95 * np.minimum(LENIENCY * ranks, sure) + 0.05 * ranks, 0, 1)
+    return scores
+
+
+def blend(vectors: Sequence[Floats]) -> Floats:
+    """One unit vector for a text's passages: half what it states as a whole, half its sentences."""
+    whole, *sentences = vectors
+    blended = whole + _unit(np.sum(sentences, axis=0)) if sentences else whole
+    return _unit(blended)
 
 
 def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
@@ -54,6 +141,11 @@ def within_budget(
     return kept
 
 
-def _falling(scores: Floats, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+def _unit(vector: Floats) -> Floats:
+    unit: Floats = vector / max(np.float32(np.linalg.norm(vector)), np.float32(1e-12))
+    return unit
+
+
+def _falling(scores: Floats, positions: Positions) -> Positions:
     # Equal scores keep the order in which the memories came, so that a block is the same on every worker.
     return positions[np.lexsort((positions, -scores[positions]))]

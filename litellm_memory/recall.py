@@ -11,10 +11,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.cues import asks_time
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.ranking import ENTRY_TOKENS, best_first, fuse, within_budget
+from litellm_memory.ranking import ENTRY_TOKENS, Signals, best_first, rank, shown_scores, sureness, within_budget
 from litellm_memory.scope_index import ScopeIndex
 
 WISHES = 4
@@ -44,19 +45,41 @@ class Query:
     """Paths that are the scope's project too; ``Recall`` looks them up."""
 
 
+LOOKED_AT = 30
+"""Most memories that were left out of one recall and are told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A memory that came near and was not recalled, with its score and the reason."""
+
+    memory: Memory
+    score: float
+    reason: str
+
+
 def visible(memory: Memory, query: Query, now: datetime) -> bool:
     """True when this query may see the memory: its own scope, in force, of the kinds and tags asked for."""
+    return hidden(memory, query, now) is None
+
+
+def hidden(memory: Memory, query: Query, now: datetime) -> str | None:
+    """Why this query may not see the memory; None when it may."""
     scope = query.scope
-    if memory.partition != scope.partition or memory.user != scope.user or not memory.in_force(now):
-        return False
+    if memory.partition != scope.partition or memory.user != scope.user:
+        return "other_scope"
+    if not memory.in_force(now):
+        return "superseded" if memory.superseded_by else "not_valid_now"
     if scope.only_session and memory.session != scope.session:
-        return False
+        return "other_session"
     foreign = memory.project is not None and memory.project != scope.project and memory.project not in query.aliases
     if foreign and (scope.project or query.strict_projects):
-        return False
+        return "other_project"
     if query.kinds and memory.kind not in query.kinds:
-        return False
-    return query.tags <= set(memory.tags) and memory.id not in query.without
+        return "other_kind"
+    if not query.tags <= set(memory.tags):
+        return "other_tags"
+    return "already_carried" if memory.id in query.without else None
 
 
 class Recall:
@@ -71,8 +94,11 @@ class Recall:
         """Ends the thread."""
         self._thread.shutdown(wait=False)
 
-    async def __call__(self, query: Query, *, now: datetime) -> list[Recalled]:
-        """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens."""
+    async def __call__(self, query: Query, *, now: datetime, left_out: list[LeftOut] | None = None) -> list[Recalled]:
+        """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens.
+
+        ``left_out`` is given the best of those that came near and were not recalled, at most LOOKED_AT.
+        """
         index = await self._memories.index(query.scope.partition, query.scope.user)
         if not len(index) or query.limit == 0:
             return []
@@ -80,19 +106,32 @@ class Recall:
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
-        [vector] = await self._memories.vectors([query.text])
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _search, index, vector, query, now)
+        vector = await self._memories.query_vector(query.text)
+        passed: list[LeftOut] = []
+        loop = asyncio.get_running_loop()
+        recalled = await loop.run_in_executor(self._thread, _search, index, vector, query, now, passed)
+        if left_out is not None:
+            left_out += passed
+        return recalled
 
 
-def _search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> list[Recalled]:
+def _search(
+    index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
+) -> list[Recalled]:
     wishes = _standing_wishes(index, query, now) if query.wishes else []
-    found = [item for item in _found(index, vector, query, now) if item.memory.id not in {w.memory.id for w in wishes}]
+    near = _found(index, vector, query, now, passed)
+    found = [item for item in near if item.memory.id not in {w.memory.id for w in wishes}]
     candidates = [*wishes, *found]
     if query.tokens is None:
         return candidates[: query.limit]
-    return within_budget(
+    kept = within_budget(
         candidates, tokens=query.tokens, limit=query.limit, cost=lambda item: item.memory.tokens + ENTRY_TOKENS
     )
+    reason = "limit" if len(kept) == query.limit else "budget"
+    ids = {item.memory.id for item in kept}
+    over = [LeftOut(item.memory, item.score, reason) for item in candidates if item.memory.id not in ids]
+    passed[:] = [*over, *passed][:LOOKED_AT]
+    return kept
 
 
 def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Recalled]:
@@ -102,15 +141,48 @@ def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Rec
     return [Recalled(memory, 1.0, {"standing_wish": 1.0}) for memory in newest]
 
 
-def _found(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Iterator[Recalled]:
-    scores = index.scores(vector, query.text)
-    fused = fuse(scores.dense, scores.words, with_vectors=vector is not None)
+def _found(
+    index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
+) -> Iterator[Recalled]:
+    """What the query may see and is near enough, in falling score; the best of the rest goes to ``passed``."""
+    signals = index.signals(vector, query.text)
+    with_vectors = vector is not None
+    ranks = rank(signals, asks_time=asks_time(query.text), with_vectors=with_vectors)
+    surest = sureness(signals.dense, signals.words, with_vectors=with_vectors)
+    seen = _Seen(index, signals, query, now)
+    sure = next((float(surest[row]) for row in best_first(surest, at_least=0.0) if seen.at(row)), 0.0)
+    scores = shown_scores(ranks, sure=sure)
     taken = 0
-    for position in best_first(fused, at_least=query.min_score):
-        memory = index.at(position)
-        if memory is not None and visible(memory, query, now):
-            parts = {"vectors": float(scores.dense[position]), "words": float(scores.words[position])}
-            yield Recalled(memory, float(fused[position]), parts)
-            taken += 1
-        if taken == CANDIDATES:
+    for row in best_first(ranks, at_least=-1.0):
+        is_near = scores[row] >= query.min_score
+        if taken == CANDIDATES or not (is_near or len(passed) < LOOKED_AT):
             return
+        memory = seen.at(row)
+        if len(passed) < LOOKED_AT and not (memory and is_near):
+            passed += seen.passed_over(row, float(scores[row]))
+        if memory and is_near:
+            parts = {"vectors": float(signals.dense[row]), "words": float(signals.words[row]), "sure": sure}
+            yield Recalled(memory, float(scores[row]), parts)
+            taken += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The memories of an index as one query may see them."""
+
+    index: ScopeIndex
+    signals: Signals
+    query: Query
+    now: datetime
+
+    def at(self, row: int) -> Memory | None:
+        """The memory of a row of the signals; None where this query may see none."""
+        memory = self.index.at(int(self.signals.positions[row]))
+        return memory if memory is not None and visible(memory, self.query, self.now) else None
+
+    def passed_over(self, row: int, score: float) -> list[LeftOut]:
+        """The memory of a row that is not recalled, with the reason; nothing where there is none."""
+        memory = self.index.at(int(self.signals.positions[row]))
+        if memory is None:
+            return []
+        return [LeftOut(memory, score, hidden(memory, self.query, self.now) or "threshold")]

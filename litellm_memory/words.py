@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+from threading import Lock
 
 import regex
+import Stemmer  # type: ignore[import-not-found]  # a C extension without types
 
 # Marks belong to their letters: without them Hindi and Thai words fall apart, and Python's ``\w`` leaves them out.
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)?")
@@ -18,11 +21,15 @@ _LITTLE = frozenset(
     while who whom whose why will with would you your yours""".split()
 )
 
+# Without its own cache, which is not ours to bound. One at a time: its authors promise nothing to threads.
+_STEMMER = Stemmer.Stemmer("english", 0)
+_STEMMING = Lock()
+
 
 def words(text: str) -> list[str]:
-    """The words of ``text`` in order: case and width folded, scripts without spaces as pairs of signs."""
+    """The words of ``text`` in order: folded, English ones stemmed, scripts without spaces as pairs of signs."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return [part for word in _WORD.findall(folded) for part in _parts(word) if part not in _LITTLE]
+    return [part for word in _WORD.findall(folded) if word not in _LITTLE for part in _parts(word)]
 
 
 def same_text(text: str) -> str:
@@ -46,9 +53,9 @@ def _parts(word: str) -> list[str]:
     return parts
 
 
+@lru_cache(1 << 16)
 def _stem(word: str) -> str:
-    """``word`` without an English plural or possessive ending: enough for "dog's" and "databases" to meet theirs."""
+    """The Snowball stem of an English word, without a possessive ending; words of other scripts as they are."""
     word = word.removesuffix("'s")
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+    with _STEMMING:
+        return str(_STEMMER.stemWord(word)) if word.isascii() else word

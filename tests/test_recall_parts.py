@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from litellm_memory.cues import MOST_PARTS, asks, asks_time, passages, statement, tells_time
 from litellm_memory.models import Block, Memory, Recalled
-from litellm_memory.ranking import best_first, fuse, within_budget
+from litellm_memory.ranking import (
+    Signals,
+    best_first,
+    blend,
+    fuse,
+    rank,
+    shown_scores,
+    spread,
+    sureness,
+    within_budget,
+)
 from litellm_memory.render import NOTE, render, shown, without
-from litellm_memory.scope_index import ScopeIndex
+from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.store import Entry
 from litellm_memory.words import same_text, words
 
@@ -31,8 +43,8 @@ def axis(number: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The dog's databases, and HERON-42!", ["dog", "database", "heron", "42"]),
-        ("Straße ﬁnal", ["strasse", "final"]),
+        ("The dog's databases, and HERON-42!", ["dog", "databas", "heron", "42"]),
+        ("Straße ﬁnal", ["strass", "final"]),
         ("База данных называется цапля", ["база", "данных", "называется", "цапля"]),
         ("قاعدة البيانات", ["قاعدة", "البيانات"]),
         ("我的数据库", ["我的", "的数", "数据", "据库"]),
@@ -52,13 +64,26 @@ def test_the_same_words_are_the_same_text_whatever_their_case_space_and_end() ->
     assert same_text("My cat is Ada") != same_text("My cat is not Ada")
 
 
+def test_english_words_meet_whatever_their_ending() -> None:
+    assert words("She paints; he painted a painting") == [*words("paint paint paint")]
+
+
 def test_an_index_scores_words_as_a_share_and_vectors_as_cosine() -> None:
     index = ScopeIndex(4)
     index.put([Entry(memory("alpha beta"), axis(0)), Entry(memory("gamma"), axis(1)), Entry(memory("delta"), None)])
-    scores = index.scores(axis(0), "alpha beta")
-    assert scores.dense.tolist() == [1, 0, 0]
-    assert scores.words[0] > 0.8
-    assert scores.words[1:].tolist() == [0, 0]
+    signals = index.signals(axis(0), "alpha beta")
+    assert signals.dense.tolist() == [1, 0, 0]
+    assert signals.words[0] > 0.8
+    assert signals.words[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("others", [0, 5, 500], ids=["alone", "a few", "many"])
+def test_a_share_of_words_means_the_same_in_every_scope(others: int) -> None:
+    index = ScopeIndex(4)
+    index.put([Entry(memory("heron kestrel"), None)])
+    index.put(Entry(memory(f"otter{n} badger{n}"), None) for n in range(others))
+    assert index.signals(None, "heron kestrel").words[0] == pytest.approx(1, abs=0.01)
+    assert index.signals(None, "heron osprey").words[0] == pytest.approx(0.46, abs=0.06)
 
 
 def test_what_is_dropped_or_replaced_is_not_found_again() -> None:
@@ -67,9 +92,65 @@ def test_what_is_dropped_or_replaced_is_not_found_again() -> None:
     index.put([Entry(memory("gamma", id="a"), axis(2))])
     index.drop(["b", "unknown"])
     assert len(index) == 1
-    found = [index.at(position) for position in best_first(index.scores(axis(2), "gamma").dense, at_least=0.5)]
+    found = [index.at(position) for position in best_first(index.signals(axis(2), "gamma").dense, at_least=0.5)]
     assert found == [memory("gamma", id="a")]
-    assert index.scores(None, "alpha beta").words.tolist() == [0, 0, 0]
+    assert index.signals(None, "alpha beta").words.tolist() == [0, 0, 0]
+
+
+def chain(index: ScopeIndex) -> list[list[str]]:
+    """The ids of memories that stand beside each other, as the signals link them."""
+    signals = index.signals(None, "")
+    starts = [row for row, before in enumerate(signals.previous) if before < 0 and index.at(row)]
+    chains = []
+    for row in starts:
+        ids = []
+        while row >= 0:
+            told = index.at(int(signals.positions[row]))
+            assert told is not None
+            ids.append(told.id)
+            row = int(signals.following[row])
+        chains.append(ids)
+    return sorted(chains)
+
+
+def said(name: str, minute: int, **fields: object) -> Entry:
+    return Entry(memory(name, created=DAY + timedelta(minutes=minute), **fields), None)
+
+
+def test_neighbours_are_what_was_said_before_and_after_in_the_same_session_and_project() -> None:
+    index = ScopeIndex(4)
+    index.put(
+        [said("c", 9, session="s"), said("a", 1, session="s"), said("x", 2, session="t"), said("b", 5, session="s")]
+    )
+    index.put([said("p", 6, session="s", project="other"), said("d", 9, session="s")])
+    assert chain(index) == [["a", "b", "c", "d"], ["p"], ["x"]]
+    index.drop(["b", "d"])
+    assert chain(index) == [["a", "c"], ["p"], ["x"]]
+
+
+def test_without_a_session_a_pause_parts_what_was_said() -> None:
+    index = ScopeIndex(4)
+    index.put([said("a", 0), said("c", 100), said("b", 20), said("d", 120)])
+    assert chain(index) == [["a", "b"], ["c", "d"]]
+    index.put([said("between", 60)])
+    assert chain(index) == [["a", "b"], ["between"], ["c", "d"]]
+    index.drop(["c"])
+    assert chain(index) == [["a", "b"], ["between"], ["d"]]
+
+
+def test_a_large_scope_is_searched_in_two_steps_with_the_same_result() -> None:
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(FIRST_LOOK_FROM, 8)) @ random.normal(size=(8, 384))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = ScopeIndex(384)
+    index.put(Entry(memory(f"word{n % 100}", id=str(n)), vector) for n, vector in enumerate(vectors))
+    query = vectors[7]
+    signals = index.signals(query, "word7")
+    assert len(signals.positions) < FIRST_LOOK_FROM
+    found = signals.positions[list(best_first(signals.dense, at_least=0.1))[:10]]
+    assert found.tolist() == np.argsort(-(vectors @ query), kind="stable")[:10].tolist()
+    index.put([Entry(memory("late", id="late"), query)])
+    assert FIRST_LOOK_FROM in index.signals(query, "nothing").positions
 
 
 @pytest.mark.parametrize("size", [0, 1, 64, 65, 500])
@@ -79,10 +160,119 @@ def test_best_first_is_a_full_sort_down_to_the_threshold(size: int) -> None:
     assert list(best_first(scores, at_least=0.3)) == expected
 
 
+def signals(dense: list[float], **fields: object) -> Signals:
+    """Signals of memories that stand in a row, one after the other, and are alike in all that is not given."""
+    size = len(dense)
+    columns = {name: np.zeros(size, np.float32) for name in ("words", "statement", "tells_time", "leans", "answers")}
+    rows = np.arange(size)
+    given = {
+        "positions": rows,
+        "dense": np.array(dense, np.float32),
+        "previous": np.array(rows - 1, np.int32),
+        "following": np.array([*rows[1:], -1], np.int32),
+        **columns,
+        **{name: np.array(value, np.float32) for name, value in fields.items()},
+    }
+    return Signals(**given)  # type: ignore[arg-type]  # a table of columns
+
+
 def test_without_vectors_the_words_alone_decide() -> None:
     dense, lexical = np.array([1.0, -1.0], np.float32), np.array([0.0, 0.5], np.float32)
     assert fuse(dense, lexical, with_vectors=True).tolist() == pytest.approx([0.6, 0.2])
     assert fuse(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
+    assert sureness(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
+
+
+def test_a_score_spreads_as_far_as_it_reaches_and_no_further() -> None:
+    row = signals([0, 0, 0, 1, 0, 0, 0.5])
+    assert spread(row.dense, row, 2).tolist() == [0, 1, 1, 1, 1, 1, 0.5]
+    apart = replace(row, previous=np.full(7, -1, np.int32), following=np.full(7, -1, np.int32))
+    assert spread(row.dense, apart, 2).tolist() == row.dense.tolist()
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({}, {"dense": [0.5, 0.2]}),
+        ({"leans": [1, 1]}, {}),
+        ({"statement": [0, 0.1]}, {}),
+        ({"answers": [0, 1]}, {}),
+        ({"tells_time": [0, 1]}, {}),
+    ],
+    ids=["a near neighbour", "being short beside a hit", "stating", "answering", "naming a time"],
+)
+def test_what_raises_a_memory_beside_a_hit(better: dict[str, object], worse: dict[str, object]) -> None:
+    ranks = [
+        rank(signals(**{"dense": [0.9, 0.2], **fields}), asks_time=True, with_vectors=True)  # type: ignore[arg-type]
+        for fields in (better, worse)
+    ]
+    assert ranks[0][1] > ranks[1][1]
+
+
+def test_a_time_counts_only_for_a_question_for_one() -> None:
+    told = signals([0.5, 0.5], tells_time=[0, 1])
+    ranks = rank(told, asks_time=False, with_vectors=True)
+    assert ranks[0] == ranks[1]
+
+
+def test_scores_keep_the_order_and_are_low_when_nothing_is_sure() -> None:
+    ranks = np.array([0.9, 0.8, 0.2, -0.1], np.float32)
+    sure, unsure = shown_scores(ranks, sure=0.7), shown_scores(ranks, sure=0.2)
+    assert sure.tolist() == sorted(sure, reverse=True)
+    assert (sure[:2] > 0.6).all()
+    assert (unsure < 0.3).all()
+    assert ((sure >= 0) & (sure <= 1)).all()
+
+
+def test_passages_are_what_a_text_states_and_its_sentences_under_its_label() -> None:
+    assert passages("My database is heron.") == ["My database is heron."]
+    assert passages("Anna: Hi there! I moved to Lisbon in May. Have you been there yet? It is warm here.") == [
+        "Anna: I moved to Lisbon in May. It is warm here.",
+        "Anna: I moved to Lisbon in May.",
+        "Anna: Have you been there yet?",
+        "Anna: It is warm here.",
+    ]
+
+
+def test_passages_of_a_long_text_are_bounded() -> None:
+    assert len(passages("This is one more sentence. " * 1000)) == MOST_PARTS + 1
+
+
+def test_a_blend_is_a_unit_vector_half_of_the_whole_and_half_of_its_sentences() -> None:
+    assert blend([axis(2)]).tolist() == axis(2).tolist()
+    blended = blend([axis(0), axis(1), axis(2)])
+    assert np.linalg.norm(blended) == pytest.approx(1)
+    assert blended[0] == pytest.approx(np.hypot(blended[1], blended[2]))
+
+
+@pytest.mark.parametrize(
+    ("more", "less"),
+    [
+        ("I moved to Lisbon in May with my two cats.", "Have you ever moved to Lisbon with two cats?"),
+        ("We painted the whole kitchen green.", "You are so great, your kitchen is great."),
+        ("I started to learn the cello from my neighbour.", "Nice!"),
+    ],
+    ids=["a question", "talk about the listener", "a cheer"],
+)
+def test_a_statement_says_more_than(more: str, less: str) -> None:
+    assert statement(more) > statement(less)
+
+
+def test_cues_of_texts_and_questions() -> None:
+    assert [asks(text) for text in ("Is it?", "Is it? [photo: a cat]", "It is.", "真的吗？", "")] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert [asks_time(text) for text in ("When was it?", "How long is it?", "What year?", "Who?")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert [tells_time(text) for text in ("last week", "in 2023", "on Friday", "a cat")] == [True, True, True, False]
 
 
 def test_the_budget_keeps_the_best_that_fit_whole() -> None:
