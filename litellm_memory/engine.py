@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from litellm_memory.conversation import Said, said_in
@@ -18,10 +20,23 @@ from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify, told_checkouts
 from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
-from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger import Candidate, Ledger, LedgerError, Trace
 from litellm_memory.memories import Count, Memories
-from litellm_memory.models import Block, Body, Caller, Earlier, Exchange, Kind, Place, Reply, Scope, Status, Turn
-from litellm_memory.recall import Query, Recall
+from litellm_memory.models import (
+    Block,
+    Body,
+    Caller,
+    Earlier,
+    Exchange,
+    Kind,
+    Place,
+    Recalled,
+    Reply,
+    Scope,
+    Status,
+    Turn,
+)
+from litellm_memory.recall import LeftOut, Query, Recall
 from litellm_memory.redact import redact, redacted
 from litellm_memory.render import render
 from litellm_memory.settings import Settings, takes_part
@@ -61,6 +76,8 @@ class Request:
     """The model asked for and every fallback that the call may reach."""
     no_logging: bool = False
     """LiteLLM was told not to keep this call's messages."""
+    dry: bool = False
+    """Nothing of it is kept: no block is frozen, nothing is journalled or traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,36 @@ class Outcome:
     namespace: str = ""
     carried: tuple[str, ...] = ()
     """The memories that the conversation carries after this call."""
+    block: str = ""
+    """The text that this call's newest message was given; empty when that is none."""
+    trace: Trace | None = None
+    """Of a dry run: what was done and why; None where it is not known whose memory it is."""
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What is found on the way and tells afterwards why: the query, what came of it, and milliseconds by stage."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    query: Query | None = None
+    recalled: Sequence[Recalled] = ()
+    left_out: list[LeftOut] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what happens inside."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = round((time.perf_counter() - begun) * 1000, 3)
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What was recalled, then what was left out, each in falling score."""
+        kept = [Candidate(item.memory.id, round(item.score, 4), dict(item.why)) for item in self.recalled]
+        rest = [Candidate(item.memory.id, round(item.score, 4), {}, item.reason) for item in self.left_out]
+        return (*kept, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +144,7 @@ class _Reading:
     said: Sequence[Said]
     earlier: Earlier | None = None
     """Where the part of the conversation stands that the server keeps."""
+    notes: _Notes = field(default_factory=_Notes)
 
     @property
     def mark(self) -> str | None:
@@ -175,6 +223,7 @@ class Engine:
         """From now on these settings hold; what needs a restart stays as it was."""
         self.settings = settings
         self.learner.settings = settings.learn
+        self.learner.retention = settings.retention
 
     def open(self) -> None:
         """Starts opening what is not open and, once all is, learning. Does not wait."""
@@ -213,14 +262,18 @@ class Engine:
 
     async def before(self, request: Request) -> Outcome:
         """What to send instead of ``request.body``, and what to tell the client about it."""
+        begun = time.perf_counter()
         try:
             reading = await self._read(request)
         except LedgerError as error:
             return Outcome("error", _name(error))
         if isinstance(reading, Outcome):
             return reading
+        reading.notes.stages["read"] = round((time.perf_counter() - begun) * 1000, 3)
         learns = self._accept(reading)
         outcome = await self._remembered(reading)
+        if not request.dry:
+            self.ledger.traces.add(partial(_trace, reading, outcome))
         return replace(
             outcome,
             kind=reading.kind,
@@ -228,6 +281,7 @@ class Engine:
             learns=learns,
             format=reading.format,
             namespace=reading.scope.namespace,
+            trace=_trace(reading, outcome) if request.dry else None,
         )
 
     async def _read(self, request: Request) -> _Reading | Outcome:
@@ -280,6 +334,8 @@ class Engine:
         unlogged = request.no_logging and not self.settings.learn.despite_no_logging
         if reading.mark is None or switched_off or unlogged:
             return False
+        if request.dry:
+            return True
         self.ledger.paths.note(reading.scope.namespace, told_checkouts(reading.scope, request.headers))
         if reading.kind == "person":
             last = reading.said[-1]
@@ -298,7 +354,8 @@ class Engine:
             return Outcome("skipped", reading.reason)
         try:
             async with asyncio.timeout(self._replay_seconds):
-                frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
+                with reading.notes.stage("replay"):
+                    frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
         except TimeoutError:
             return Outcome("late", "replay")
         except LiteLLMMemoryError as error:
@@ -327,6 +384,7 @@ class Engine:
             "replayed" if status in ("empty", "skipped") else status,
             reason,
             carried=carried,
+            block=given[-1][1].text if given[-1][0] is reading.said[-1] else "",
             body=self._placed(reading, [(said.place, block.text) for said, block in given]),
             count=sum(len(block.given) for _, block in given),
             tokens=sum(block.tokens for _, block in given),
@@ -348,8 +406,12 @@ class Engine:
         freeze = {"namespace": reading.scope.namespace, "call": reading.request.id}
         try:
             async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
-                block, reason = await self._recalled(reading, last, earlier)
-                block = await self.ledger.freeze(block, **freeze)
+                with reading.notes.stage("recall"):
+                    block, reason = await self._recalled(reading, last, earlier)
+                if reading.request.dry:
+                    return block, "injected" if block.text else "empty", reason
+                with reading.notes.stage("freeze"):
+                    block = await self.ledger.freeze(block, **freeze)
                 self.memories.used(given.memory for given in block.given)
                 return block, "injected" if block.text else "empty", reason
         except TimeoutError:
@@ -358,16 +420,23 @@ class Engine:
         except LiteLLMMemoryError as error:
             status, reason = "error", _name(error)
         except BaseException:
-            self.ledger.give_up(otherwise, **freeze)
+            self._give_up(reading, otherwise)
             raise
-        self.ledger.give_up(otherwise, **freeze)
+        self._give_up(reading, otherwise)
         return otherwise, status, reason
+
+    def _give_up(self, reading: _Reading, otherwise: Block) -> None:
+        """Freezes what the message had before, in place of what may still be on its way."""
+        if not reading.request.dry:
+            self.ledger.give_up(otherwise, namespace=reading.scope.namespace, call=reading.request.id)
 
     async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
         wanted = reading.wishes.query or last.text
         if is_trivial(wanted):
             return Block(last.mark), "trivial"
-        recalled = await self.recall(self._query(reading, wanted, frozen), now=datetime.now(UTC))
+        notes = reading.notes
+        notes.query = self._query(reading, wanted, frozen)
+        recalled = notes.recalled = await self.recall(notes.query, now=datetime.now(UTC), left_out=notes.left_out)
         if self.settings.learn.redact:
             # What is kept may be older than the rule that knows a secret.
             recalled = [replace(item, memory=redacted(item.memory)) for item in recalled]
@@ -444,10 +513,13 @@ class Engine:
             try:
                 await self.memories.follow()
                 await self.memories.embed_missing()
+                self.ledger.traces.flush()
                 if round_ % LOOK_EVERY == 0 or self.health.store is not None:
                     await self.memories.store.health()
                     await self.memories.count_uses()
                 if round_ % PRUNE_EVERY == 0:
+                    kept = self.settings.traces
+                    self.ledger.traces.prune(datetime.now(UTC), days=kept.keep_days, most=kept.max_count)
                     await self.ledger.prune(datetime.now(UTC))
                 self.health.store, self.health.ledger = None, self.ledger.trouble
             except (StoreError, LedgerError) as error:
@@ -466,6 +538,36 @@ class Engine:
 def _name(error: Exception) -> str:
     """The error's kind as a reason: ``StoreError`` is ``store``. Its text may name paths, so it stays in the log."""
     return type(error).__name__.removesuffix("Error").lower()
+
+
+def _trace(reading: _Reading, outcome: Outcome) -> Trace:
+    request, scope, notes = reading.request, reading.scope, reading.notes
+    query = notes.query
+    return Trace(
+        id=request.id,
+        at=notes.at,
+        partition=scope.partition,
+        user=scope.user,
+        namespace=scope.namespace,
+        status=outcome.status,
+        reason=outcome.reason,
+        kind=reading.kind,
+        kind_reason=reading.reason,
+        project=scope.project,
+        session=scope.session,
+        client=scope.client,
+        model=request.models[0] if request.models else None,
+        route=request.route,
+        unreadable=reading.wishes.unreadable,
+        count=outcome.count,
+        tokens=outcome.tokens,
+        carried=outcome.carried,
+        limit=query.limit if query else None,
+        budget=query.tokens if query else None,
+        min_score=query.min_score if query else None,
+        candidates=notes.candidates(),
+        stages=notes.stages,
+    )
 
 
 def _carried(blocks: Iterable[Block], earlier: Earlier | None) -> tuple[str, ...]:

@@ -140,6 +140,17 @@ class LearnSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """What is forgotten by itself. Pinned memories stay."""
+
+    max_age_days: int | None = Field(
+        None, ge=1, description="Memories that were neither made nor used for so many days are deleted."
+    )
+    max_memories: int = Field(
+        100_000, ge=1, description="Most memories of one user of one partition, pinned ones aside; past that, some go."
+    )
+
+
 class HeaderPattern(Section):
     """One identity rule: a regular expression that is searched for in a header."""
 
@@ -230,6 +241,13 @@ class SidecarSettings(Section):
     )
 
 
+class TracesSettings(Section):
+    """How long it is kept what memory did to a request and why."""
+
+    keep_days: int = Field(14, ge=0, le=3650, description="Traces older than so many days are dropped.")
+    max_count: int = Field(100_000, ge=0, description="Most traces of all partitions; the oldest go first.")
+
+
 class Settings(Section):
     """The whole ``litellm_memory:`` section. Every key has a default."""
 
@@ -246,10 +264,12 @@ class Settings(Section):
     embedding: EmbeddingSettings = Field(EmbeddingSettings(), description="What turns texts into vectors.")
     recall: RecallSettings = Field(RecallSettings(), description="What is recalled.")
     learn: LearnSettings = Field(LearnSettings(), description="What is learned.")
+    retention: RetentionSettings = Field(RetentionSettings(), description="What is forgotten by itself.")
     identity: IdentitySettings = Field(IdentitySettings(), description="Whose memory it is.")
     kinds: tuple[KindRule, ...] = Field(
         (), description="Rules that tell the kind of a request, tried before the built-in ones."
     )
+    traces: TracesSettings = Field(TracesSettings(), description="What is kept of what was done.")
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
 
     @property

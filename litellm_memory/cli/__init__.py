@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from litellm_memory.cli import memories, portable, routing, setup
+from litellm_memory.cli import memories, portable, routing, setup, traces
 
 COMMANDS = (
     setup.init,
@@ -18,6 +18,8 @@ COMMANDS = (
     memories.forget,
     portable.export,
     portable.import_memories,
+    traces.preview,
+    traces.trace,
     setup.serve,
     setup.version,
 )

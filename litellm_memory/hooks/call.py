@@ -35,6 +35,7 @@ class Call:
             "x-memory-reason": self.outcome.reason,
             "x-memory-count": str(self.outcome.count),
             "x-memory-tokens": str(self.outcome.tokens),
+            "x-memory-trace": self.id,
         }
 
 

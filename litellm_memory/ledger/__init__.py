@@ -48,9 +48,12 @@ from litellm_memory.ledger.tables import (
     metadata,
     texts,
 )
+from litellm_memory.ledger.traces import Candidate, Trace, Traces
 from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
+
+__all__ = ["Candidate", "Ledger", "LedgerError", "Trace"]
 
 T = TypeVar("T")
 
@@ -81,6 +84,7 @@ class Ledger:
         self._blocks: OrderedDict[str, Block] = OrderedDict()
         self.paths = Paths(self._read, self._writer.submit)
         self.partitions = Partitions(self._read, self._writer.submit)
+        self.traces = Traces(self._read, self._writer.submit)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -128,6 +132,7 @@ class Ledger:
 
     def close(self) -> None:
         """Commits what waits and closes, in the calling thread."""
+        self.traces.flush()
         self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()

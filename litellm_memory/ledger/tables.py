@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -124,10 +125,28 @@ partitions = Table(
     comment="Every partition that ever held a memory.",
 )
 
+traces = Table(
+    "traces",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("partition", String(64), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("namespace", String(64), nullable=False, index=True),
+    Column("about", JSON, nullable=False),
+    Index("traces_partition", "partition", "at"),
+    comment="What memory did to a request and why; memories by id, and no text.",
+)
+
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """True when the row was inserted, False when its primary key was there already."""
     return bool(connection.execute(_insert(connection.dialect.name, table), row).rowcount > 0)
+
+
+def insert_all_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts the rows whose primary key is not there yet."""
+    connection.execute(_insert(connection.dialect.name, table), list(rows))
 
 
 @cache

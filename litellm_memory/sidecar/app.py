@@ -18,8 +18,10 @@ from litellm_memory.sidecar.access import Authenticate, caller_of
 from litellm_memory.sidecar.memories import memories_router
 from litellm_memory.sidecar.namespaces import namespaces_router
 from litellm_memory.sidecar.portable import portable_router
+from litellm_memory.sidecar.preview import preview_router
 from litellm_memory.sidecar.routing import routing_router
 from litellm_memory.sidecar.sizes import Sizes
+from litellm_memory.sidecar.traces import traces_router
 
 CODES = {
     400: "bad_request",
@@ -49,7 +51,7 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
     _answer_errors(app)
     _add_health(app, engine)
     app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
-    for router in (memories_router, namespaces_router, portable_router):
+    for router in (memories_router, namespaces_router, portable_router, preview_router, traces_router):
         app.include_router(router(engine, verified))
     return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -168,6 +168,77 @@ class NamespacesOut(Shape):
 
     data: list[NamespaceOut]
     next_cursor: str | None
+
+
+class CandidateOut(Shape):
+    """A memory that was looked at. ``text`` is null when it is gone; ``left_out`` is null when it was recalled."""
+
+    memory: str
+    text: str | None
+    kind: MemoryKind | None
+    score: float
+    why: Mapping[str, float]
+    left_out: str | None
+
+
+class TraceRow(Shape):
+    """What memory did to one request."""
+
+    id: str
+    at: datetime
+    partition: str
+    user: str
+    project: str | None
+    session: str | None
+    client: str | None
+    model: str | None
+    route: str | None
+    kind: str | None
+    kind_reason: str | None
+    status: str
+    reason: str
+    count: int
+    tokens: int
+
+
+class TraceOut(TraceRow):
+    """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries."""
+
+    unreadable: list[str]
+    carried: list[str]
+    limit: int | None
+    budget: int | None
+    min_score: float | None
+    candidates: list[CandidateOut]
+    stages: Mapping[str, float]
+
+
+class TracesOut(Shape):
+    """One page of traces."""
+
+    data: list[TraceRow]
+    next_cursor: str | None
+
+
+class PreviewIn(Shape):
+    """A request as a client would send it to LiteLLM."""
+
+    path: str = Field("/v1/chat/completions", max_length=2000)
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    body: Mapping[str, Any]
+
+
+class PreviewOut(Shape):
+    """What memory would do to it. ``block`` is the text for its newest message, ``body`` what a model would be sent."""
+
+    status: str
+    reason: str
+    kind: str | None
+    count: int
+    tokens: int
+    block: str | None
+    body: Mapping[str, Any] | None
+    trace: TraceOut | None
 
 
 class SearchIn(Shape):

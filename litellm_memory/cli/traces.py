@@ -1,0 +1,96 @@
+"""Why was it recalled, and why not? Preview and traces on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from litellm_memory.cli.print import as_json, fields, table
+from litellm_memory.cli.reach import CONFIG, AsJson, CommandError, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.cli.routing import Headers, headers_in
+
+
+def preview(
+    said: Annotated[str | None, typer.Argument(help="What a person would say.", show_default=False)] = None,
+    body: Annotated[Path | None, typer.Option(help="A file with a whole request body, in place of words.")] = None,
+    path: Annotated[str, typer.Option(help="The path that it would be sent to.")] = "/v1/chat/completions",
+    header: Headers = None,
+    config: Config = CONFIG,
+    url: Url = None,
+    key: Key = None,
+    in_json: AsJson = False,
+) -> None:
+    """Tell what a request would be given, and why; nothing is kept and no model is called."""
+
+    async def previewed() -> dict[str, Any]:
+        asked = {"path": path, "headers": headers_in(header or []), "body": _body(said, body)}
+        async with sidecar(url=url, key=key, config=config) as answering:
+            return dict(await answering.ask("POST", "/v1/preview", json=asked))
+
+    found = run(previewed())
+    if in_json:
+        as_json(found)
+        return
+    fields({name: found[name] for name in ("status", "reason", "kind", "count", "tokens")})
+    if found["block"]:
+        typer.echo(f"\n{found['block']}\n")
+    if found["trace"]:
+        _print_candidates(found["trace"])
+
+
+def trace(
+    trace_id: Annotated[
+        str | None, typer.Argument(help="What x-memory-trace said; the newest ones when left out.")
+    ] = None,
+    user: User = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most traces of the list.")] = 20,
+    config: Config = CONFIG,
+    url: Url = None,
+    key: Key = None,
+    partition: Partition = None,
+    in_json: AsJson = False,
+) -> None:
+    """Tell why a request was given what it was given; without an id, list the newest requests."""
+
+    async def read() -> Any:
+        async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
+            if trace_id is not None:
+                return await answering.ask("GET", f"/v1/traces/{trace_id}")
+            return (await answering.ask("GET", "/v1/traces", params={"user": user, "limit": limit}))["data"]
+
+    found = run(read())
+    if in_json:
+        as_json(found)
+    elif trace_id is not None:
+        fields({name: value for name, value in found.items() if name != "candidates"})
+        _print_candidates(found)
+    else:
+        columns = ("id", "at", "user", "client", "kind", "status", "reason", "count", "tokens")
+        table(columns, ([row[name] for name in columns] for row in found), empty="There are no traces.")
+
+
+def _print_candidates(trace: dict[str, Any]) -> None:
+    typer.echo()
+    rows = (
+        [item["score"], item["left_out"] or "recalled", item["memory"], item["kind"], item["text"] or "(forgotten)"]
+        for item in trace["candidates"]
+    )
+    table(("score", "what", "id", "kind", "text"), rows, empty="Nothing was looked at.")
+
+
+def _body(said: str | None, body: Path | None) -> dict[str, Any]:
+    """The body to try. Raises CommandError when there is none or it cannot be read."""
+    if (said is None) == (body is None):
+        raise CommandError("Give either what a person would say or a file with --body.")
+    if body is None:
+        return {"messages": [{"role": "user", "content": said}]}
+    try:
+        read = json.loads(body.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CommandError(f"{body} cannot be read as JSON.") from None
+    if not isinstance(read, dict):
+        raise CommandError(f"{body} holds no JSON object.")
+    return read

@@ -1,0 +1,150 @@
+"""Traces: what memory did to a request and why. They name memories by id and hold no text, so nothing outlives them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, select
+
+from litellm_memory.ledger.tables import insert_all_new, traces
+
+UNWRITTEN: Final = 10_000
+"""Most traces that wait for ``flush``; past that the oldest are lost, and no request waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A memory that was looked at: its score (0 to 1), what that is made of, and why it was left out, or None."""
+
+    memory: str
+    score: float
+    why: Mapping[str, float] = field(default_factory=dict)
+    left_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What became of one request. ``stages`` are milliseconds, ``count`` and ``tokens`` those of all its blocks."""
+
+    id: str
+    at: datetime
+    partition: str
+    user: str
+    namespace: str
+    status: str
+    reason: str
+    kind: str | None = None
+    kind_reason: str | None = None
+    project: str | None = None
+    session: str | None = None
+    client: str | None = None
+    model: str | None = None
+    route: str | None = None
+    unreadable: tuple[str, ...] = ()
+    """Names of the memory headers whose value could not be read."""
+    count: int = 0
+    tokens: int = 0
+    carried: tuple[str, ...] = ()
+    """The memories that the conversation carries."""
+    limit: int | None = None
+    budget: int | None = None
+    min_score: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+
+class Traces:
+    """The traces of one ledger. ``read`` and ``submit`` run a function on its database."""
+
+    def __init__(
+        self,
+        read: Callable[[Callable[[Connection], list[Trace]]], Awaitable[list[Trace]]],
+        submit: Callable[[Callable[[Connection], None]], Future[None]],
+    ) -> None:
+        self._read = read
+        self._submit = submit
+        self._unwritten: deque[Callable[[], Trace]] = deque(maxlen=UNWRITTEN)
+
+    def add(self, trace: Callable[[], Trace]) -> None:
+        """Notes a trace; ``flush`` has it made and written down, so that the request does not wait for either."""
+        self._unwritten.append(trace)
+
+    def flush(self) -> Future[None] | None:
+        """Writes down, all at once and in the background, what was noted since the last call; None when that is done.
+
+        The future is done once it is durable.
+        """
+        if not self._unwritten:
+            return None
+        noted = list(self._unwritten)
+        self._unwritten.clear()
+        return self._submit(lambda connection: _write(connection, noted))
+
+    async def newest(self, partition: str, *, user: str | None, limit: int, before: str | None = None) -> list[Trace]:
+        """A partition's traces, newest first; ``before``: those older than that trace. Raises LedgerError."""
+        await self._written()
+        return await self._read(lambda connection: _newest(connection, partition, user, limit, before))
+
+    async def get(self, partition: str, trace: str) -> Trace | None:
+        """One trace of a partition; None for an unknown or a foreign id alike. Raises LedgerError."""
+        await self._written()
+        found = await self._read(
+            lambda c: [_trace(row) for row in c.execute(_of(partition).where(traces.c.id == trace))]
+        )
+        return found[0] if found else None
+
+    async def _written(self) -> None:
+        """Returns once this worker's traces are durable, or cannot be now: then reading says so."""
+        if writing := self.flush():
+            await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
+
+    def prune(self, now: datetime, *, days: int, most: int) -> Future[None]:
+        """Drops, in the background, what is older than ``days``, and the oldest beyond ``most``."""
+        return self._submit(lambda connection: _prune(connection, now - timedelta(days=days), most))
+
+
+def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None:
+    # A request that LiteLLM sends through its hooks twice has one trace: the first.
+    insert_all_new(connection, traces, [_row(trace()) for trace in noted])
+
+
+def _row(trace: Trace) -> dict[str, Any]:
+    columns = ("id", "at", "partition", "user", "namespace")
+    about = {name: value for name, value in asdict(trace).items() if name not in columns}
+    return {**{name: getattr(trace, name) for name in columns}, "about": about}
+
+
+def _of(partition: str) -> Any:
+    return select(traces).where(traces.c.partition == partition)
+
+
+def _newest(connection: Connection, partition: str, user: str | None, limit: int, before: str | None) -> list[Trace]:
+    query = _of(partition).order_by(traces.c.at.desc(), traces.c.id.desc()).limit(limit)
+    if user is not None:
+        query = query.where(traces.c.user == user)
+    if before is not None:
+        at = select(traces.c.at).where(traces.c.id == before, traces.c.partition == partition).scalar_subquery()
+        query = query.where((traces.c.at < at) | ((traces.c.at == at) & (traces.c.id < before)))
+    return [_trace(row) for row in connection.execute(query)]
+
+
+def _trace(row: Any) -> Trace:
+    about = dict(row.about)
+    about["candidates"] = tuple(Candidate(**candidate) for candidate in about["candidates"])
+    for name in ("unreadable", "carried"):
+        about[name] = tuple(about[name])
+    # SQLite keeps no time zone.
+    at = row.at if row.at.tzinfo else row.at.replace(tzinfo=UTC)
+    return Trace(id=row.id, at=at, partition=row.partition, user=row.user, namespace=row.namespace, **about)
+
+
+def _prune(connection: Connection, oldest: datetime, most: int) -> None:
+    connection.execute(delete(traces).where(traces.c.at < oldest))
+    beyond = select(traces.c.at).order_by(traces.c.at.desc()).offset(most).limit(1).scalar_subquery()
+    connection.execute(delete(traces).where(traces.c.at <= beyond))

@@ -1,0 +1,73 @@
+"""Traces over HTTP: what memory did to the requests of a partition, and why."""
+
+# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+
+from litellm_memory.engine import Engine
+from litellm_memory.errors import NotFoundError
+from litellm_memory.ledger import Trace
+from litellm_memory.models import Caller, Memory
+from litellm_memory.redact import redact
+from litellm_memory.sidecar.access import PartitionParameter, partition_for
+from litellm_memory.sidecar.paging import Cursor, Limit
+from litellm_memory.sidecar.shapes import CandidateOut, Name, TraceOut, TraceRow, TracesOut
+
+
+def traces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
+    """The routes below ``/v1/traces``."""
+    router = APIRouter(prefix="/v1/traces", tags=["preview and traces"])
+    Verified = Annotated[Caller, Depends(verified)]
+
+    @router.get("", summary="What was done to requests, newest first")
+    async def list_traces(
+        caller: Verified,
+        user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        partition: PartitionParameter = None,
+    ) -> TracesOut:
+        acting = partition_for(caller, engine.settings, partition)
+        if cursor is not None and await engine.ledger.traces.get(acting, cursor) is None:
+            raise HTTPException(400, "This cursor is not one of this list: ask for its first page again.")
+        found = await engine.ledger.traces.newest(acting, user=user, limit=limit + 1, before=cursor)
+        page = found[:limit]
+        return TracesOut(
+            data=[TraceRow(**_fields(trace, TraceRow)) for trace in page],
+            next_cursor=page[-1].id if len(found) > limit else None,
+        )
+
+    @router.get("/{trace_id}", summary="What was done to one request, and why; the id is in x-memory-trace")
+    async def read_trace(caller: Verified, trace_id: str, partition: PartitionParameter = None) -> TraceOut:
+        trace = await engine.ledger.traces.get(partition_for(caller, engine.settings, partition), trace_id)
+        if trace is None:
+            raise NotFoundError("There is no trace with this id.")
+        return await told(engine, trace)
+
+    return router
+
+
+async def told(engine: Engine, trace: Trace) -> TraceOut:
+    """A trace with the texts that its memories have now; what was forgotten since has none."""
+    ids = [candidate.memory for candidate in trace.candidates]
+    entries = await engine.memories.store.get(trace.partition, ids)
+    known = {entry.memory.id: entry.memory for entry in entries if entry.memory.user == trace.user}
+    candidates = [
+        CandidateOut(**asdict(candidate), **_of(known.get(candidate.memory), clean=engine.settings.learn.redact))
+        for candidate in trace.candidates
+    ]
+    return TraceOut(**{**_fields(trace, TraceOut), "candidates": candidates})
+
+
+def _of(memory: Memory | None, *, clean: bool) -> dict[str, Any]:
+    if memory is None:
+        return {"text": None, "kind": None}
+    # What is kept may be older than the rule that knows a secret.
+    return {"text": redact(memory.text) if clean else memory.text, "kind": memory.kind}
+
+
+def _fields(trace: Trace, shape: type[TraceRow]) -> dict[str, Any]:
+    return {name: getattr(trace, name) for name in shape.model_fields}
