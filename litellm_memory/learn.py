@@ -13,10 +13,11 @@ from itertools import chain
 from litellm_memory.compare import settle
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
+from litellm_memory.forgetting import sweep
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
-from litellm_memory.settings import LearnSettings
+from litellm_memory.settings import LearnSettings, RetentionSettings
 from litellm_memory.store import memory_id
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ BATCH = 16
 RETRY_SECONDS = 2.0
 """Pause after the store refused a write; the journal keeps everything meanwhile."""
 ADOPT_SECONDS = 5.0
+SWEEP_SECONDS = 3600.0
+"""How often it is looked for memories that are too old or too many."""
+FIRST_SWEEP_SECONDS = 600.0
 LULL_SECONDS = 0.2
 """Learning waits this long after an answer, so that what is said close together costs one reading and one writing."""
 
@@ -34,12 +38,14 @@ class Learner:
 
     def __init__(self, ledger: Ledger, memories: Memories) -> None:
         self.settings = LearnSettings()
+        self.retention = RetentionSettings()
         self._ledger = ledger
         self._memories = memories
         self._awake = asyncio.Event()
         self._waits: str | None = None
         """Why learning waits, as the log was told."""
         self._adopts_at = 0.0
+        self._sweeps_at = 0.0
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -47,6 +53,7 @@ class Learner:
 
     async def run(self) -> None:
         """Learns until cancelled. What fails stays in the journal and is tried again."""
+        self._sweeps_at = asyncio.get_running_loop().time() + FIRST_SWEEP_SECONDS
         while True:
             self._awake.clear()
             pause = ADOPT_SECONDS
@@ -54,6 +61,7 @@ class Learner:
                 await self._adopt()
                 while await self.learn_waiting() == BATCH:
                     pass
+                await self._sweep()
                 self._waits = None
             except LiteLLMMemoryError as error:
                 self._wait_for(str(error))
@@ -144,6 +152,15 @@ class Learner:
                         await self._memories.correct(
                             scope.partition, memory.id, lambda known: replace(known, valid_until=exchange.said)
                         )
+
+    async def _sweep(self) -> None:
+        """Forgets what is too old or too many, when it is time to look again."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._sweeps_at:
+            self._sweeps_at = now + SWEEP_SECONDS
+            gone = await sweep(self._memories, self._ledger, self.retention, now=datetime.now(UTC))
+            if gone:
+                logger.info("%d memories were forgotten: too old, or too many in their scope.", gone)
 
     async def _adopt(self) -> None:
         """Takes over what workers that are gone left in the journal, when it is time to look again."""

@@ -14,6 +14,7 @@ FLOORS = (
     {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"},
     {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare"},
     {"memories"},
+    {"forgetting"},
     {"recall", "learn", "review"},
     {"engine"},
     {"hooks", "sidecar", "checks", "demo_model"},
