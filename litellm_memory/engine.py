@@ -467,20 +467,28 @@ class Engine:
             task.add_done_callback(self._answers.discard)
 
     async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
-        reply = await asyncio.to_thread(answer) if answer else None
+        reply = await asyncio.to_thread(self._reply, answer) if answer else None
+        # Begun together, so that the ledger commits them together.
+        notes: list[Coroutine[Any, Any, None]] = []
         if reply is not None and reply.complete:
-            await self.ledger.settle(mark)
+            notes.append(self.ledger.settle(mark))
             if reply.id is not None:
                 earlier = Earlier(mark, outcome.carried)
-                await self.ledger.keep_answer(reply.id, earlier, namespace=outcome.namespace)
-        if not outcome.learns or (reply is not None and reply.tools):
-            return  # After a tool call the turn goes on: its answer comes with a later request of the loop.
-        if reply is not None and outcome.kind == "continuation":
-            reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
-        if reply is not None and self.settings.learn.redact:
-            reply = replace(reply, text=redact(reply.text))
-        await self.ledger.answered(mark, reply)
-        self.learner.wake()
+                notes.append(self.ledger.keep_answer(reply.id, earlier, namespace=outcome.namespace))
+        # After a tool call the turn goes on: its answer comes with a later request of the loop.
+        learns = outcome.learns and not (reply is not None and reply.tools)
+        if learns:
+            if reply is not None and outcome.kind == "continuation":
+                reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
+            notes.append(self.ledger.answered(mark, reply))
+        await asyncio.gather(*notes)
+        if learns:
+            self.learner.wake()
+
+    def _reply(self, answer: Callable[[], Reply]) -> Reply:
+        """What ``answer`` reads, redacted; both take their time when it is long."""
+        reply = answer()
+        return replace(reply, text=redact(reply.text)) if self.settings.learn.redact else reply
 
     # Running
 
