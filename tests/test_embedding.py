@@ -84,7 +84,7 @@ async def test_embedding_soon_gives_the_same_vectors(model: LocalModel) -> None:
 
 
 async def test_a_query_does_not_wait_for_a_batch(model: LocalModel) -> None:
-    batch = asyncio.create_task(model.embed_soon(["a document of some words"] * 500))
+    batch = asyncio.create_task(model.embed_soon([f"document {number} of some words" for number in range(500)]))
     await asyncio.sleep(0)
     await model.embed_soon(["a query"])
     assert not batch.done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -30,6 +31,9 @@ MAX_TOKENS = 256
 MAX_CHARACTERS = 32 * MAX_TOKENS
 """What is given to the tokenizer, which reads all that it gets before it cuts: a message may hold megabytes."""
 
+RECENT = 256
+"""Vectors that are kept with their texts, in RAM alone."""
+
 
 class LocalModel:
     """all-MiniLM-L6-v2 with int8 weights, kept in memory for as long as the process lives."""
@@ -41,6 +45,7 @@ class LocalModel:
     def __init__(self, encoder: TextEncoder) -> None:
         self._encoder = encoder
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
+        self._recent: OrderedDict[str, Floats] = OrderedDict()
 
     @classmethod
     def open(cls, directory: Path) -> LocalModel:
@@ -57,8 +62,17 @@ class LocalModel:
 
         A batch gives way to other callers after every text, so a query waits for one text of each batch at most.
         """
-        loop = asyncio.get_running_loop()
-        return _rows([await loop.run_in_executor(self._executor, self._encoder.vector, text) for text in texts])
+        return _rows([await self._vector(text) for text in texts])
+
+    async def _vector(self, text: str) -> Floats:
+        """The vector of ``text``, kept for a while: what was just asked for is often what is learned next."""
+        vector = self._recent.pop(text, None)
+        if vector is None:
+            vector = await asyncio.get_running_loop().run_in_executor(self._executor, self._encoder.vector, text)
+        self._recent[text] = vector
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+        return vector
 
     def close(self) -> None:
         """Ends the model's thread after the text that it is at; texts that wait for it are given up."""
