@@ -17,6 +17,7 @@ from litellm_memory.forgetting import sweep
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
+from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings, RetentionSettings
 from litellm_memory.store import memory_id
 
@@ -219,5 +220,5 @@ def _memory(exchange: Exchange, candidate: Candidate, ordinal: int, key: bytes) 
         confidence=candidate.confidence,
         reply=candidate.reply,
         message=exchange.mark,
-        review=candidate.review,
+        review=candidate.review or why_to_review(candidate.text),
     )

@@ -11,10 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "litellm_memory"
 FLOORS = (
     {"models", "errors"},
-    {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"},
+    {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
+    | {"screening"},
     {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare"},
     {"memories"},
-    {"forgetting"},
+    {"forgetting", "audit"},
     {"recall", "learn", "review"},
     {"engine"},
     {"hooks", "sidecar", "checks", "demo_model"},
