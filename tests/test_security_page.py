@@ -1,0 +1,27 @@
+"""The page on threats names tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "security.md"
+NAMED = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    named = NAMED.findall(PAGE.read_text(encoding="utf-8"))
+    assert named
+    assert [pair for pair in named if pair[1] not in functions_of(pair[0])] == []
+
+
+def test_every_threat_names_a_test() -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+    assert [row for row in rows if not NAMED.search(row)] == []
+
+
+def functions_of(file: str) -> set[str]:
+    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
