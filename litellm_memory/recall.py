@@ -20,8 +20,8 @@ from litellm_memory.scope_index import ScopeIndex
 
 WISHES = 4
 """Most standing wishes of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
-CANDIDATES = 200
-"""Most memories that are looked at in score order before the budget is spent."""
+SPARE = 32
+"""Memories that are looked at beyond the limit, for those that do not fit into the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _found(
     taken = 0
     for row in best_first(ranks, at_least=-1.0):
         is_near = scores[row] >= query.min_score
-        if taken == CANDIDATES or not (is_near or len(passed) < LOOKED_AT):
+        if taken == query.limit + SPARE or not (is_near or len(passed) < LOOKED_AT):
             return
         memory = seen.at(row)
         if len(passed) < LOOKED_AT and not (memory and is_near):

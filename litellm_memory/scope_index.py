@@ -30,9 +30,12 @@ PAUSE = 30 * 60.0
 """Seconds of silence after which a memory without a session does not go on from the one before."""
 FIRST_LOOK_FROM = 8192
 """Memories from which on vectors are compared in two steps: few axes of all, then all axes of the nearest."""
-AXES, NEAREST = 64, 1500
-"""The axes that MiniLM vectors differ most in, and how many memories are then compared exactly: on 100,000 memories
-this costs 2 ms where all axes of all cost 11."""
+AXES = 48
+"""The axes that vectors differ most in, kept beside all axes. Of the MiniLM vectors of 3,000 turns of dialogue, the ten
+nearest by all axes are among the 36 nearest by these in 95 of 100 cases."""
+NEAREST, WORDIEST, BESIDE = 1200, 400, 100
+"""Memories of a large scope that are looked at: the nearest by few axes, those with the weightiest words, and those
+beside the best of both."""
 OBJECT_BYTES = 2048
 """What one memory weighs in RAM beside its vector and its text: objects and postings, measured on short texts."""
 
@@ -124,16 +127,22 @@ class ScopeIndex:
 
     def _first_look(self, vector: Floats | None, shares: Floats) -> Positions:
         """The positions of a large scope that are near the query by a few axes or by words, and those beside them."""
-        near = [_largest(shares, NEAREST // 3)]
+        size, rows = len(self._memories), self._rows
+        found = [_best(shares, WORDIEST)]
+        best = [_best(shares, BESIDE)]
         if vector is not None:
             if self._axes is None:
-                self._axes = _principal_axes(self._rows.vectors[: len(self._memories)])
-                self._rows.coarse = np.ascontiguousarray(self._rows.vectors @ self._axes)
-            near.append(_largest(self._rows.coarse[: len(self._memories)] @ (vector @ self._axes), NEAREST))
-        found = np.concatenate(near)
-        beside = [self._rows.previous[found], self._rows.following[found]]
-        positions = np.unique(np.concatenate([found, *beside]))
-        return positions[positions >= 0]
+                self._axes = _principal_axes(rows.vectors[:size])
+                rows.coarse = np.ascontiguousarray(rows.vectors @ self._axes)
+            coarse = rows.coarse[:size] @ (vector @ self._axes)
+            found.append(_best(coarse, NEAREST))
+            best.append(_best(coarse, BESIDE))
+        looked_at = np.zeros(size + 1, bool)  # The last place stands for "no neighbour", which is -1.
+        for positions in found:
+            looked_at[positions] = True
+        for positions in best:
+            looked_at[rows.previous[positions]] = looked_at[rows.following[positions]] = True
+        return np.flatnonzero(looked_at[:size])
 
     def _drop(self, memory_id: str) -> None:
         position = self._positions.pop(memory_id, None)
@@ -285,8 +294,13 @@ class _Words:
         return shares
 
 
-def _largest(scores: Floats, count: int) -> Positions:
-    return np.argpartition(scores, len(scores) - count)[-count:]
+def _best(scores: Floats, count: int) -> Positions:
+    """The positions of about the ``count`` best scores above 0: a sample says where they begin, for sorting is slow."""
+    step = max(1, len(scores) // 8192)
+    sample = scores[::step]
+    rank = min(len(sample), max(1, count // step))
+    lowest = np.partition(sample, len(sample) - rank)[len(sample) - rank]
+    return np.flatnonzero((scores >= lowest) & (scores > 0))
 
 
 def _principal_axes(vectors: Floats) -> Floats:
