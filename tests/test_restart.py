@@ -92,7 +92,7 @@ def test_after_a_restart_everything_is_known_and_conversations_go_on_byte_for_by
     assert MEMORY in before
     assert after.startswith(before)
     assert ask(proxy, "ada", said("What does Anna play?")).headers["x-memory-status"] == "injected"
-    found = memories.wait_for("ada", lambda found: bool(mentioning(found, "Turin")))
+    found = memories.wait_for("ada", lambda found: bool(mentioning(found, "Turin")), within=20)
     assert len(mentioning(found, MEMORY)) == 1
 
 
