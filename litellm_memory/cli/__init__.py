@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from litellm_memory.cli import memories, portable, routing, setup, traces
+from litellm_memory.cli import memories, portable, quality, routing, setup, traces
 
 COMMANDS = (
     setup.init,
@@ -18,13 +18,18 @@ COMMANDS = (
     memories.forget,
     portable.export,
     portable.import_memories,
+    quality.audit_memories,
     traces.preview,
     traces.trace,
     setup.serve,
     setup.version,
 )
-NAMES = {memories.list_memories: "list", portable.import_memories: "import"}
-"""Commands whose name is a word of Python's."""
+NAMES = {
+    memories.list_memories: "list",
+    portable.import_memories: "import",
+    quality.audit_memories: "audit",
+}
+"""Commands whose own name means something else in Python or in this package."""
 
 app = typer.Typer(
     name="litellm-memory",

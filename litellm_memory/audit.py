@@ -1,0 +1,77 @@
+"""How much of what is kept is junk: what is wrong with each memory, and what mends it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from litellm_memory.compare import compare
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.models import Memory
+from litellm_memory.redact import redact
+from litellm_memory.render import NOTE
+
+Problem = Literal["own_block", "machine_text", "secret", "duplicate", "never_used"]
+
+IDLE = timedelta(days=180)
+"""After this time a memory that was never recalled is named, though it is no junk: it may be wanted yet."""
+FIXES: dict[Problem, str] = {
+    "own_block": "forget it: it repeats a block that memory gave",
+    "machine_text": "forget it: no person wrote it",
+    "secret": "edit it: put [REDACTED] in the secret's place, and change the secret",
+    "duplicate": "forget it: an older memory in force says the same",
+    "never_used": "forget it, or pin it if it is wanted",
+}
+_OURS = (NOTE, "<standing_wish ", "<entry kind=")
+_WRAPPERS = ("<system-reminder>", "<environment_context>", "<tool_result", "[SUGGESTION MODE", "### Task:")
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with one memory, and what mends it."""
+
+    memory: str
+    problem: Problem
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The flaws of some memories, and the share of them that is junk. What was never used is named and is no junk."""
+
+    memories: int
+    flaws: tuple[Flaw, ...]
+
+    @property
+    def junk_rate(self) -> float:
+        """From 0 to 1; each memory counts once."""
+        junk = {flaw.memory for flaw in self.flaws if flaw.problem != "never_used"}
+        return len(junk) / self.memories if self.memories else 0.0
+
+
+def audit(memories: Iterable[Memory], *, now: datetime) -> Audit:
+    """What is wrong with the memories of one user that are in force, oldest first."""
+    held = sorted((memory for memory in memories if memory.in_force(now)), key=lambda m: (m.created, m.id))
+    found = ((memory, problem) for place, memory in enumerate(held) for problem in _problems(memory, held[:place], now))
+    return Audit(len(held), tuple(Flaw(memory.id, problem, FIXES[problem]) for memory, problem in found))
+
+
+def _problems(memory: Memory, older: Sequence[Memory], now: datetime) -> list[Problem]:
+    checks: dict[Problem, bool] = {
+        "own_block": any(sign in memory.text for sign in _OURS),
+        "machine_text": not own_prose(memory.text) or any(sign in memory.text for sign in _WRAPPERS),
+        "secret": redact(memory.text) != memory.text,
+        "duplicate": any(_says_the_same(memory, other) for other in older),
+        "never_used": memory.uses == 0 and not memory.pinned and memory.created < now - IDLE,
+    }
+    return [problem for problem, there in checks.items() if there]
+
+
+def _says_the_same(memory: Memory, other: Memory) -> bool:
+    if (memory.user, memory.project, memory.kind) != (other.user, other.project, other.kind):
+        return False
+    return memory.text == other.text or (
+        memory.kind != "episode" and compare(memory.text, other.text).relation == "same"
+    )
