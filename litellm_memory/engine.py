@@ -96,6 +96,7 @@ class Outcome:
     """The answer is to be learned from."""
     format: WireFormat | None = None
     namespace: str = ""
+    scope: Scope | None = None
     carried: tuple[str, ...] = ()
     """The memories that the conversation carries after this call."""
     block: str = ""
@@ -281,6 +282,7 @@ class Engine:
             learns=learns,
             format=reading.format,
             namespace=reading.scope.namespace,
+            scope=reading.scope,
             trace=_trace(reading, outcome) if request.dry else None,
         )
 
@@ -522,6 +524,7 @@ class Engine:
                 await self.memories.follow()
                 await self.memories.embed_missing()
                 self.ledger.traces.flush()
+                self.ledger.calls.flush()
                 if round_ % LOOK_EVERY == 0 or self.health.store is not None:
                     await self.memories.store.health()
                     await self.memories.count_uses()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from litellm_memory.cli import memories, portable, quality, routing, setup, traces
+from litellm_memory.cli import memories, portable, quality, routing, setup, traces, usage
 
 COMMANDS = (
     setup.init,
@@ -21,6 +21,7 @@ COMMANDS = (
     quality.audit_memories,
     traces.preview,
     traces.trace,
+    usage.usage,
     setup.serve,
     setup.version,
 )

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from litellm_memory.engine import Outcome
+from litellm_memory.models import Caller
 
 # Seen by every later hook of the request and by the success log, on every route where they fire; LiteLLM's call id is
 # not: a generateContent call that is bridged to a chat model gets a second one.
@@ -24,6 +25,10 @@ class Call:
     relayed: bool = False
     """The request went past the pre-call hook and was given its memory on the way to the deployment."""
     outcome: Outcome | None = None
+    caller: Caller | None = None
+    failures: int = 0
+    """How often a model was asked in vain."""
+    succeeded: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def response_headers(self) -> dict[str, str]:

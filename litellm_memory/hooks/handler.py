@@ -17,6 +17,7 @@ from litellm_memory.errors import LiteLLMMemoryError, SettingsError
 from litellm_memory.hooks import proxy
 from litellm_memory.hooks.asgi import Wrap
 from litellm_memory.hooks.call import CURRENT, Call, current_call
+from litellm_memory.hooks.record import record_of
 from litellm_memory.llm import count_tokens
 from litellm_memory.models import Body, Caller
 from litellm_memory.settings import Settings, needs_restart, read_settings
@@ -83,9 +84,34 @@ class MemoryHandler(CustomLogger):
     ) -> None:
         """The answer, where the ASGI wrap did not see it pass."""
         call = CURRENT.get()
-        if call is None or call.wrapped or call.outcome is None or call.outcome.format is None:
+        if call is None:
+            return
+        self._record(call, kwargs)
+        if call.wrapped or call.outcome is None or call.outcome.format is None:
             return
         self.engine.after(call.outcome, partial(reply_of, response_obj, call.outcome.format))
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """A model that was asked in vain: the call's end, unless a retry or a fallback succeeds."""
+        call = CURRENT.get()
+        if call is not None:
+            call.failures += 1
+            self._record(call, kwargs)
+
+    def _record(self, call: Call, kwargs: Mapping[str, Any]) -> None:
+        try:
+            report = kwargs.get("standard_logging_object")
+            failed = isinstance(report, Mapping) and report.get("status") == "failure"
+            if not isinstance(report, Mapping) or (failed and call.succeeded):
+                return
+            call.succeeded = not failed
+            record = record_of(call, report, self.engine.settings.identity)
+            if record is not None:
+                self.engine.ledger.calls.note(record)
+        except Exception as error:
+            logger.error("A call could not be noted in the ledger (%s).", type(error).__name__)
 
     async def _with_memory(self, call: Call, caller: Caller, data: dict[str, Any], call_type: str) -> dict[str, Any]:
         body = data.get("data") if call_type == BEDROCK else data
@@ -110,6 +136,7 @@ class MemoryHandler(CustomLogger):
 
     async def _look(self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]) -> None:
         """Asks the engine, and leaves its outcome on the call."""
+        call.caller = caller
         headers = call.headers or _headers(data)
         call.outcome = await self.engine.before(
             Request(

@@ -34,6 +34,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
+from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
@@ -53,7 +54,7 @@ from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
 
-__all__ = ["Candidate", "Ledger", "LedgerError", "Trace"]
+__all__ = ["GROUPINGS", "CallRecord", "Candidate", "Grouping", "Ledger", "LedgerError", "Trace", "Usage"]
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Ledger:
         self._blocks: OrderedDict[str, Block] = OrderedDict()
         self.paths = Paths(self._read, self._writer.submit)
         self.partitions = Partitions(self._read, self._writer.submit)
+        self.calls = Calls(self._read, self._writer.submit)
         self.traces = Traces(self._read, self._writer.submit)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -133,6 +135,7 @@ class Ledger:
     def close(self) -> None:
         """Commits what waits and closes, in the calling thread."""
         self.traces.flush()
+        self.calls.flush()
         self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()

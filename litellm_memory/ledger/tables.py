@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Float,
     Index,
     Insert,
     Integer,
@@ -138,6 +139,37 @@ traces = Table(
     comment="What memory did to a request and why; memories by id, and no text.",
 )
 
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("partition", String(64), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("client", Text),
+    Column("project", Text),
+    Column("model_asked", Text),
+    Column("model", Text),
+    Column("provider", Text),
+    Column("kind", String(32)),
+    Column("stream", Boolean, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("memory_tokens", BigInteger, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("latency", Float, nullable=False),
+    Column("first_token", Float),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("retries", Integer, nullable=False),
+    Column("finish_reason", Text),
+    Column("recalled", Integer, nullable=False),
+    Column("feedback", Float),
+    Index("calls_partition", "partition", "at"),
+    comment="What each client request cost, as LiteLLM reports it. No text of anybody.",
+)
+
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """True when the row was inserted, False when its primary key was there already."""
@@ -147,6 +179,14 @@ def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> boo
 def insert_all_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts the rows whose primary key is not there yet."""
     connection.execute(_insert(connection.dialect.name, table), list(rows))
+
+
+def upsert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts the rows, each in place of the one with its primary key; columns that a row does not name stay."""
+    keys = [column.name for column in table.primary_key]
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
 
 
 @cache

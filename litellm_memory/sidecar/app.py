@@ -22,6 +22,7 @@ from litellm_memory.sidecar.preview import preview_router
 from litellm_memory.sidecar.routing import routing_router
 from litellm_memory.sidecar.sizes import Sizes
 from litellm_memory.sidecar.traces import traces_router
+from litellm_memory.sidecar.usage import usage_router
 
 CODES = {
     400: "bad_request",
@@ -51,7 +52,14 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
     _answer_errors(app)
     _add_health(app, engine)
     app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
-    for router in (memories_router, namespaces_router, portable_router, preview_router, traces_router):
+    for router in (
+        memories_router,
+        namespaces_router,
+        portable_router,
+        preview_router,
+        traces_router,
+        usage_router,
+    ):
         app.include_router(router(engine, verified))
     return app
 

@@ -241,6 +241,40 @@ class PreviewOut(Shape):
     trace: TraceOut | None
 
 
+class UsageRow(Shape):
+    """The sums of a group of calls; the fields that it was not grouped by are null. Costs are dollars."""
+
+    client: str | None = None
+    model: str | None = None
+    user: str | None = None
+    project: str | None = None
+    day: str | None = None
+    calls: int
+    failures: int
+    retries: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    memory_tokens: int
+    recalled: int
+    cost: float
+    latency: float
+    feedback: float | None
+
+
+class UsageOut(Shape):
+    """The groups, the dearest first."""
+
+    data: list[UsageRow]
+
+
+class FeedbackIn(Shape):
+    """What a person thought of an answer: the id that `x-memory-trace` had, and -1 (bad) to 1 (good)."""
+
+    call: Name
+    score: float = Field(ge=-1, le=1)
+
+
 class SearchIn(Shape):
     """What to search for."""
 

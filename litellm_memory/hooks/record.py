@@ -1,0 +1,82 @@
+"""What LiteLLM reports of a call, as a row of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from litellm_memory.hooks.call import Call
+from litellm_memory.identity import partition_of
+from litellm_memory.ledger import CallRecord
+from litellm_memory.settings import IdentitySettings
+
+
+def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings) -> CallRecord | None:
+    """The row for a call that LiteLLM's standard report is about; None when it belongs to no partition."""
+    scope = call.outcome.scope if call.outcome else None
+    partition = scope.partition if scope else partition_of(call.caller, settings.partition) if call.caller else None
+    if partition is None:
+        return None
+    failed = report.get("status") == "failure"
+    error = report.get("error_information")
+    return CallRecord(
+        id=call.id,
+        at=_moment(report.get("startTime")) or datetime.now(UTC),
+        partition=partition,
+        user=scope.user if scope else settings.default_user_id,
+        client=scope.client if scope else None,
+        project=scope.project if scope else None,
+        model_asked=_text(report.get("model_group")),
+        model=_text(report.get("model")),
+        provider=_text(report.get("custom_llm_provider")),
+        kind=call.outcome.kind if call.outcome else None,
+        stream=bool(report.get("stream")),
+        input_tokens=_count(report.get("prompt_tokens")),
+        output_tokens=_count(report.get("completion_tokens")),
+        cached_tokens=_cached(report),
+        memory_tokens=call.outcome.tokens if call.outcome else 0,
+        cost=float(report.get("response_cost") or 0.0),
+        latency=_seconds(report, "startTime", "endTime") or 0.0,
+        first_token=_seconds(report, "startTime", "completionStartTime") if report.get("stream") else None,
+        status="failure" if failed else "success",
+        error=_text(error.get("error_class")) if failed and isinstance(error, Mapping) else None,
+        retries=max(0, call.failures - failed),
+        finish_reason=_finish_reason(report.get("response")),
+        recalled=call.outcome.count if call.outcome else 0,
+    )
+
+
+def _moment(stamp: Any) -> datetime | None:
+    return datetime.fromtimestamp(stamp, UTC) if isinstance(stamp, int | float) and stamp > 0 else None
+
+
+def _seconds(report: Mapping[str, Any], begin: str, end: str) -> float | None:
+    begun, ended = report.get(begin), report.get(end)
+    if not isinstance(begun, int | float) or not isinstance(ended, int | float):
+        return None
+    return max(0.0, float(ended) - float(begun))
+
+
+def _cached(report: Mapping[str, Any]) -> int:
+    metadata = report.get("metadata")
+    usage = metadata.get("usage_object") if isinstance(metadata, Mapping) else None
+    if not isinstance(usage, Mapping):
+        return 0
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    return _count(cached or usage.get("cache_read_input_tokens"))
+
+
+def _finish_reason(response: Any) -> str | None:
+    choices = response.get("choices") if isinstance(response, Mapping) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return _text(first.get("finish_reason")) if isinstance(first, Mapping) else None
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _text(value: Any) -> str | None:
+    return str(value)[:256] if value else None
