@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from bed.memories import Memories, mentioning
+from bed.proxy import Proxy
 from corpus.ordinary import ordinary
 from corpus.secrets import Planted, planted
 from hypothesis import given
@@ -105,3 +107,20 @@ def test_a_memory_is_redacted_in_all_its_texts() -> None:
 def test_a_memory_without_secrets_is_itself() -> None:
     memory = Memory("1", "p", "ada", "I like tea.", "fact", datetime.now(UTC))
     assert redacted(memory) is memory
+
+
+def test_no_secret_that_was_told_is_in_any_file_or_log(proxy: Proxy, memories: Memories, user: str) -> None:
+    told = [found for found in planted() if not leaks(found) and len(found.secret) >= PIECE]
+    last = "The parcel of the heron arrived on a rainy Thursday."
+    with proxy.client() as client:
+        client.headers["x-memory-user-id"] = user
+        for found in told:
+            ask = {"model": "gpt", "messages": [{"role": "user", "content": f"Please remember this: {found.text}"}]}
+            client.post("/v1/chat/completions", json=ask).raise_for_status()
+        for found in told[::20]:
+            memories.add(found.text, user=user)
+        client.post("/v1/chat/completions", json={"model": "gpt", "messages": [{"role": "user", "content": last}]})
+    memories.wait_for(user, lambda found: bool(mentioning(list(found), last)), within=120)
+    files = [path.read_bytes() for path in proxy.directory.rglob("*") if path.is_file()]
+    held = [found.kind for found in told if any(found.secret.encode() in content for content in files)]
+    assert held == []
