@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,18 @@ async def test_another_partitions_export_gets_ids_of_its_own_and_no_second_ones(
     [hers] = await of(eve, user)
     assert (hers["text"], hers["id"] == before[0]["id"]) == ("The office is in Porto.", False)
     assert await of(ada, user) == before
+
+
+async def test_a_secret_that_was_kept_before_its_rule_is_not_shown(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    secret = "AKIA" + "IOSFODNN7EXAMPLF"
+    memory = await add(ada, "The key is in the vault.", user=user)
+    await engine.memories.correct(
+        memory["partition"], memory["id"], lambda kept: replace(kept, text=f"The key is {secret}.")
+    )
+    assert secret not in await exported(ada, user)
+    assert secret not in json.dumps(await of(ada, user))
 
 
 async def test_an_import_needs_nothing_but_texts(ada: httpx.AsyncClient, user: str) -> None:

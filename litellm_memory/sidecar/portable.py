@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory, Origin, Superseded, namespace
-from litellm_memory.redact import redact
+from litellm_memory.redact import redact, redacted
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.shapes import ImportLine, ImportOut, Name, RefusedLine, aware, shape_of
 from litellm_memory.store import NAMESPACE_DIGITS, is_memory_id, memory_id
@@ -41,7 +41,9 @@ def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
         partition: PartitionParameter = None,
     ) -> StreamingResponse:
         acting = partition_for(caller, engine.settings, partition)
-        return StreamingResponse(_lines(engine, acting, user), media_type=NDJSON)
+        # What is kept may be older than the rule that knows a secret.
+        shown = redacted if engine.settings.learn.redact else _as_it_is
+        return StreamingResponse(_lines(engine.memories.pages(acting, user), shown), media_type=NDJSON)
 
     @router.post(
         "/import",
@@ -63,9 +65,13 @@ def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     return router
 
 
-async def _lines(engine: Engine, partition: str, user: str | None) -> AsyncIterator[str]:
-    async for page in engine.memories.pages(partition, user):
-        yield "".join(f"{shape_of(memory).model_dump_json()}\n" for memory in page)
+async def _lines(pages: AsyncIterator[list[Memory]], shown: Callable[[Memory], Memory]) -> AsyncIterator[str]:
+    async for page in pages:
+        yield "".join(f"{shape_of(shown(memory)).model_dump_json()}\n" for memory in page)
+
+
+def _as_it_is(memory: Memory) -> Memory:
+    return memory
 
 
 async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
