@@ -359,6 +359,10 @@ class Engine:
                 with reading.notes.stage("replay"):
                     frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
         except TimeoutError:
+            if reading.kind == "person" and not reading.request.dry:
+                self.ledger.give_up(
+                    Block(reading.said[-1].mark), namespace=reading.scope.namespace, call=reading.request.id
+                )
             return Outcome("late", "replay")
         except LiteLLMMemoryError as error:
             return Outcome("error", _name(error))

@@ -443,7 +443,8 @@ async def test_past_the_deadline_the_request_goes_on_and_a_retry_adds_nothing(da
         await tell(first, user, FACT)
     async with running(data_dir, recall={"deadline_ms": 1}) as hurried:
         outcome = await hurried.before(request(user, QUESTION))
-        assert (outcome.status, outcome.reason, outcome.body) == ("late", "deadline", None)
+        assert (outcome.status, outcome.body) == ("late", None)
+        assert outcome.reason in ("replay", "deadline")
         hurried.use(hurried.settings.model_copy(update={"recall": Settings().recall}))
         assert (await hurried.before(request(user, QUESTION))).body is None
 

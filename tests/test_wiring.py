@@ -39,7 +39,7 @@ def test_a_changed_section_holds_without_a_restart_and_a_bad_change_does_not(
     tmp_path: Path, session_provider: Provider
 ) -> None:
     with Proxy(tmp_path, session_provider.url, memory={}) as proxy:
-        assert status(proxy) == "empty"
+        until(lambda: status(proxy) == "empty")
         section = proxy.config["litellm_memory"]
         proxy.write_config({**proxy.config, "litellm_memory": {**section, "inject": False}})
         until(lambda: status(proxy) == "off")

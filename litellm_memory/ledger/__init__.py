@@ -159,8 +159,11 @@ class Ledger:
         return stands
 
     def give_up(self, instead: Block, *, namespace: str, call: str) -> None:
-        """Freezes ``instead`` in place of whatever ``call`` may still freeze for its mark; does not wait."""
-        self._remember(instead)
+        """Freezes ``instead`` in place of whatever ``call`` may still freeze for its mark; does not wait.
+
+        What another call froze for the mark stands.
+        """
+        self._blocks.pop(instead.mark, None)
         self._writer.submit(lambda c: _overwrite(c, instead, namespace, call))
 
     def _remember(self, block: Block) -> None:
