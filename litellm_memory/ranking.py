@@ -34,6 +34,8 @@ TIME = 0.11
 """What a time in the text is worth to a question for one."""
 SURE_DENSE = 0.85
 """Weight of vectors in how surely anything was found: shared words alone are often small talk."""
+STRANGE = 0.25
+"""What is taken off the sureness when the query is about names that nobody has mentioned."""
 LENIENCY = 1.5
 """What comes along with a sure hit may itself score this much less."""
 FIRST_LOOK = 64
@@ -62,6 +64,8 @@ class Signals:
     previous: Links
     following: Links
     """The rows of its neighbours in time, in the same session; -1 for none."""
+    strange: float = 0.0
+    """The share of the query's names that no memory of the index has."""
 
 
 def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
@@ -69,9 +73,12 @@ def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
     return DENSE * np.clip(dense, 0, 1) + WORDS * words if with_vectors else words
 
 
-def sureness(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
+def sureness(signals: Signals, *, with_vectors: bool) -> Floats:
     """How surely each memory is about the query, from 0 to 1: the same in a scope of any size."""
-    return SURE_DENSE * np.clip(dense, 0, 1) + (1 - SURE_DENSE) * words if with_vectors else words
+    words = signals.words
+    sure = SURE_DENSE * np.clip(signals.dense, 0, 1) + (1 - SURE_DENSE) * words if with_vectors else words
+    doubted: Floats = sure * np.float32(1 - STRANGE * signals.strange)
+    return doubted
 
 
 def rank(signals: Signals, *, asks_time: bool, with_vectors: bool) -> Floats:

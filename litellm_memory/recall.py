@@ -109,13 +109,13 @@ class Recall:
         vector = await self._memories.query_vector(query.text)
         passed: list[LeftOut] = []
         loop = asyncio.get_running_loop()
-        recalled = await loop.run_in_executor(self._thread, _search, index, vector, query, now, passed)
+        recalled = await loop.run_in_executor(self._thread, search, index, vector, query, now, passed)
         if left_out is not None:
             left_out += passed
         return recalled
 
 
-def _search(
+def search(
     index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
 ) -> list[Recalled]:
     wishes = _standing_wishes(index, query, now) if query.wishes else []
@@ -148,7 +148,7 @@ def _found(
     signals = index.signals(vector, query.text)
     with_vectors = vector is not None
     ranks = rank(signals, asks_time=asks_time(query.text), with_vectors=with_vectors)
-    surest = sureness(signals.dense, signals.words, with_vectors=with_vectors)
+    surest = sureness(signals, with_vectors=with_vectors)
     seen = _Seen(index, signals, query, now)
     sure = next((float(surest[row]) for row in best_first(surest, at_least=0.0) if seen.at(row)), 0.0)
     scores = shown_scores(ranks, sure=sure)

@@ -8,7 +8,7 @@ import math
 import threading
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from litellm_memory.cues import asks, is_long, statement, tells_time
 from litellm_memory.models import Memory, namespace
 from litellm_memory.ranking import Positions, Signals
 from litellm_memory.store import Entry, Store
-from litellm_memory.words import words
+from litellm_memory.words import names, words
 
 Floats = NDArray[np.float32]
 
@@ -123,6 +123,7 @@ class ScopeIndex:
                 answers=np.append(rows.asks[positions], np.float32(0))[previous],
                 previous=previous,
                 following=following,
+                strange=self._words.strange(names(query)),
             )
 
     def _first_look(self, vector: Floats | None, shares: Floats) -> Positions:
@@ -270,6 +271,10 @@ class _Words:
             if not self._holders[word]:
                 del self._holders[word], self._positions[word], self._times[word]
         self._total -= len(said)
+
+    def strange(self, asked: Collection[str]) -> float:
+        """The share of these words that no memory has; 0 for no words."""
+        return sum(not self._holders[word] for word in asked) / len(asked) if asked else 0.0
 
     def shares(self, query: Sequence[str], lengths: Floats, count: int) -> Floats:
         """BM25 as a share of the weight of the query's words, so that it means the same in every scope.

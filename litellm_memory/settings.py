@@ -93,7 +93,7 @@ class RecallSettings(Section):
     max_memories: int = Field(8, ge=0, le=100, description="Most memories in one block.")
     token_budget: int = Field(1000, ge=0, le=100_000, description="Most tokens of one block.")
     min_score: float = Field(
-        0.47, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
+        0.43, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
     )
     deadline_ms: int = Field(
         150, ge=1, le=60_000, description="After this many milliseconds the request goes on without new memory."

@@ -11,6 +11,7 @@ import Stemmer  # type: ignore[import-not-found]  # a C extension without types
 
 # Marks belong to their letters: without them Hindi and Thai words fall apart, and Python's ``\w`` leaves them out.
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)?")
+_NAME = regex.compile(r"(?<![.!?…]\s)(?<!^)\b\p{Lu}[\p{L}\p{M}\p{N}]+")
 # Scripts that are written without spaces: their words are found as pairs of neighbouring signs.
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
 _LITTLE = frozenset(
@@ -30,6 +31,11 @@ def words(text: str) -> list[str]:
     """The words of ``text`` in order: folded, English ones stemmed, scripts without spaces as pairs of signs."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     return [part for word in _WORD.findall(folded) if word not in _LITTLE for part in _parts(word)]
+
+
+def names(text: str) -> set[str]:
+    """The words of ``text`` that are written as names are: with a capital inside a sentence."""
+    return {part for name in _NAME.findall(text) for part in words(name)}
 
 
 def same_text(text: str) -> str:

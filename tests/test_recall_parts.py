@@ -171,7 +171,7 @@ def signals(dense: list[float], **fields: object) -> Signals:
         "previous": np.array(rows - 1, np.int32),
         "following": np.array([*rows[1:], -1], np.int32),
         **columns,
-        **{name: np.array(value, np.float32) for name, value in fields.items()},
+        **{name: value if name == "strange" else np.array(value, np.float32) for name, value in fields.items()},
     }
     return Signals(**given)  # type: ignore[arg-type]  # a table of columns
 
@@ -180,7 +180,18 @@ def test_without_vectors_the_words_alone_decide() -> None:
     dense, lexical = np.array([1.0, -1.0], np.float32), np.array([0.0, 0.5], np.float32)
     assert fuse(dense, lexical, with_vectors=True).tolist() == pytest.approx([0.6, 0.2])
     assert fuse(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
-    assert sureness(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
+    assert sureness(signals([1, -1], words=[0, 0.5]), with_vectors=False).tolist() == [0.0, 0.5]
+
+
+def test_a_name_that_nobody_has_mentioned_makes_a_hit_less_sure() -> None:
+    index = ScopeIndex(4)
+    index.put([Entry(memory("Jonas has a boat"), axis(0))])
+    asked = {
+        text: index.signals(axis(0), text).strange for text in ("Is Jonas here?", "Is Ben here?", "Is Ben with Jonas?")
+    }
+    assert list(asked.values()) == [0, 1, 0.5]
+    known, unknown = (sureness(signals([1.0], strange=share), with_vectors=True)[0] for share in (0.0, 1.0))
+    assert known > unknown > 0.5 * known
 
 
 def test_a_score_spreads_as_far_as_it_reaches_and_no_further() -> None:

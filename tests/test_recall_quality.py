@@ -1,0 +1,100 @@
+"""What recall finds for made-up people who chat with an assistant, with the real model and no language model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+from bed.recall_set import Person, made_up, unrelated
+
+from litellm_memory.embedding import find_model
+from litellm_memory.engine import Engine
+from litellm_memory.models import Memory, Recalled, Scope, namespace
+from litellm_memory.recall import Query
+from litellm_memory.settings import Settings
+from litellm_memory.store import memory_id
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(find_model() is None, reason="run `litellm-memory model install`"),
+]
+
+PEOPLE = made_up()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """An engine that knows all the people."""
+    engine = Engine.build(Settings(data_dir=tmp_path_factory.mktemp("data")), count=lambda text: len(text.split()))
+    engine.open()
+    async with asyncio.timeout(30):
+        while not engine.health.opened:
+            await asyncio.sleep(0.01)
+    try:
+        for person in PEOPLE:
+            await engine.memories.keep(memories_of(person, engine.ledger.key))
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+def memories_of(person: Person, key: bytes) -> list[Memory]:
+    user = namespace("default", person.name)
+    return [
+        Memory(
+            memory_id(user, said.name, "0", key=key),
+            "default",
+            person.name,
+            said.text,
+            "episode",
+            said.at,
+            session=said.session,
+        )
+        for said in person.said
+    ]
+
+
+async def found(engine: Engine, person: Person, text: str, *, min_score: float = 0.0) -> list[Recalled]:
+    query = Query(text, Scope("default", person.name), 10, min_score, wishes=False)
+    return await engine.recall(query, now=datetime.now(UTC))
+
+
+async def share_found(engine: Engine, person: Person, kind: str) -> list[float]:
+    """For each question of a kind the share of its evidence among the first ten."""
+    texts = {said.text: said.name for said in person.said}
+    shares = []
+    for question in person.asked:
+        if question.kind == kind:
+            names = {texts[item.memory.text] for item in await found(engine, person, question.text)}
+            shares.append(len(question.answers & names) / len(question.answers))
+    return shares
+
+
+@pytest.mark.parametrize(
+    ("kind", "floor"),
+    [("single", 0.9), ("multi", 0.9), ("temporal", 0.9), ("preference", 0.8)],
+    ids=lambda value: value,
+)
+async def test_the_first_ten_hold_the_evidence(engine: Engine, kind: str, floor: float) -> None:
+    shares = [share for person in PEOPLE for share in await share_found(engine, person, kind)]
+    assert sum(shares) / len(shares) >= floor
+
+
+async def test_unrelated_questions_are_given_nothing(engine: Engine) -> None:
+    threshold = engine.settings.recall.min_score
+    asked = [(person, text) for person in PEOPLE for text in unrelated()]
+    asked += [(PEOPLE[0], question.text) for question in PEOPLE[1].asked]
+    asked += [(PEOPLE[1], question.text) for question in PEOPLE[0].asked]
+    given = [text for person, text in asked if await found(engine, person, text, min_score=threshold)]
+    assert len(asked) >= 200
+    assert len(given) <= 0.05 * len(asked)
+
+
+async def test_a_question_about_what_was_said_passes_the_threshold(engine: Engine) -> None:
+    threshold = engine.settings.recall.min_score
+    asked = [(person, question.text) for person in PEOPLE for question in person.asked if question.kind != "preference"]
+    passed = [text for person, text in asked if await found(engine, person, text, min_score=threshold)]
+    assert len(passed) >= 0.75 * len(asked)
