@@ -1,0 +1,273 @@
+"""What memory costs a LiteLLM proxy: the same requests to one with the plugin and one without, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import latency_provider as provider
+from latency_figures import MEDIAN, WITH_TAILS, Figure, added, figure, percentiles
+from latency_processes import resident_mib
+from latency_rounds import CONNECTIONS, Round, Send, Statuses, first_token, idle, in_turns, side_by_side, whole
+from latency_servers import Server, Start, with_memory, without_memory
+from latency_workload import TURNS, USERS, Ask, conversation
+
+from litellm_memory.embedding import LocalModel, find_model
+
+IDLE_SECONDS = 5.0
+STREAMS = 10
+"""One request in so many is measured as a stream: a stream takes that much longer."""
+
+Conversations = Iterator[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was measured, with what, on what."""
+
+    date: str
+    litellm: str
+    python: str
+    machine: str
+    cores: int
+    load_before: float
+    model: str | None
+    memories: int
+    users: int
+    requests: int
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """Processor milliseconds a request: LiteLLM's own, and what memory adds in its process and over all of them."""
+
+    off: Figure
+    added_in_worker: Figure
+    added_in_all: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds one request after the other: LiteLLM's own percentiles, and what memory adds to each."""
+
+    off_ms: dict[str, Figure]
+    added_ms: dict[str, Figure]
+    cpu_ms: Cpu
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Requests a second over CONNECTIONS connections, and how long learning lags behind them."""
+
+    off_per_s: Figure
+    on_per_s: Figure
+    ratio: Figure
+    learned_after_s: Figure
+    cpu_ms: Cpu
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What is there without any request."""
+
+    off_start: Start
+    on_start: Start
+    off_idle_cpu_percent: float
+    on_idle_cpu_percent: float
+    off_mib: float
+    on_worker_mib: float
+    on_owner_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was measured. ``statuses``: how many answers said what of their memory."""
+
+    setting: Setting
+    one_by_one: Latency
+    first_token: Latency
+    side_by_side: Throughput
+    footprint: Footprint
+    statuses: dict[str, int]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=100, help="a round, to each proxy (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="of each measurement (default %(default)s)")
+    parser.add_argument("--memories", type=int, default=10_000, help=f"over {len(USERS)} users (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    given = parser.parse_args()
+    if not sys.platform.startswith("linux"):
+        parser.error("processor time and memory are read from /proc, so this runs on Linux only")
+    report = measured(requests=given.requests, rounds=given.rounds, memories=given.memories)
+    print(json.dumps(asdict(report), indent=2) if given.json else "\n".join(_lines(report)))
+
+
+def measured(*, requests: int, rounds: int, memories: int) -> Report:
+    """The report of one run. It takes two proxies, a provider and a temporary directory, and leaves none of them."""
+    setting = _setting(requests=requests, rounds=rounds, memories=memories)
+    numbers = count()
+    statuses: Statuses = []
+    with (
+        TemporaryDirectory(prefix="litellm-memory-bench-") as directory,
+        provider.running() as url,
+        without_memory(Path(directory, "off"), url) as off,
+        with_memory(Path(directory, "on"), url, memories=memories) as on,
+    ):
+        _say("Warming up ...")
+        for send in (whole, first_token):
+            # LiteLLM imports late, and memory loads a user's memories at the first touch.
+            in_turns((off, on), _asks(numbers, len(USERS) * TURNS, stream=send is first_token), send, [])
+        at_rest = idle((off, on), IDLE_SECONDS)
+        one_by_one = _latency((off, on), requests, rounds, numbers, whole, statuses)
+        streams = _latency((off, on), max(1, requests // STREAMS), rounds, numbers, first_token, statuses)
+        throughput = _throughput((off, on), requests, rounds, numbers, statuses)
+        assert on.owner is not None
+        footprint = Footprint(
+            off_start=off.start,
+            on_start=on.start,
+            off_idle_cpu_percent=at_rest[0],
+            on_idle_cpu_percent=at_rest[1],
+            off_mib=resident_mib(off.worker),
+            on_worker_mib=resident_mib(on.worker),
+            on_owner_mib=resident_mib(on.owner),
+        )
+    return Report(setting, one_by_one, streams, throughput, footprint, dict(Counter(statuses).most_common()))
+
+
+def _latency(
+    servers: tuple[Server, Server], requests: int, rounds: int, numbers: Conversations, send: Send, statuses: Statuses
+) -> Latency:
+    off: list[Round] = []
+    on: list[Round] = []
+    for number in range(rounds):
+        _say(f"One by one, {'streams' if send is first_token else 'whole answers'}: round {number + 1} of {rounds}")
+        asks = _asks(numbers, requests, stream=send is first_token)
+        without, with_ = in_turns(servers, asks, send, statuses)
+        off.append(without)
+        on.append(with_)
+    off_times, on_times = ([round_.times for round_ in side] for side in (off, on))
+    # A round of streams is too short for tails.
+    shares = MEDIAN if send is first_token else WITH_TAILS
+    return Latency(percentiles(off_times, shares), added(off_times, on_times, shares), _cpu(off, on))
+
+
+def _throughput(
+    servers: tuple[Server, Server], requests: int, rounds: int, numbers: Conversations, statuses: Statuses
+) -> Throughput:
+    sides: tuple[list[Round], list[Round]] = ([], [])
+    for number in range(rounds):
+        _say(f"{CONNECTIONS} connections: round {number + 1} of {rounds}")
+        # At least one conversation a connection, or some of them would have nothing to do.
+        talks = [conversation(next(numbers)) for _ in range(max(CONNECTIONS, requests // TURNS))]
+        for side in (0, 1) if number % 2 else (1, 0):
+            sides[side].append(side_by_side(servers[side], talks, statuses))
+    off, on = sides
+    return Throughput(
+        off_per_s=figure([round_.per_second for round_ in off]),
+        on_per_s=figure([round_.per_second for round_ in on]),
+        ratio=figure([b.per_second / a.per_second for a, b in zip(off, on, strict=True)]),
+        learned_after_s=figure([round_.settle_s for round_ in on]),
+        cpu_ms=_cpu(off, on),
+    )
+
+
+def _cpu(off: Sequence[Round], on: Sequence[Round]) -> Cpu:
+    pairs = list(zip(off, on, strict=True))
+    return Cpu(
+        off=figure([a.cost.all for a, _ in pairs]),
+        added_in_worker=figure([b.cost.worker - a.cost.worker for a, b in pairs]),
+        added_in_all=figure([b.cost.all - a.cost.all for a, b in pairs]),
+    )
+
+
+def _asks(numbers: Conversations, requests: int, *, stream: bool) -> list[Ask]:
+    """So many requests of conversations that nobody had before."""
+    asks: list[Ask] = []
+    while len(asks) < requests:
+        asks += conversation(next(numbers), stream=stream)
+    return asks[:requests]
+
+
+def _setting(*, requests: int, rounds: int, memories: int) -> Setting:
+    return Setting(
+        date=datetime.now(UTC).date().isoformat(),
+        litellm=version("litellm"),
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        cores=len(os.sched_getaffinity(0)),
+        load_before=os.getloadavg()[0],
+        model=LocalModel.identity if find_model() else None,
+        memories=memories,
+        users=len(USERS),
+        requests=requests,
+        rounds=rounds,
+    )
+
+
+def _lines(report: Report) -> Iterator[str]:
+    """The report for people: a median, and in brackets its 95 % interval."""
+    setting = report.setting
+    yield (
+        f"{setting.date}: LiteLLM {setting.litellm}, Python {setting.python}, {setting.machine}, "
+        f"{setting.cores} cores, load {setting.load_before:.1f} before"
+    )
+    yield (
+        f"{setting.memories} memories of {setting.users} users, model {setting.model or 'none'}; "
+        f"{setting.rounds} rounds of {setting.requests} requests to each proxy; 95 % intervals in brackets"
+    )
+    latencies = (("one by one, ms", report.one_by_one), ("time to first token, ms", report.first_token))
+    for title, latency in latencies:
+        yield _row(title, "LiteLLM alone", "memory adds")
+        for name in latency.off_ms:
+            yield _row(f"  {name}", latency.off_ms[name], latency.added_ms[name])
+        yield from _cpu_lines(latency.cpu_ms)
+    throughput = report.side_by_side
+    yield _row(f"{CONNECTIONS} connections", "LiteLLM alone", "with memory")
+    yield _row("  requests a second", throughput.off_per_s, throughput.on_per_s)
+    yield _row("  ratio", "", throughput.ratio)
+    yield _row("  s until all is learned", "", throughput.learned_after_s)
+    yield from _cpu_lines(throughput.cpu_ms)
+    yield from _footprint_lines(report.footprint)
+    yield "what the answers said: " + ", ".join(f"{name} {number}" for name, number in report.statuses.items())
+
+
+def _cpu_lines(cpu: Cpu) -> Iterator[str]:
+    yield _row("  CPU ms a request", cpu.off, f"{cpu.added_in_worker} more in the worker")
+    yield _row("", "", f"{cpu.added_in_all} more in all processes")
+
+
+def _footprint_lines(footprint: Footprint) -> Iterator[str]:
+    off, on = footprint.off_start, footprint.on_start
+    yield _row("footprint", "LiteLLM alone", "with memory")
+    yield _row("  start-up s", f"{off.live_s:.1f}", f"{on.live_s:.1f}, memory ready after {on.ready_s:.1f}")
+    yield _row("  start-up CPU s", f"{off.cpu_s:.1f}", f"{on.cpu_s:.1f}")
+    yield _row("  idle, % of a core", f"{footprint.off_idle_cpu_percent:.1f}", f"{footprint.on_idle_cpu_percent:.1f}")
+    owner = f"{footprint.on_worker_mib:.0f}, and {footprint.on_owner_mib:.0f} of the store's owner"
+    yield _row("  resident MiB", f"{footprint.off_mib:.0f}", owner)
+
+
+def _row(*cells: Figure | str) -> str:
+    return "".join(f"{cell!s:<30}" for cell in cells).rstrip()
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

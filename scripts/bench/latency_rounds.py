@@ -1,0 +1,124 @@
+"""One round of each measurement: the same requests to both proxies, timed, with the processor time they took."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httpx
+from latency_processes import cpu_seconds
+from latency_servers import Server
+from latency_workload import Ask
+
+Statuses: TypeAlias = list[str]
+"""What each answer said of its memory."""
+
+Send: TypeAlias = Callable[[httpx.Client, Ask, Statuses], float]
+
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Processor milliseconds a request: of LiteLLM's process, and of all processes that serve it."""
+
+    worker: float
+    all: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one server did in one round: milliseconds of each request, or requests a second when sent side by side."""
+
+    cost: Cost
+    times: Sequence[float] = ()
+    per_second: float = 0.0
+    settle_s: float = 0.0
+
+
+def whole(client: httpx.Client, ask: Ask, statuses: Statuses) -> float:
+    """Milliseconds until the answer to ``ask`` is there."""
+    start = time.perf_counter()
+    response = client.post("/v1/chat/completions", content=ask.body, headers=_headers(ask))
+    taken = time.perf_counter() - start
+    _noted(response, statuses)
+    return taken * 1000
+
+
+def first_token(client: httpx.Client, ask: Ask, statuses: Statuses) -> float:
+    """Milliseconds until the first word of the streamed answer to ``ask`` is there. Returns when all of it is."""
+    taken = 0.0
+    start = time.perf_counter()
+    with client.stream("POST", "/v1/chat/completions", content=ask.body, headers=_headers(ask)) as response:
+        _noted(response, statuses)
+        for line in response.iter_lines():
+            if not taken and _has_text(line):
+                taken = time.perf_counter() - start
+    return taken * 1000
+
+
+def in_turns(servers: tuple[Server, Server], asks: Sequence[Ask], send: Send, statuses: Statuses) -> list[Round]:
+    """Each request to one server and then to the other, who is first in turns."""
+    times: dict[int, list[float]] = {server.worker: [] for server in servers}
+    before = [_used(server) for server in servers]
+    for number, ask in enumerate(asks):
+        for server in servers if number % 2 else servers[::-1]:
+            times[server.worker].append(send(server.client, ask, statuses))
+    settled = [server.settle() for server in servers]
+    return [
+        Round(_cost(start, server, len(asks)), times[server.worker], settle_s=settle)
+        for start, server, settle in zip(before, servers, settled, strict=True)
+    ]
+
+
+def side_by_side(server: Server, conversations: Sequence[Sequence[Ask]], statuses: Statuses) -> Round:
+    """The conversations over CONNECTIONS connections at once, each in its own order."""
+    asks = sum(map(len, conversations))
+    before = _used(server)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        list(threads.map(lambda asks: [whole(server.client, ask, statuses) for ask in asks], conversations))
+    per_second = asks / (time.perf_counter() - start)
+    settle = server.settle()
+    return Round(_cost(before, server, asks), per_second=per_second, settle_s=settle)
+
+
+def idle(servers: Sequence[Server], seconds: float) -> list[float]:
+    """Percent of one core that each server uses while nobody asks anything."""
+    before = [cpu_seconds(server.processes) for server in servers]
+    time.sleep(seconds)
+    return [
+        (cpu_seconds(server.processes) - start) / seconds * 100 for start, server in zip(before, servers, strict=True)
+    ]
+
+
+def _headers(ask: Ask) -> dict[str, str]:
+    return {"content-type": "application/json", "x-memory-user-id": ask.user}
+
+
+def _noted(response: httpx.Response, statuses: Statuses) -> None:
+    response.raise_for_status()
+    status = response.headers.get("x-memory-status")
+    if status:
+        statuses.append(status)
+
+
+def _has_text(line: str) -> bool:
+    data = line.removeprefix("data: ")
+    if not data.startswith("{"):
+        return False
+    return any(choice["delta"].get("content") for choice in json.loads(data)["choices"])
+
+
+def _used(server: Server) -> Cost:
+    """Processor seconds so far."""
+    return Cost(cpu_seconds([server.worker]), cpu_seconds(server.processes))
+
+
+def _cost(before: Cost, server: Server, requests: int) -> Cost:
+    now = _used(server)
+    return Cost(*((b - a) * 1000 / requests for a, b in ((before.worker, now.worker), (before.all, now.all))))

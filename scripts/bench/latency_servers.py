@@ -1,0 +1,155 @@
+"""The two proxies that are compared, alike but for memory, and a store that is full before one of them starts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import numpy as np
+from bed.memories import Memories
+from bed.proxy import Proxy
+from latency_processes import cpu_seconds, family
+from latency_workload import USERS, memory_texts
+from numpy.typing import NDArray
+
+from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.identity.partition import MASTER_PARTITION
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import Memory, namespace
+from litellm_memory.settings import RecallSettings, Settings
+from litellm_memory.store import Entry, memory_id, open_store
+from litellm_memory.store.address import read_record
+
+LONGEST_LEARNING = 120.0
+"""Seconds that learning may lag behind before the benchmark gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds until a proxy answered, the processor seconds of that, and seconds until memory was ready."""
+
+    live_s: float
+    cpu_s: float
+    ready_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One proxy at work. ``ledger`` is that of its memory, None without."""
+
+    proxy: Proxy
+    client: httpx.Client
+    start: Start
+    ledger: Ledger | None = None
+    owner: int | None = None
+    """The process id of the store's owner."""
+
+    @property
+    def worker(self) -> int:
+        """The process id of LiteLLM."""
+        return self.proxy.pid
+
+    @property
+    def processes(self) -> list[int]:
+        """All that serves it: LiteLLM, the store's owner, and the children of both."""
+        return sorted({pid for root in (self.worker, self.owner) if root for pid in family(root)})
+
+    def settle(self) -> float:
+        """Seconds until everything that was said is learned; 0 without memory."""
+        start = time.perf_counter()
+        while self.ledger is not None and asyncio.run(self.ledger.unlearned()):
+            if time.perf_counter() - start > LONGEST_LEARNING:
+                raise RuntimeError(f"learning lags behind:\n{self.proxy.log[-4000:]}")
+            time.sleep(0.02)
+        return time.perf_counter() - start
+
+
+@contextmanager
+def without_memory(directory: Path, provider: str) -> Iterator[Server]:
+    """LiteLLM alone."""
+    proxy = Proxy(directory, provider, models=_models(provider))
+    began = time.perf_counter()
+    with proxy, proxy.client() as client:
+        yield Server(proxy, client, _started(proxy, began))
+
+
+@contextmanager
+def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Server]:
+    """The same with the plugin at its defaults and a store of so many memories."""
+    data_dir = directory / "memory"
+    asyncio.run(_fill(Settings(data_dir=data_dir), memories))
+    recall = RecallSettings().model_dump(include={"deadline_ms", "min_score"})
+    proxy = Proxy(directory, provider, models=_models(provider), memory={"recall": recall})
+    began = time.perf_counter()
+    with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
+        live = _started(proxy, began)
+        Memories(proxy, sidecar).wait_until_ready()
+        start = Start(live.live_s, live.cpu_s, time.perf_counter() - began)
+        record = read_record(data_dir)
+        assert record is not None
+        ledger = Ledger.open(Settings(data_dir=data_dir).ledger_url)
+        try:
+            yield Server(proxy, client, start, ledger, record.pid)
+        finally:
+            ledger.close()
+            # It would wait some seconds for another worker, in a directory that goes away.
+            with suppress(ProcessLookupError):
+                os.kill(record.pid, signal.SIGTERM)
+
+
+def _models(provider: str) -> list[dict[str, object]]:
+    given = {"model": "openai/gpt-4o-mini", "api_key": "sk-provider", "api_base": f"{provider}/v1"}
+    return [{"model_name": "gpt", "litellm_params": given}]
+
+
+def _started(proxy: Proxy, began: float) -> Start:
+    return Start(time.perf_counter() - began, cpu_seconds(family(proxy.pid)))
+
+
+async def _fill(settings: Settings, count: int) -> None:
+    """Keeps ``count`` memories. Every user has the same texts, so that each text is embedded once."""
+    settings.data_dir.mkdir(mode=0o700, parents=True)
+    texts = memory_texts(-(-count // len(USERS)))
+    entries = [
+        Entry(_memory(user, text), vector)
+        for text, vector in zip(texts, _vectors(texts), strict=True)
+        for user in USERS
+    ]
+    store = await open_store(
+        settings.store, settings.data_dir, embedder=LocalModel.identity, dimension=LocalModel.dimension
+    )
+    try:
+        await store.put(entries[:count])
+    finally:
+        await store.aclose()
+
+
+def _vectors(texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
+    directory = find_model()
+    if directory is None:
+        return [None] * len(texts)
+    model = LocalModel.open(directory)
+    try:
+        return list(model.embed(texts))
+    finally:
+        model.close()
+
+
+def _memory(user: str, text: str) -> Memory:
+    return Memory(
+        id=memory_id(namespace(MASTER_PARTITION, user), text, key=b"benchmark"),
+        partition=MASTER_PARTITION,
+        user=user,
+        text=text,
+        kind="fact",
+        created=datetime.now(UTC),
+        tokens=len(text) // 4,
+    )

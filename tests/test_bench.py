@@ -1,0 +1,79 @@
+"""The benchmark of latency runs, and reports every figure that its page explains."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+FIGURE = {"median": float, "low": float, "high": float}
+START = {"live_s": float, "cpu_s": float}
+CPU = {"off": FIGURE, "added_in_worker": FIGURE, "added_in_all": FIGURE}
+REPORT: dict[str, Any] = {
+    "setting": {
+        "date": str,
+        "litellm": str,
+        "python": str,
+        "machine": str,
+        "cores": int,
+        "load_before": float,
+        "model": str,
+        "memories": int,
+        "users": int,
+        "requests": int,
+        "rounds": int,
+    },
+    "one_by_one": {
+        "off_ms": {"p50": FIGURE, "p95": FIGURE, "p99": FIGURE},
+        "added_ms": {"p50": FIGURE, "p95": FIGURE, "p99": FIGURE},
+        "cpu_ms": CPU,
+    },
+    "first_token": {"off_ms": {"p50": FIGURE}, "added_ms": {"p50": FIGURE}, "cpu_ms": CPU},
+    "side_by_side": {
+        "off_per_s": FIGURE,
+        "on_per_s": FIGURE,
+        "ratio": FIGURE,
+        "learned_after_s": FIGURE,
+        "cpu_ms": CPU,
+    },
+    "footprint": {
+        "off_start": {**START, "ready_s": type(None)},
+        "on_start": {**START, "ready_s": float},
+        "off_idle_cpu_percent": float,
+        "on_idle_cpu_percent": float,
+        "off_mib": float,
+        "on_worker_mib": float,
+        "on_owner_mib": float,
+    },
+}
+
+
+def shape(value: Any) -> Any:
+    """``value`` with the type of each leaf in its place."""
+    return {key: shape(item) for key, item in value.items()} if isinstance(value, dict) else type(value)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
+def test_a_short_run_reports_every_figure() -> None:
+    ended = subprocess.run(
+        [sys.executable, "scripts/bench/latency.py", "--requests=4", "--rounds=2", "--memories=20", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    report = json.loads(ended.stdout)
+    statuses = report.pop("statuses")
+    # Without an embedding model words alone are searched, and the report says so.
+    assert shape(report) in (REPORT, {**REPORT, "setting": {**REPORT["setting"], "model": type(None)}})
+    # Two rounds of four whole answers and a stream, and of a conversation of four on each of eight connections.
+    assert sum(statuses.values()) == 2 * (4 + 1 + 8 * 4)
