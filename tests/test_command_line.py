@@ -30,7 +30,9 @@ ENVIRONMENT = {"LITELLM_MASTER_KEY": "sk-" + "1" * 32, "COLUMNS": "200", "NO_COL
 def config(tmp_path: Path) -> Path:
     """The config of a proxy that does not run."""
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({"litellm_memory": {"sidecar": {"port": free_port()}}}))
+    path.write_text(
+        yaml.safe_dump({"litellm_memory": {"sidecar": {"port": free_port()}, "recall": {"deadline_ms": 5000}}})
+    )
     return path
 
 
@@ -94,6 +96,25 @@ def test_identify_tells_the_route_and_the_refusal(config: Path) -> None:
     assert refused.exit_code == 1
 
 
+def test_preview_tells_what_would_be_given_and_keeps_nothing(config: Path, tmp_path: Path) -> None:
+    added = done("add", "My staging database is called heron-42.", config=config)
+    question = "What is my staging database called?"
+    body = tmp_path / "request.json"
+    body.write_text(json.dumps({"max_tokens": 99, "messages": [{"role": "user", "content": question}]}))
+    for arguments in ((question,), ("--body", str(body), "--path", "/v1/messages")):
+        shown = done("preview", *arguments, config=config)
+        assert (shown["status"], [c["memory"] for c in shown["trace"]["candidates"]]) == ("injected", [added["id"]])
+    assert "recalled" in run("preview", question, config=config).stdout
+    assert done("trace", config=config) == []
+    assert run("preview", config=config).exit_code == 1
+
+
+def test_usage_of_nothing_is_no_row(config: Path) -> None:
+    assert done("usage", "--by", "model", config=config) == []
+    assert run("usage", "--by", "model", "--csv", config=config).stdout.startswith("model,calls,failures,")
+    assert run("usage", "--by", "colour", config=config).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -102,6 +123,7 @@ def test_identify_tells_the_route_and_the_refusal(config: Path) -> None:
         (("identify", "-H", "nonsense"), "A header is written as"),
         (("import", "no-such-file"), "cannot be read"),
         (("add", ""), "text: "),
+        (("trace", "nobody"), "There is no trace with this id."),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
