@@ -79,6 +79,7 @@ def test_what_a_person_writes_stays_whole(text: str) -> None:
             "<system-reminder>a</system-reminder>\n<environment_context>never closed", id="the second unclosed"
         ),
         pytest.param("This session is being continued from a previous conversation that ran out.", id="a summary"),
+        pytest.param("[SYSTEM] This run is not complete until you call one of these tools: done.", id="Cline's nudge"),
         pytest.param(" \n", id="blank"),
     ],
 )

@@ -67,6 +67,8 @@ CLIENTS_TEXTS = (
     "[Request interrupted by user",
     # Put behind the person's words to compact the conversation; those words have to stay the ones they were.
     "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.",
+    # Cline without a terminal, when the model ends its turn in words
+    "[SYSTEM] This run is not complete until you call",
     # Codex, after a compaction
     "Another language model started to solve this problem",
     # Aider: what it says in the person's name before their own message
