@@ -94,6 +94,8 @@ class Outcome:
     """The person's message that this call answers; None when there is none."""
     learns: bool = False
     """The answer is to be learned from."""
+    journalled: asyncio.Task[None] | None = None
+    """Done once the person's words are on their way to the journal."""
     format: WireFormat | None = None
     namespace: str = ""
     scope: Scope | None = None
@@ -114,6 +116,7 @@ class _Notes:
     recalled: Sequence[Recalled] = ()
     left_out: list[LeftOut] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
+    journalled: asyncio.Task[None] | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -247,8 +250,14 @@ class Engine:
         """Runs ``work`` beside the requests until it ends or the engine closes."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("Work beside the requests failed (%s).", type(error).__name__)
+            logger.debug("Work beside the requests failed", exc_info=error)
 
     @property
     def answering(self) -> int:
@@ -282,6 +291,7 @@ class Engine:
             learns=learns,
             format=reading.format,
             namespace=reading.scope.namespace,
+            journalled=reading.notes.journalled,
             scope=reading.scope,
             trace=_trace(reading, outcome) if request.dry else None,
         )
@@ -340,11 +350,15 @@ class Engine:
             return True
         self.ledger.paths.note(reading.scope.namespace, told_checkouts(reading.scope, request.headers))
         if reading.kind == "person":
-            last = reading.said[-1]
-            text = redact(last.text) if self.settings.learn.redact else last.text
-            model = request.models[0] if request.models else None
-            self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, datetime.now(UTC), model))
+            reading.notes.journalled = self.spawn(self._journal(reading, reading.said[-1]))
         return True
+
+    async def _journal(self, reading: _Reading, last: Said) -> None:
+        """Journals the person's words, redacted; off the event loop, because a paste may be long."""
+        text = await asyncio.to_thread(redact, last.text) if self.settings.learn.redact else last.text
+        request = reading.request
+        model = request.models[0] if request.models else None
+        self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, reading.notes.at, model))
 
     async def _remembered(self, reading: _Reading) -> Outcome:
         """The request with the blocks of earlier turns put back and, for new words of a person, one more."""
@@ -474,6 +488,8 @@ class Engine:
 
     async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
         reply = await asyncio.to_thread(self._reply, answer) if answer else None
+        if outcome.journalled is not None:
+            await outcome.journalled
         # Begun together, so that the ledger commits them together.
         notes: list[Coroutine[Any, Any, None]] = []
         if reply is not None and reply.complete:
