@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -54,9 +55,7 @@ class Rule:
 def redact(text: str) -> str:
     """``text`` with every secret that is recognised replaced by ``[REDACTED:kind]``."""
     lower = _lower(text)
-    for rule in _rules():
-        if rule.hints and not any(hint in lower for hint in rule.hints):
-            continue
+    for rule in _rules_for(lower):
         replaced = rule.replaced_in(text, lower)
         if replaced is not text:
             text, lower = replaced, _lower(replaced)
@@ -69,6 +68,22 @@ def redacted(memory: Memory) -> Memory:
     tags = tuple(redact(tag) for tag in memory.tags)
     same = (text, reply, tags) == (memory.text, memory.reply, memory.tags)
     return memory if same else replace(memory, text=text, reply=reply, tags=tags)
+
+
+def _rules_for(lower: str) -> list[Rule]:
+    """The rules that may find something in a text in lower case, in their order."""
+    numbers = {number for hint, hinted in _hints().items() if hint in lower for number in hinted}
+    return [_rules()[number] for number in sorted(numbers)]
+
+
+@cache
+def _hints() -> Mapping[str, Sequence[int]]:
+    """The places of the rules that each hint speaks for; every text has the empty one, for rules without any."""
+    hints: dict[str, list[int]] = {}
+    for number, rule in enumerate(_rules()):
+        for hint in rule.hints or ("",):
+            hints.setdefault(hint, []).append(number)
+    return hints
 
 
 @cache
