@@ -57,8 +57,8 @@ def is_long(text: str) -> bool:
 def statement(text: str) -> float:
     """How much ``text`` states, from about -1 to 0: questions and talk about the listener are seldom what is asked for.
 
-    The three weights are those of a logistic regression over turns and questions of dialogues, as shares of the weight
-    that vectors and words have together in it.
+    The three weights began as those of a logistic regression over turns and questions of dialogues, as shares of the
+    weight that vectors and words have together in it.
     """
     _, body = _labelled(text)
     said = [word.casefold().replace("’", "'") for word in _WORD.findall(body)]

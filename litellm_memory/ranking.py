@@ -1,7 +1,8 @@
 """Scores, their fusion, what stands beside them, and the token budget: arithmetic, no I/O.
 
-The weights come from a listwise logistic regression over the turns and questions of five long dialogues (the even half
-of LoCoMo), fitted on four and measured on the fifth each time, then rounded. `scripts/bench/recall` measures them.
+The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the even
+half of LoCoMo), fitted on four and measured on the fifth; rounded, and some moved since with all five in view.
+`scripts/bench/recall` measures them.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ STRANGE = 0.25
 LENIENCY = 1.5
 """What comes along with a sure hit may itself score this much less."""
 FIRST_LOOK = 64
-ENTRY_TOKENS = 18
-"""What the tags around one memory cost, in tokens; the memory's own tokens come on top."""
+FRAME_TOKENS, ENTRY_TOKENS, ANSWER_TOKENS = 34, 18, 12
+"""What a block's note, the tags around a memory and those around its reply cost, in tokens, beside its own text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ from litellm_memory.cues import asks_time
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.ranking import ENTRY_TOKENS, Signals, best_first, rank, shown_scores, sureness, within_budget
+from litellm_memory.ranking import (
+    ANSWER_TOKENS,
+    ENTRY_TOKENS,
+    FRAME_TOKENS,
+    Signals,
+    best_first,
+    rank,
+    shown_scores,
+    sureness,
+    within_budget,
+)
 from litellm_memory.scope_index import ScopeIndex
 
 WISHES = 4
@@ -124,14 +134,16 @@ def search(
     candidates = [*wishes, *found]
     if query.tokens is None:
         return candidates[: query.limit]
-    kept = within_budget(
-        candidates, tokens=query.tokens, limit=query.limit, cost=lambda item: item.memory.tokens + ENTRY_TOKENS
-    )
+    kept = within_budget(candidates, tokens=query.tokens - FRAME_TOKENS, limit=query.limit, cost=_cost)
     reason = "limit" if len(kept) == query.limit else "budget"
     ids = {item.memory.id for item in kept}
     over = [LeftOut(item.memory, item.score, reason) for item in candidates if item.memory.id not in ids]
     passed[:] = [*over, *passed][:LOOKED_AT]
     return kept
+
+
+def _cost(item: Recalled) -> int:
+    return item.memory.tokens + ENTRY_TOKENS + (ANSWER_TOKENS if item.memory.reply else 0)
 
 
 def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Recalled]:

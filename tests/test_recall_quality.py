@@ -12,8 +12,10 @@ from bed.recall_set import Person, made_up, unrelated
 
 from litellm_memory.embedding import find_model
 from litellm_memory.engine import Engine
+from litellm_memory.llm import count_tokens
 from litellm_memory.models import Memory, Recalled, Scope, namespace
 from litellm_memory.recall import Query
+from litellm_memory.render import render
 from litellm_memory.settings import Settings
 from litellm_memory.store import memory_id
 
@@ -28,7 +30,7 @@ PEOPLE = made_up()
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     """An engine that knows all the people."""
-    engine = Engine.build(Settings(data_dir=tmp_path_factory.mktemp("data")), count=lambda text: len(text.split()))
+    engine = Engine.build(Settings(data_dir=tmp_path_factory.mktemp("data")), count=count_tokens)
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:
@@ -81,6 +83,15 @@ async def share_found(engine: Engine, person: Person, kind: str) -> list[float]:
 async def test_the_first_ten_hold_the_evidence(engine: Engine, kind: str, floor: float) -> None:
     shares = [share for person in PEOPLE for share in await share_found(engine, person, kind)]
     assert sum(shares) / len(shares) >= floor
+
+
+async def test_a_block_is_never_larger_than_its_budget(engine: Engine) -> None:
+    for person in PEOPLE:
+        for question in person.asked:
+            query = Query(question.text, Scope("default", person.name), 100, 0.0, tokens=256)
+            recalled = await engine.recall(query, now=datetime.now(UTC))
+            assert recalled
+            assert count_tokens(render(recalled, "xml").text) <= 256
 
 
 async def test_unrelated_questions_are_given_nothing(engine: Engine) -> None:
