@@ -1,7 +1,7 @@
 """Scores, their fusion, what stands beside them, and the token budget: arithmetic, no I/O.
 
-The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the even
-half of LoCoMo), fitted on four and measured on the fifth; rounded, and some moved since with all five in view.
+The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the
+even half of LoCoMo), fitted on four and measured on the fifth; rounded, and some moved since with all five in view.
 `scripts/bench/recall` measures them.
 """
 
