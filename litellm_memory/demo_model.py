@@ -53,12 +53,16 @@ class DemoModel(CustomLLM):
 
 
 def _answer(messages: Sequence[Mapping[str, Any]]) -> str:
-    given = [block for message in messages if message.get("role") == "user" for block in _BLOCK.findall(_text(message))]
+    given = [block for message in messages if message.get("role") != "assistant" for block in _blocks(message)]
     remembered = [unescape(a or b).strip() for block in given for a, b in _REMEMBERED.findall(block)]
     if not remembered:
         return "I am the demo model. I was given no memory with this conversation."
     listed = "\n".join(f"- {memory}" for memory in dict.fromkeys(remembered))
     return f"I am the demo model. With this conversation I was given:\n{listed}"
+
+
+def _blocks(message: Mapping[str, Any]) -> list[str]:
+    return _BLOCK.findall(_text(message))
 
 
 def _text(message: Mapping[str, Any]) -> str:

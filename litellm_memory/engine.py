@@ -368,16 +368,19 @@ class Engine:
             return Outcome("off", "header")
         if not reading.said:
             return Outcome("skipped", reading.reason)
+        marks = [said.mark for said in self._carriers(reading)]
         try:
             async with asyncio.timeout(self._replay_seconds):
                 with reading.notes.stage("replay"):
-                    frozen = await self.ledger.frozen([said.mark for said in self._carriers(reading)])
+                    frozen = await self.ledger.frozen(marks)
         except TimeoutError:
+            # Most often it is only the newest message that RAM does not know; the others keep their blocks.
+            frozen = self.ledger.at_hand(marks)
             if reading.kind == "person" and not reading.request.dry:
                 self.ledger.give_up(
                     Block(reading.said[-1].mark), namespace=reading.scope.namespace, call=reading.request.id
                 )
-            return Outcome("late", "replay")
+            return self._outcome(reading, frozen, "late", "replay")
         except LiteLLMMemoryError as error:
             return Outcome("error", _name(error))
         if reading.kind != "person":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
@@ -72,9 +72,34 @@ def is_memory_header(name: str, settings: IdentitySettings) -> bool:
 
     A credential that is configured as ``identity.header`` is not one: LiteLLM needs it to authenticate.
     """
+    plain = plain_name(name)
+    return plain in NAMES or (plain == plain_name(settings.header) and not holds_credentials(plain))
+
+
+def gathered(headers: Iterable[tuple[str, str]], settings: IdentitySettings) -> dict[str, str]:
+    """Headers by name in lower case, those that speak to memory by their plain name, so that every spelling is obeyed.
+
+    A repeated header is joined by commas, as HTTP says. One of ours that is repeated with another value is joined so
+    that it cannot be read, which takes the private side.
+    """
+    found: dict[str, str] = {}
+    for given, value in headers:
+        name, separator = given.lower(), ","
+        if is_memory_header(name, settings):
+            name, separator = plain_name(name), _UNREADABLE
+            if found.get(name) == value:
+                continue
+        found[name] = f"{found[name]}{separator}{value}" if name in found else value
+    return found
+
+
+def plain_name(name: str) -> str:
+    """The one name of a header that is spelled in several ways."""
     # LiteLLM's pass-through routes forward `x-pass-<name>` as `<name>`, and gateways write `_` for `-`.
-    plain = name.lower().replace("_", "-").removeprefix("x-pass-")
-    return plain in NAMES or (plain == settings.header.lower().replace("_", "-") and not holds_credentials(plain))
+    return name.lower().replace("_", "-").removeprefix("x-pass-")
+
+
+_UNREADABLE = "\n"
 
 
 def holds_credentials(name: str) -> bool:
@@ -191,7 +216,7 @@ NAMES: Final = frozenset(
 
 def _user_readers(settings: IdentitySettings) -> Readers[str]:
     """The headers that name the user: the configured one, and the standing names as its aliases."""
-    return {settings.header.lower(): readable_id, **USER}
+    return {plain_name(settings.header): readable_id, **USER}
 
 
 def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]]:

@@ -54,8 +54,8 @@ _TRIVIAL: Final = re.compile(
     r"""
       (hi|hello|hey|howdy) [\s!.,]* \Z
     | (yes|no|ok|okay|sure|thanks|thank\ you|yep|nope) [\s!.,]* \Z
-    | who\ are\ you | what\ (is|are)\ your\ name | what\ can\ you\ do
-    | .{0,3} \Z
+    | (who\ are\ you | what\ (is|are)\ your\ names? | what\ can\ you\ do(\ here|\ for\ me)?) [\s!?.,]* \Z
+    | [\x00-\x7f]{0,3} \Z
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -89,6 +89,7 @@ class Learner:
         if ready:
             blocks = await self._ledger.frozen([exchange.mark for exchange in ready])
             found = await asyncio.to_thread(self._found_in, ready, blocks)
+            found = [await self._new_in(exchange, memories) for exchange, memories in zip(ready, found, strict=True)]
             await self._learn([*zip(ready, found, strict=True)])
             for exchange in ready:
                 await self._obey(exchange)
@@ -100,6 +101,14 @@ class Learner:
             memories_of(exchange, self.settings, self._ledger.key, block=blocks.get(exchange.mark))
             for exchange in exchanges
         ]
+
+    async def _new_in(self, exchange: Exchange, memories: list[Memory]) -> list[Memory]:
+        """What there is to learn of what was found: of a message that is said again, what was superseded since."""
+        if not exchange.again or not memories:
+            return memories
+        known = await self._memories.entries(exchange.scope.partition, [memory.id for memory in memories])
+        ended = {memory.id for memory in known if not memory.in_force(exchange.said)}
+        return [memory for memory in memories if memory.id in ended]
 
     async def _learn(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> None:
         """Keeps what was found in each exchange, and ends or confirms what was known."""

@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.compare import CONFIRMED
 from litellm_memory.cues import passages
 from litellm_memory.errors import NotFoundError, StoreError
 from litellm_memory.ledger import Ledger
@@ -33,8 +34,6 @@ Count = Callable[[str], int]
 EMBEDDED_AT_ONCE = 64
 USES_AT_ONCE = 32
 """Most memories whose uses are written down at once: the store answers no other call meanwhile."""
-CONFIRMED = 0.1
-"""What a memory's confidence gains each time the same thing is said again."""
 
 
 class Memories:
@@ -116,6 +115,10 @@ class Memories:
         if not found:
             raise NotFoundError("There is no memory with this id.")
         return found[0].memory
+
+    async def entries(self, partition: str, ids: Sequence[str]) -> list[Memory]:
+        """The memories of a partition with these ids; unknown and foreign ones are left out."""
+        return [entry.memory for entry in await self.store.get(partition, ids)]
 
     async def all(self, partition: str, user: str | None) -> list[Memory]:
         """All memories of a user, or of a whole partition, newest first."""

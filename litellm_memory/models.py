@@ -33,6 +33,8 @@ class Caller:
     inject: bool = True
     remember: bool = True
     """The two switches, as the metadata of the key and of its team narrow them."""
+    unlogged: bool = False
+    """LiteLLM was told, for this key or its team, not to keep messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +222,5 @@ class Exchange:
     said: datetime
     model: str | None = None
     reply: Reply | None = None
+    again: bool = False
+    """The message was learned from before: said again, it brings back what has been superseded since, and no more."""

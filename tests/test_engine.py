@@ -244,6 +244,16 @@ async def test_a_message_is_learned_once_however_often_it_is_sent(engine: Engine
     assert len(memories[0]) == 1
 
 
+async def test_what_is_said_again_brings_back_what_was_superseded_since(engine: Engine, user: str) -> None:
+    for said in ("I live in Oslo.", "I live in Lima.", "I live in Oslo."):
+        await tell(engine, user, said)
+    async with asyncio.timeout(10):
+        while [m.text for m in await engine.memories.all("default", user) if m.superseded_by is None] != [
+            "I live in Oslo."
+        ]:
+            await asyncio.sleep(0.05)
+
+
 async def test_the_same_words_in_two_conversations_confirm_one_memory(engine: Engine, user: str) -> None:
     [once] = await tell(engine, user, FACT, {"x-session-id": "one"})
     twice = await tell(engine, user, FACT, {"x-session-id": "two"})

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.headers import NAMES, Wishes, holds_credentials, is_memory_header, read_headers, readable_id
+from litellm_memory.headers import (
+    NAMES,
+    Wishes,
+    gathered,
+    holds_credentials,
+    is_memory_header,
+    read_headers,
+    readable_id,
+)
 from litellm_memory.settings import IdentitySettings
 
 SETTINGS = IdentitySettings()
@@ -176,3 +184,23 @@ def test_no_header_value_raises_and_every_id_read_is_one(headers: dict[str, str]
     wishes = read_headers(headers, SETTINGS)
     ids = [value for value in (wishes.user, wishes.project, wishes.session) if value is not None]
     assert [readable_id(value) for value in ids] == ids
+
+
+@pytest.mark.parametrize(
+    "name", ["X_Memory_User_Id", "x-pass-x-memory-user-id", "X-MEMORY-USER-ID", "x-memory_user-id"]
+)
+def test_every_spelling_that_is_kept_from_providers_is_obeyed(name: str) -> None:
+    assert read_headers(gathered([(name, "ada")], SETTINGS), SETTINGS).user == "ada"
+
+
+def test_a_header_that_is_repeated_with_another_value_takes_the_private_side() -> None:
+    twice = gathered([("x-memory-user-id", "ada"), ("X_Memory_User_Id", "eve")], SETTINGS)
+    assert read_headers(twice, SETTINGS).refused == "unreadable_identity"
+    switch = gathered([("x-memory-store", "true"), ("x-memory-store", "false")], SETTINGS)
+    assert read_headers(switch, SETTINGS).store is False
+    same = gathered([("x-memory-user-id", "ada"), ("x-memory-user-id", "ada")], SETTINGS)
+    assert read_headers(same, SETTINGS).user == "ada"
+
+
+def test_other_headers_that_are_repeated_are_joined_as_http_says() -> None:
+    assert gathered([("Accept", "a"), ("accept", "b")], SETTINGS) == {"accept": "a,b"}

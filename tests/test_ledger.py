@@ -134,12 +134,13 @@ async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, 
     assert await ledger.ready(10) == [EXCHANGE]
 
 
-async def test_a_message_that_was_learned_is_not_accepted_again(ledger: Ledger, other: Ledger) -> None:
-    await asyncio.wrap_future(ledger.accept(EXCHANGE))
+async def test_a_message_that_was_learned_is_known_when_it_comes_again(ledger: Ledger, other: Ledger) -> None:
+    assert await asyncio.wrap_future(ledger.accept(EXCHANGE)) is True
     await ledger.done("mark-1")
     assert await ledger.unlearned() == 0
     assert await asyncio.wrap_future(other.accept(replace(EXCHANGE, id="call-2"))) is False
-    assert await other.unlearned() == 0
+    await other.answered("mark-1", None)
+    assert await other.ready(10) == [replace(EXCHANGE, id="call-2", again=True)]
 
 
 async def test_a_repeat_before_learning_stays_one_exchange(ledger: Ledger, other: Ledger) -> None:

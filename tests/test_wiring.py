@@ -68,7 +68,9 @@ def test_the_wheel_works_in_a_litellm_that_knows_nothing_of_the_checkout(tmp_pat
     subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(source)], check=True)
     model = [sys.executable, "-m", "litellm_memory", "model", "install", "--into", "litellm_memory/model"]
     subprocess.run(model, cwd=source, check=True, capture_output=True)
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)], check=True)
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)], check=True
+    )
     [wheel] = tmp_path.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
     work.mkdir()

@@ -12,7 +12,7 @@ from litellm_memory.models import MemoryKind
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
 CONFIDENCE = 0.7
-"""Of a fact found by pattern; predecessors of this product use the same."""
+"""Of a fact found by pattern; an earlier memory proxy, MAIA, uses the same."""
 
 
 @dataclass(frozen=True, slots=True)

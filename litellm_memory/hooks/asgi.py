@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from litellm_memory.engine import Engine
-from litellm_memory.headers import is_memory_header
+from litellm_memory.headers import gathered, is_memory_header
 from litellm_memory.hooks.call import CURRENT, Call
 from litellm_memory.wire.answers import read_answer
 
@@ -46,7 +46,7 @@ class Wrap:
         if scope.get("method") != "POST":
             await self._app({**scope, "headers": passed}, receive, send)
             return
-        call = Call(headers=_joined(headers), path=scope["path"], wrapped=True)
+        call = Call(headers=gathered(headers, self._engine.settings.identity), path=scope["path"], wrapped=True)
         answer = _Answer(call, send)
         token = CURRENT.set(call)
         try:
@@ -121,11 +121,3 @@ def _plain(sent: bytes, encoding: str) -> bytes:
     except zlib.error:
         return b""
     return plain if unzip.eof else b""
-
-
-def _joined(headers: list[tuple[str, str]]) -> dict[str, str]:
-    """Headers by name; a repeated one is joined by commas, as HTTP says, so that none hides behind another."""
-    joined: dict[str, str] = {}
-    for name, value in headers:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined

@@ -147,7 +147,7 @@ class MemoryHandler(CustomLogger):
                 body=body,
                 caller=caller,
                 models=proxy.models_of(data),
-                no_logging=proxy.is_unlogged(data, headers),
+                no_logging=proxy.is_unlogged(data, headers, caller),
             )
         )
 

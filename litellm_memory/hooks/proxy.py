@@ -96,30 +96,31 @@ async def _no_body() -> dict[str, Any]:
 
 def caller_of(key: UserAPIKeyAuth) -> Caller:
     """Who a verified key stands for. The master key is told by LiteLLM's own marker, not by its user id."""
-    narrowed = [_narrowing(metadata) for metadata in (key.metadata, key.team_metadata)]
-    return Caller(
-        user=key.user_id,
-        team=key.team_id,
-        key=_key_hash(key.api_key or key.token),
-        key_alias=key.key_alias,
-        master=key.api_key == LITELLM_PROXY_MASTER_KEY_ALIAS,
-        inject=all(item.get("inject") is not False for item in narrowed),
-        remember=all(item.get("remember") is not False for item in narrowed),
-    )
+    return _caller(key.api_key or key.token, key.user_id, key.team_id, key.key_alias, key.metadata, key.team_metadata)
 
 
 def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
     """Who a relayed call stands for: LiteLLM passes the verified key's facts on as ``user_api_key_*``."""
+    said = {name: metadata.get(f"user_api_key_{name}") for name in ("user_id", "team_id", "alias")}
     key = metadata.get("user_api_key") or metadata.get("user_api_key_hash")
-    narrowed = [_narrowing(metadata.get(name)) for name in ("user_api_key_metadata", "user_api_key_team_metadata")]
+    kept = [metadata.get(f"user_api_key_{name}") for name in ("metadata", "team_metadata")]
+    return _caller(key, said["user_id"], said["team_id"], said["alias"], *kept)
+
+
+def _caller(
+    key: str | None, user: str | None, team: str | None, alias: str | None, *metadata: Mapping[str, Any] | None
+) -> Caller:
+    """The caller, as the metadata of the key and of its team narrow what memory may do."""
+    narrowed = [item for item in map(_narrowing, metadata) if item is not None]
     return Caller(
-        user=metadata.get("user_api_key_user_id"),
-        team=metadata.get("user_api_key_team_id"),
+        user=user,
+        team=team,
         key=_key_hash(key),
-        key_alias=metadata.get("user_api_key_alias"),
+        key_alias=alias,
         master=key == LITELLM_PROXY_MASTER_KEY_ALIAS,
-        inject=all(item.get("inject") is not False for item in narrowed),
-        remember=all(item.get("remember") is not False for item in narrowed),
+        inject=all(item.get("inject", True) is True for item in narrowed),
+        remember=all(item.get("remember", True) is True for item in narrowed),
+        unlogged=any(map(_turns_logging_off, metadata)),
     )
 
 
@@ -134,14 +135,31 @@ def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(reached)
 
 
-def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-    """True when LiteLLM is told not to log this call's messages: globally, by its header, or in the request."""
-    if data.get("no-log") is True or data.get("turn_off_message_logging") is True:
+def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str], caller: Caller) -> bool:
+    """True when LiteLLM is told not to keep this call's messages.
+
+    The request, the key, the team, LiteLLM's headers and its global setting may say so; the request and the headers
+    may also lift the global setting, and nothing lifts the key's.
+    """
+    asked = _switch(data.get("turn_off_message_logging"))
+    if data.get("no-log") is True or asked or caller.unlogged:
         return True
-    if headers.get("litellm-disable-message-redaction"):
+    if asked is False or headers.get("litellm-disable-message-redaction"):
         return False
     by_header = headers.get("litellm-enable-message-redaction") or headers.get("x-litellm-enable-message-redaction")
     return bool(by_header) or litellm.turn_off_message_logging is True
+
+
+def _switch(value: Any) -> bool | None:
+    """A switch that LiteLLM takes as a boolean or as its name; None when it says nothing."""
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def _turns_logging_off(metadata: Mapping[str, Any] | None) -> bool:
+    """True for a key's or team's metadata with a logging callback that keeps no messages."""
+    logging_to = metadata.get("logging") if isinstance(metadata, Mapping) else None
+    settings = [item.get("callback_vars") for item in logging_to or () if isinstance(item, Mapping)]
+    return any(isinstance(item, Mapping) and _switch(item.get("turn_off_message_logging")) for item in settings)
 
 
 def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, Any]:
@@ -159,9 +177,9 @@ def _key_hash(key: str | None) -> str | None:
     return sha256(key.encode()).hexdigest()
 
 
-def _narrowing(metadata: Any) -> Mapping[str, Any]:
+def _narrowing(metadata: Any) -> Mapping[str, Any] | None:
     narrowing = metadata.get(SECTION) if isinstance(metadata, Mapping) else None
-    return narrowing if isinstance(narrowing, Mapping) else {}
+    return narrowing if isinstance(narrowing, Mapping) else None
 
 
 def _fallbacks(model: str, data: Mapping[str, Any]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypedDict
 
-from litellm_memory.headers import Wishes, decoded, holds_credentials
+from litellm_memory.headers import Wishes, decoded, holds_credentials, plain_name
 from litellm_memory.identity.partition import partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import Match, client_label, in_force
@@ -64,7 +64,7 @@ def routing_info(
     return RoutingInfo(
         user_id=user.user if user else None,
         matched_pattern=_matched(user.match) if user and user.match else None,
-        custom_header_present=settings.header.lower() in headers or wishes.user is not None,
+        custom_header_present=plain_name(settings.header) in headers or wishes.user is not None,
         is_default=user.default if user else False,
         client=client,
         project=choose_project(headers, wishes, turn, client, settings).project,

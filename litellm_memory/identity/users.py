@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litellm_memory.headers import Wishes, decoded, readable_id
+from litellm_memory.headers import Wishes, decoded, plain_name, readable_id
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn
@@ -77,7 +77,7 @@ def _end_user(
     claiming = [
         name
         for name in (*END_USER_HEADERS, *UNREADABLE_END_USER_HEADERS)
-        if name in headers and name != settings.header.lower()
+        if name in headers and name != plain_name(settings.header)
     ]
     if claiming and not delegates(caller, settings):
         return Refusal("undelegated_end_user")

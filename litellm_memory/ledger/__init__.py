@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -41,6 +42,7 @@ from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
     answers,
     blocks,
+    calls,
     changes,
     facts,
     insert_new,
@@ -63,6 +65,8 @@ NO_NAMESPACE = ""
 BLOCKS_KEPT = timedelta(days=180)
 """A conversation that goes on after half a year is read by its provider anew in any case."""
 BLOCKS_MOST = 1_000_000
+CALLS_KEPT = timedelta(days=400)
+"""Long enough to compare a month with the same one a year before."""
 CHANGES_KEPT = timedelta(hours=1)
 SILENT = timedelta(minutes=15)
 """After this time an exchange of a worker on another host is taken over."""
@@ -144,13 +148,17 @@ class Ledger:
 
     async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
         """The blocks that were frozen for these marks, by mark; served from RAM where this process has them."""
-        known = {mark: self._blocks[mark] for mark in marks if mark in self._blocks}
+        known = self.at_hand(marks)
         missing = [mark for mark in marks if mark not in known]
         if missing:
             for block in await self._read(lambda connection: _frozen(connection, missing)):
                 self._remember(block)
                 known[block.mark] = block
         return known
+
+    def at_hand(self, marks: Sequence[str]) -> dict[str, Block]:
+        """Those of these blocks that this process has in RAM, by mark."""
+        return {mark: self._blocks[mark] for mark in marks if mark in self._blocks}
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that stands for its mark once this returns: this one, unless another waits for its answer there."""
@@ -397,8 +405,7 @@ def _settle(connection: Connection, mark: str) -> None:
 
 
 def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
-    if connection.scalar(_LEARNED, {"of": exchange.mark}):
-        return False
+    again = connection.scalar(_LEARNED, {"of": exchange.mark}) is not None
     row = {
         "mark": exchange.mark,
         "call": exchange.id,
@@ -409,6 +416,7 @@ def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
         "answered": False,
         "reply": None,
         "reply_tools": False,
+        "again": again,
         "worker": worker,
         "written": datetime.now(UTC),
     }
@@ -417,7 +425,7 @@ def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
         connection.execute(
             update(journal).where(journal.c.mark == exchange.mark).values(worker=worker, written=row["written"])
         )
-    return True
+    return not again
 
 
 def _answered(connection: Connection, mark: str, reply: Reply | None) -> None:
@@ -438,6 +446,7 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
             said=_aware(row.said),
             model=row.model,
             reply=Reply(row.reply, tools=row.reply_tools, complete=True) if row.reply else None,
+            again=row.again,
         )
         for row in connection.execute(_READY, {"of": worker, "limit": limit})
     ]
@@ -517,6 +526,7 @@ def _prune(connection: Connection, now: datetime) -> int:
         delete(blocks).where(blocks.c.frozen < now - BLOCKS_KEPT),
         delete(blocks).where(blocks.c.frozen <= beyond),
         delete(answers).where(answers.c.at < now - BLOCKS_KEPT),
+        delete(calls).where(calls.c.at < now - CALLS_KEPT),
     ]
     return sum(connection.execute(statement).rowcount for statement in old)
 
@@ -526,6 +536,9 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[in
     rows = [{"namespace": namespace, "memory": memory, "at": now} for namespace, memory in changed]
     if not rows:
         return []
+    if connection.dialect.name == "postgresql":
+        # Numbers have to become visible in their order, or a worker that read the later one misses the earlier.
+        connection.execute(sql("LOCK TABLE changes IN SHARE ROW EXCLUSIVE MODE"))
     numbers = connection.scalars(changes.insert().returning(changes.c.seq), rows).all()
     connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
     return list(numbers)

@@ -71,6 +71,7 @@ journal = Table(
     Column("answered", Boolean, nullable=False),
     Column("reply", Text),
     Column("reply_tools", Boolean, nullable=False),
+    Column("again", Boolean, nullable=False),
     Column("worker", String(256), nullable=False),
     Column("written", DateTime(timezone=True), nullable=False),
     Index("journal_worker", "worker", "answered"),

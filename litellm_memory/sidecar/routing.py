@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from litellm_memory.engine import Engine
-from litellm_memory.headers import read_headers
+from litellm_memory.headers import gathered, read_headers
 from litellm_memory.identity import routing_info, rules_in_force
 from litellm_memory.models import Caller, Turn
-from litellm_memory.sidecar.access import Authenticate, caller_of, carries_key, headers_of, is_loopback
+from litellm_memory.sidecar.access import Authenticate, caller_of, carries_key, is_loopback
 
 
 def routing_router(engine: Engine, authenticate: Authenticate, *, open_on_loopback: bool = False) -> APIRouter:
@@ -26,7 +26,7 @@ def routing_router(engine: Engine, authenticate: Authenticate, *, open_on_loopba
     @router.get("/info", summary="How this very request would be routed; no credentials are echoed")
     async def info(request: Request) -> Mapping[str, Any]:
         settings = engine.settings.identity
-        headers = headers_of(request)
+        headers = gathered(request.headers.items(), settings)
         return routing_info(await caller(request), headers, read_headers(headers, settings), Turn(()), settings)
 
     @router.get("/rules", summary="The identity rules in force, in order")

@@ -1,0 +1,75 @@
+"""Who LiteLLM says is calling, and what its keys, teams and requests say about keeping messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import litellm
+import pytest
+from litellm.proxy._types import UserAPIKeyAuth
+
+from litellm_memory.hooks.proxy import caller_of, caller_of_metadata, is_unlogged
+from litellm_memory.models import Caller
+
+KEPT_OFF = {"logging": [{"callback_name": "langfuse", "callback_vars": {"turn_off_message_logging": "True"}}]}
+
+
+def test_the_master_key_is_told_by_litellms_own_marker() -> None:
+    key = UserAPIKeyAuth(api_key="litellm_proxy_master_key", user_id="default_user_id")
+    assert caller_of(key).master is True
+    assert caller_of(UserAPIKeyAuth(api_key="sk-other", user_id="default_user_id")).master is False
+
+
+def test_a_key_is_known_by_its_hash_alone() -> None:
+    caller = caller_of(UserAPIKeyAuth(api_key="a-key-of-custom-auth", user_id="ada"))
+    assert caller.key is not None
+    assert "a-key-of-custom-auth" not in repr(caller)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "team", "expected"),
+    [
+        ({}, None, (True, True, False)),
+        ({"litellm_memory": {"inject": False}}, None, (False, True, False)),
+        ({}, {"litellm_memory": {"remember": False}}, (True, False, False)),
+        ({"litellm_memory": {"inject": "false"}}, None, (False, True, False)),
+        (KEPT_OFF, None, (True, True, True)),
+        ({}, KEPT_OFF, (True, True, True)),
+    ],
+)
+def test_the_metadata_of_key_and_team_narrow_memory_on_every_route(
+    metadata: dict[str, Any], team: dict[str, Any] | None, expected: tuple[bool, bool, bool]
+) -> None:
+    direct = caller_of(UserAPIKeyAuth(api_key="sk-1", metadata=metadata, team_metadata=team))
+    relayed = caller_of_metadata(
+        {"user_api_key": direct.key, "user_api_key_metadata": metadata, "user_api_key_team_metadata": team}
+    )
+    for caller in (direct, relayed):
+        assert (caller.inject, caller.remember, caller.unlogged) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "key_says_off", "globally_off", "expected"),
+    [
+        ({}, {}, False, False, False),
+        ({}, {}, False, True, True),
+        ({"no-log": True}, {}, False, False, True),
+        ({"turn_off_message_logging": "True"}, {}, False, False, True),
+        ({"turn_off_message_logging": False}, {}, False, True, False),
+        ({"turn_off_message_logging": False}, {}, True, False, True),
+        ({}, {"x-litellm-enable-message-redaction": "true"}, False, False, True),
+        ({}, {"litellm-disable-message-redaction": "true"}, False, True, False),
+        ({}, {"litellm-disable-message-redaction": "true"}, True, True, True),
+    ],
+)
+def test_what_litellm_is_told_not_to_keep_is_not_learned_from(
+    data: Mapping[str, Any],
+    headers: Mapping[str, str],
+    key_says_off: bool,
+    globally_off: bool,
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litellm, "turn_off_message_logging", globally_off)
+    assert is_unlogged(data, headers, Caller(unlogged=key_says_off)) is expected
