@@ -1,17 +1,26 @@
-"""The benchmark of prompt caches: its caches are faithful, and in its short form every promise is kept."""
+"""Prompt caches serve as much with memory as without: the benchmark in its short form, and its caches are faithful."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bed.proxy import CHECKOUT
+
+from litellm_memory.engine import Engine, Request
+from litellm_memory.identity.partition import MASTER_PARTITION
+from litellm_memory.models import Caller, Memory, namespace
+from litellm_memory.settings import Settings
+from litellm_memory.store import memory_id
 
 BENCH = CHECKOUT / "scripts" / "bench"
 LONGEST_RUN = 600
@@ -90,3 +99,43 @@ def test_a_prompt_cache_serves_as_much_with_memory_as_without() -> None:
     broken = {row["conversation"]: row["broken"] for row in report["conversations"] if row["broken"]}
     assert (run.returncode, report["failed"], broken) == (0, [], {})
     assert len(report["conversations"]) == 4
+
+
+async def test_blocks_in_ram_are_put_back_also_when_the_ledger_is_late(tmp_path: Path) -> None:
+    recall = {"deadline_ms": 5000, "min_score": 0}
+    engine = Engine.build(Settings.model_validate({"data_dir": tmp_path, "recall": recall}), count=len)
+    engine.open()
+    try:
+        async with asyncio.timeout(30):
+            while not engine.health.opened:
+                await asyncio.sleep(0.01)
+        await engine.memories.keep([memory("My staging database is called heron-42.")])
+        first = await engine.before(asked("What is my staging database called?"))
+        hurried = engine.settings.recall.model_copy(update={"deadline_ms": 0})
+        engine.use(engine.settings.model_copy(update={"recall": hurried}))
+        second = await engine.before(asked("What is my staging database called?", "heron-42", "And where does it run?"))
+    finally:
+        await engine.aclose()
+    assert (first.status, second.status, second.reason) == ("injected", "late", "replay")
+    assert first.body is not None
+    assert second.body is not None
+    assert second.body["messages"][0] == first.body["messages"][0]
+
+
+def memory(text: str) -> Memory:
+    id = memory_id(namespace(MASTER_PARTITION, "ada"), text, key=b"test")
+    return Memory(id, MASTER_PARTITION, "ada", text, "fact", datetime.now(UTC), tokens=8)
+
+
+def asked(*said: str) -> Request:
+    """A chat that alternates between the person and the assistant."""
+    messages = [{"role": "assistant" if at % 2 else "user", "content": text} for at, text in enumerate(said)]
+    return Request(
+        id=f"call-{len(said)}",
+        call_type="acompletion",
+        route="/v1/chat/completions",
+        headers={"x-memory-user-id": "ada"},
+        body={"model": "gpt", "messages": messages},
+        caller=Caller(master=True),
+        models=("gpt",),
+    )

@@ -142,8 +142,11 @@ def _held_at_once(setting: Setting, conversations: Sequence[Conversation], *, al
 
 @contextmanager
 def _doors(provider: CachingProvider, setting: Setting, *, alone: bool = False) -> Iterator[dict[Side, Door]]:
-    # The defaults of the product, not those of the tests.
-    recall = RecallSettings().model_dump(include={"deadline_ms", "min_score"})
+    # One memory a block, so that the few memories make many blocks. Beside that the product's defaults, not the tests'.
+    recall = RecallSettings(max_memories=1).model_dump(include={"max_memories", "deadline_ms", "min_score"})
+    if alone:
+        # A run that only checks promises does not depend on a quick machine, nor on the embedding model.
+        recall = {"max_memories": 1}
     with TemporaryDirectory(prefix="litellm-memory-bench-") as directory, ExitStack() as stack:
         on = Proxy(Path(directory) / "on", provider.url, memory={"recall": recall}, workers=setting.workers)
         off = Door(on, _OFF) if alone else Door(stack.enter_context(Proxy(Path(directory) / "off", provider.url)))

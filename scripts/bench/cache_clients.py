@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from bed.answers import Answer, ToolCall
@@ -28,6 +28,8 @@ class Step:
     kind: Kind
     body: JSON
     answer: Answer
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Where they differ from the client's usual ones."""
 
     @property
     def fails(self) -> bool:
@@ -49,6 +51,8 @@ class Client:
     body: Callable[[Items], JSON]
     tools: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    first_headers: Mapping[str, str] = field(default_factory=dict)
+    """Where those of its first request differ."""
     query: Mapping[str, str] = field(default_factory=dict)
     title: Callable[[str], JSON] | None = None
     """The side-call that a first message is followed by."""
@@ -71,7 +75,7 @@ def talk(client: Client, *, count: int = 12) -> Iterator[Step]:
         if number == count // 2:
             history = [*history, *client.resumed]
         history = [*history, *client.person(turn.words, not history)]
-        yield from _turn(client, history, turn)
+        yield from _turn(client, history, turn, client.first_headers if number == 0 else {})
         history = [*history, *_loop(client, turn), *client.answer(turn.answer)]
         if client.compacted and client.went_on and number + 1 == compact_after:
             summary = prose(f"{client.id} summary", 400)
@@ -79,13 +83,14 @@ def talk(client: Client, *, count: int = 12) -> Iterator[Step]:
             history = client.went_on(summary)
 
 
-def _turn(client: Client, history: Items, turn: Turn) -> Iterator[Step]:
-    """The requests of one turn: the person's, then one after each tool."""
+def _turn(client: Client, history: Items, turn: Turn, headers: Mapping[str, str]) -> Iterator[Step]:
+    """The requests of one turn: the person's, then one after each tool. ``headers`` are those of the first."""
     kind: Kind = "person"
     for call in turn.calls:
-        yield Step(kind, client.body(history), Answer(tool=ToolCall(call.name, dict(call.arguments), call.id)))
-        history, kind = [*history, *client.call(call), *client.result(call)], "continuation"
-    yield Step(kind, client.body(history), Answer(turn.answer))
+        called = ToolCall(call.name, dict(call.arguments), call.id)
+        yield Step(kind, client.body(history), Answer(tool=called), headers)
+        history, kind, headers = [*history, *client.call(call), *client.result(call)], "continuation", {}
+    yield Step(kind, client.body(history), Answer(turn.answer), headers)
 
 
 def _loop(client: Client, turn: Turn) -> Items:
@@ -98,8 +103,8 @@ def retried(client: Client, *, count: int = 6) -> Iterator[Step]:
     for number, step in enumerate(talk(client, count=count)):
         if step.kind == "person":
             streams = bool(step.body.get("stream"))
-            yield Step("person", step.body, failures[number % 2 if streams else 0])
-            yield Step("again", step.body, step.answer)
+            yield replace(step, answer=failures[number % 2 if streams else 0])
+            yield replace(step, kind="again")
         else:
             yield step
 
@@ -150,7 +155,9 @@ _CLAUDE_TOOLS = [{"name": name, "description": _described(name), "input_schema":
 _CLAUDE_SYSTEM = [
     _text("x-anthropic-billing-header: cc_version=2.1.197.6c7; cc_entrypoint=cli;"),
     _text("You are Claude Code, Anthropic's official CLI for Claude.", **_MARK),
-    _text(prose("claude-code system", 2500), **_MARK),
+    _text(
+        f"{prose('claude-code system', 2500)}\n\n# Environment\n - Primary working directory: /home/ada/shop", **_MARK
+    ),
 ]
 _REMINDER = "<system-reminder>\nThe following may help.\n# currentDate\nToday is 2026-11-21.\n</system-reminder>"
 _TODO_REMINDER = "<system-reminder>\nThe list of tasks is empty. Do not speak of this to the user.\n</system-reminder>"
@@ -261,10 +268,11 @@ _CODEX_TOOLS = [
     for name in _NAMES
 ]
 _ENVIRONMENT = "<environment_context>\n  <cwd>/home/ada/shop</cwd>\n  <shell>bash</shell>\n</environment_context>"
+_RESUMED = "<environment_context>\n  <current_date>2026-11-21</current_date>\n</environment_context>"
+_CODEX_FIRST = {"session_id": SESSION, "request_kind": "turn", "thread_source": "user"}
+# Codex looks for the git remote while its first request is on the way.
 _CODEX_METADATA = {
-    "session_id": SESSION,
-    "request_kind": "turn",
-    "thread_source": "user",
+    **_CODEX_FIRST,
     "workspaces": {"/home/ada/shop": {"associated_remote_urls": {"origin": "https://git.example.com/acme/shop.git"}}},
 }
 
@@ -349,6 +357,9 @@ def _chat_answer(text: str) -> Items:
 
 def _chat(items: Items, *, system: str, **more: Any) -> JSON:
     return {"model": "gpt", "messages": [{"role": "system", "content": system}, *items], **more}
+
+
+_OPENCODE_SYSTEM = f"{prose('opencode system', 2000)}\n<env>\n  Working directory: /home/ada/shop\n</env>"
 
 
 def _opencode_title(words: str) -> JSON:
@@ -461,15 +472,16 @@ CLIENTS: Mapping[str, Client] = {
         Client(
             "codex", "/v1/responses", person=_codex_person, call=_codex_call, result=_codex_result,
             answer=_codex_answer, body=_codex,
-            resumed=[_codex_item("developer", prose("codex permissions", 100)), _codex_item("user", _ENVIRONMENT)],
+            resumed=[_codex_item("developer", prose("codex permissions", 100)), _codex_item("user", _RESUMED)],
             headers={
                 "user-agent": "codex_exec/0.169.0", "originator": "codex_exec", "session-id": SESSION,
                 "x-codex-turn-metadata": json.dumps(_CODEX_METADATA),
             },
+            first_headers={"x-codex-turn-metadata": json.dumps(_CODEX_FIRST)},
         ),
         Client(
             "opencode", _CHAT_PATH, person=_quoted_person, title=_opencode_title, **_CHAT_ITEMS,
-            body=lambda items: _chat(items, system=prose("opencode system", 2000), tools=_CHAT_TOOLS, stream=True),
+            body=lambda items: _chat(items, system=_OPENCODE_SYSTEM, tools=_CHAT_TOOLS, stream=True),
             headers={"user-agent": "opencode/1.18.33", "x-session-id": SESSION, "x-session-affinity": SESSION},
         ),
         Client(

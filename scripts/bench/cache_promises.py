@@ -116,7 +116,7 @@ class Conversation:
         return desk.served[-1], status
 
     def _sent(self, client: httpx.Client, door: Door, step: Step) -> str:
-        headers = {"x-memory-user-id": user_of(self), **self.client.headers, **door.headers}
+        headers = {"x-memory-user-id": user_of(self), **self.client.headers, **step.headers, **door.headers}
         told = ""
         try:
             with client.stream(
