@@ -162,6 +162,7 @@ def _all_seen(clients: Sequence[Installed]) -> list[Seen]:
     with ExitStack() as stack:
         name = TemporaryDirectory(prefix="litellm-memory-clients-", ignore_cleanup_errors=True)
         directory = Path(stack.enter_context(name))
+        stack.callback(_end_daemons, directory)
         provider = stack.enter_context(Provider())
         proxy = stack.enter_context(Proxy(directory / "proxy", provider.url, memory={}, models=_models(provider.url)))
         tap = stack.enter_context(Tap(proxy.url).running())
@@ -306,6 +307,15 @@ def _ended(command: Sequence[str], directory: Path, environment: Mapping[str, st
         process.communicate()
         return f"not done within {RUN_SECONDS:.0f} s"
     return "" if process.returncode == 0 else _last_line(output) or f"ended with {process.returncode}"
+
+
+def _end_daemons(directory: Path) -> None:
+    """Ends what clients left running: all whose home is in ``directory``. Linux only, elsewhere nothing."""
+    home = f"HOME={directory}".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if any(value.startswith(home) for value in environment.read_bytes().split(b"\0")):
+                os.kill(int(environment.parent.name), signal.SIGTERM)
 
 
 def _is_side_call(asked: Asked) -> bool:
