@@ -47,8 +47,6 @@ from litellm_memory.wire.positions import with_block_at
 
 logger = logging.getLogger(__name__)
 
-REPLAY_SHARE = 1 / 3
-"""Of the recall deadline: how long the blocks of earlier turns may be looked for when they are not in RAM."""
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
 PRUNE_EVERY = 3600
@@ -266,7 +264,8 @@ class Engine:
 
     @property
     def _replay_seconds(self) -> float:
-        return self.settings.recall.deadline_ms / 1000 * REPLAY_SHARE
+        """How long blocks that are not in RAM may be looked for: as long as recall, because a miss costs the cache."""
+        return self.settings.recall.deadline_ms / 1000
 
     # Before a call
 
@@ -374,15 +373,9 @@ class Engine:
                 with reading.notes.stage("replay"):
                     frozen = await self.ledger.frozen(marks)
         except TimeoutError:
-            # Most often it is only the newest message that RAM does not know; the others keep their blocks.
-            frozen = self.ledger.at_hand(marks)
-            if reading.kind == "person" and not reading.request.dry:
-                self.ledger.give_up(
-                    Block(reading.said[-1].mark), namespace=reading.scope.namespace, call=reading.request.id
-                )
-            return self._outcome(reading, frozen, "late", "replay")
+            return self._without_ledger(reading, marks, "late", "replay")
         except LiteLLMMemoryError as error:
-            return Outcome("error", _name(error))
+            return self._without_ledger(reading, marks, "error", _name(error))
         if reading.kind != "person":
             return self._outcome(reading, frozen, "skipped", reading.reason)
         last = reading.said[-1]
@@ -392,6 +385,12 @@ class Engine:
         earlier = {mark: block for mark, block in frozen.items() if mark != last.mark}
         block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark))
         return self._outcome(reading, {**earlier, block.mark: block}, status, reason)
+
+    def _without_ledger(self, reading: _Reading, marks: Sequence[str], status: Status, reason: str) -> Outcome:
+        """The blocks that RAM holds; most often it is only the newest message that it does not know."""
+        if reading.kind == "person" and not reading.request.dry:
+            self.ledger.give_up(Block(marks[-1]), namespace=reading.scope.namespace, call=reading.request.id)
+        return self._outcome(reading, self.ledger.at_hand(marks), status, reason)
 
     def _carriers(self, reading: _Reading) -> Sequence[Said]:
         """The messages that carry a block: all of them where blocks are put back, else the newest alone."""
