@@ -38,15 +38,17 @@ class Setting:
 
     name: str
     workers: int
+    position: str = "turn"
 
 
+OTHER_POSITIONS = [Setting(position, 1, position) for position in ("system", "first_user", "before_last")]
 SETTINGS = (Setting("one worker", 1), Setting("two workers", 2))
 
 
 def main() -> int:
     """Measures and prints; 1 when a promise failed."""
     arguments = _arguments()
-    report = quick_report() if arguments.quick else full_report()
+    report = quick_report() if arguments.quick else positions_report() if arguments.positions else full_report()
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_tables(report)))
     return 1 if report["failed"] else 0
 
@@ -55,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="four clients, short conversations, two workers, no restart"
+    )
+    parser.add_argument(
+        "--positions", action="store_true", help="what the other positions of a block cost; promises nothing"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser.parse_args()
@@ -73,6 +78,15 @@ def quick_report() -> dict[str, Any]:
     """Some clients in short conversations with two workers; without memory by headers, so that one proxy is enough."""
     conversations = [_conversation(CLIENTS[id], talk(CLIENTS[id], count=4)) for id in QUICK]
     return _report({SETTINGS[1].name: _held_at_once(SETTINGS[1], conversations, alone=True)}, [], None)
+
+
+def positions_report() -> dict[str, Any]:
+    """Some clients with the block where a prompt cache does not like it."""
+    limits = []
+    for setting in OTHER_POSITIONS:
+        conversations = [_conversation(CLIENTS[id], talk(CLIENTS[id]), f", {setting.position}") for id in QUICK]
+        limits += _held_at_once(setting, conversations)
+    return _report({}, limits, None)
 
 
 def _report(
@@ -147,6 +161,7 @@ def _doors(provider: CachingProvider, setting: Setting, *, alone: bool = False) 
     if alone:
         # A run that only checks promises does not depend on a quick machine, nor on the embedding model.
         recall = {"max_memories": 1}
+    recall["position"] = setting.position
     with TemporaryDirectory(prefix="litellm-memory-bench-") as directory, ExitStack() as stack:
         on = Proxy(Path(directory) / "on", provider.url, memory={"recall": recall}, workers=setting.workers)
         off = Door(on, _OFF) if alone else Door(stack.enter_context(Proxy(Path(directory) / "off", provider.url)))
