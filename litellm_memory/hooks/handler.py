@@ -51,6 +51,10 @@ class MemoryHandler(CustomLogger):
     ) -> dict[str, Any]:
         """The request with memory in it; ``data`` itself when there is none or anything at all went wrong."""
         call = current_call()
+        if not call.wrapped and self.engine.health.wrap is None:
+            # The wrap took this request's memory headers off, and they did not come along: whose memory is not known.
+            call.outcome = Outcome("error", "no_context")
+            return data
         try:
             return await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
         except Exception as error:
