@@ -25,7 +25,7 @@ from latency_workload import TURNS, USERS, Ask, conversation
 
 from litellm_memory.embedding import LocalModel, find_model
 
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 3.0
 STREAMS = 10
 """One request in so many is measured as a stream: a stream takes that much longer."""
 
@@ -129,9 +129,9 @@ def measured(*, requests: int, rounds: int, memories: int) -> Report:
         with_memory(Path(directory, "on"), url, memories=memories) as on,
     ):
         _say("Warming up ...")
-        for send in (whole, first_token):
-            # LiteLLM imports late, and memory loads a user's memories at the first touch.
-            in_turns((off, on), _asks(numbers, len(USERS) * TURNS, stream=send is first_token), send, [])
+        # LiteLLM imports late, and memory loads a user's memories at the first touch.
+        in_turns((off, on), _asks(numbers, len(USERS) * TURNS, stream=False), whole, [])
+        in_turns((off, on), _asks(numbers, TURNS, stream=True), first_token, [])
         at_rest = idle((off, on), IDLE_SECONDS)
         one_by_one = _latency((off, on), requests, rounds, numbers, whole, statuses)
         streams = _latency((off, on), max(1, requests // STREAMS), rounds, numbers, first_token, statuses)
