@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+from litellm_memory.compare import settle
 from litellm_memory.errors import NotFoundError
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
@@ -15,14 +17,26 @@ async def waiting(memories: Memories, partition: str, user: str | None = None) -
 
 
 async def accept(memories: Memories, partition: str, memory_id: str, *, text: str | None = None) -> Memory:
-    """The memory, recalled from now on, in the words of ``text`` when that is given.
+    """What stands for the memory from now on, in the words of ``text`` when that is given.
 
-    Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
+    It takes the place of what it contradicts, as if it had just been said; a known memory that says the same stands
+    for it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
     """
     await _waiting(memories, partition, memory_id)
-    return await memories.correct(
+    accepted = await memories.correct(
         partition, memory_id, lambda memory: replace(memory, text=text or memory.text, review=None)
     )
+    index = await memories.index(partition, accepted.user)
+    # The owner's word counts as the person's own, whoever said it first.
+    said = replace(accepted, origin=replace(accepted.origin, role="person"))
+    settled = settle([said], [known for known in index.all() if known.id != accepted.id])
+    for changed in settled.known.values():
+        await _change(memories, changed)
+    if accepted.id in settled.new:
+        return accepted
+    await memories.forget(partition, accepted.id)
+    [same] = settled.known.values()
+    return same
 
 
 async def reject(memories: Memories, partition: str, memory_id: str) -> None:
@@ -34,3 +48,17 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
 async def _waiting(memories: Memories, partition: str, memory_id: str) -> None:
     if (await memories.get(partition, memory_id)).review is None:
         raise NotFoundError("No memory with this id waits for review.")
+
+
+async def _change(memories: Memories, changed: Memory) -> None:
+    with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.
+        await memories.correct(
+            changed.partition,
+            changed.id,
+            lambda memory: replace(
+                memory,
+                confidence=changed.confidence,
+                superseded_by=changed.superseded_by,
+                valid_until=changed.valid_until,
+            ),
+        )

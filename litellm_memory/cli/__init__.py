@@ -18,6 +18,7 @@ COMMANDS = (
     memories.forget,
     portable.export,
     portable.import_memories,
+    quality.review,
     quality.audit_memories,
     traces.preview,
     traces.trace,

@@ -1,4 +1,4 @@
-"""The quality of what is kept, on the command line: audit."""
+"""The quality of what is kept, on the command line: audit and review."""
 
 from __future__ import annotations
 
@@ -6,16 +6,81 @@ from collections import defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from litellm_memory.audit import Audit, audit
-from litellm_memory.cli.print import as_json, table
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.cli.print import as_json, fields, table
+from litellm_memory.cli.reach import (
+    CONFIG,
+    AsJson,
+    CommandError,
+    Config,
+    Key,
+    Partition,
+    Sidecar,
+    Url,
+    User,
+    run,
+    sidecar,
+)
 from litellm_memory.models import Memory, Superseded
 
 PAGE = 1000
+
+
+def review(
+    memory_id: Annotated[str | None, typer.Argument(help="What waits; all of it is listed when left out.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="Recall it from now on.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Forget it.")] = False,
+    text: Annotated[str | None, typer.Option(help="Accept it in these words.")] = None,
+    user: User = None,
+    config: Config = CONFIG,
+    url: Url = None,
+    key: Key = None,
+    partition: Partition = None,
+    in_json: AsJson = False,
+) -> None:
+    """List what waits for its owner's word, and why; with an id, accept, edit or reject it."""
+
+    async def decided() -> Any:
+        async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
+            if memory_id is None:
+                return await _pages(answering, "/v1/review", user)
+            return await answering.ask("POST", f"/v1/review/{memory_id}", json=_word(accept, reject, text))
+
+    found = run(decided())
+    if in_json:
+        as_json({"rejected": memory_id} if found is None else found)
+    elif memory_id is None:
+        rows = ((row["id"], row["user"], row["kind"], row["reason"], row["text"]) for row in found)
+        table(("id", "user", "kind", "why it waits", "text"), rows, empty="Nothing waits for review.")
+    elif found is None:
+        typer.echo(f"Rejected: {memory_id}")
+    else:
+        fields(found)
+
+
+def _word(accept: bool, reject: bool, text: str | None) -> dict[str, str]:
+    """The owner's word as the API takes it. Raises CommandError unless exactly one was given."""
+    if accept + reject + (text is not None) != 1:
+        raise CommandError("Give one of --accept, --reject and --text.")
+    if text is not None:
+        return {"action": "edit", "text": text}
+    return {"action": "accept" if accept else "reject"}
+
+
+async def _pages(answering: Sidecar, path: str, user: str | None) -> list[dict[str, Any]]:
+    """All rows of a list."""
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = await answering.ask("GET", path, params={"user": user, "limit": PAGE, "cursor": cursor})
+        rows += page["data"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return rows
 
 
 def audit_memories(
@@ -29,16 +94,8 @@ def audit_memories(
     """Tell how much of what is kept is junk, and what mends each piece."""
 
     async def read() -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            cursor = None
-            while True:
-                params = {"user": user, "limit": PAGE, "cursor": cursor}
-                page = await answering.ask("GET", "/v1/memories", params=params)
-                rows += page["data"]
-                cursor = page["next_cursor"]
-                if cursor is None:
-                    return rows
+            return await _pages(answering, "/v1/memories", user)
 
     found = _audited(run(read()), now=datetime.now(UTC))
     if in_json:
@@ -71,4 +128,5 @@ def _memory(row: dict[str, Any]) -> Memory:
         superseded_by=Superseded(by["id"], by["reason"]) if by else None,
         pinned=row["pinned"],
         uses=row["uses"],
+        review=row["review"],
     )

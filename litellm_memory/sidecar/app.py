@@ -19,6 +19,7 @@ from litellm_memory.sidecar.memories import memories_router
 from litellm_memory.sidecar.namespaces import namespaces_router
 from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.preview import preview_router
+from litellm_memory.sidecar.review import review_router
 from litellm_memory.sidecar.routing import routing_router
 from litellm_memory.sidecar.sizes import Sizes
 from litellm_memory.sidecar.traces import traces_router
@@ -57,6 +58,7 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
         namespaces_router,
         portable_router,
         preview_router,
+        review_router,
         traces_router,
         usage_router,
     ):

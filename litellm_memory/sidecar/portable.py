@@ -150,6 +150,7 @@ class _Import:
             uses=line.uses,
             last_used=aware(line.last_used) if line.last_used else None,
             reply=self._redacted(line.reply) if line.reply else None,
+            review=line.review,
         )
 
     def _id(self, user: str, given: str) -> str:

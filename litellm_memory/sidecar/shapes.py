@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from litellm_memory.models import Memory, MemoryKind, Recalled
 
@@ -84,6 +84,33 @@ class MemoryOut(Shape):
     last_used: datetime | None
     tokens: int
     reply: str | None
+    review: str | None
+
+
+class ReviewOut(MemoryOut):
+    """A memory that waits for its owner's word, and why."""
+
+    reason: str
+
+
+class ReviewsOut(Shape):
+    """One page of what waits; ``next_cursor`` asks for the next one and is null on the last."""
+
+    data: list[ReviewOut]
+    next_cursor: str | None
+
+
+class ReviewIn(Shape):
+    """The owner's word: `accept` it as it is, `edit` it to `text` and accept that, or `reject` it for good."""
+
+    action: Literal["accept", "edit", "reject"]
+    text: Said | None = None
+
+    @model_validator(mode="after")
+    def _text_belongs_to_edit(self) -> ReviewIn:
+        if (self.action == "edit") != (self.text is not None):
+            raise ValueError("edit takes a text, and nothing else does")
+        return self
 
 
 class MemoryIn(Shape):
@@ -135,6 +162,7 @@ class ImportLine(Shape):
     last_used: datetime | None = None
     tokens: int | None = None
     reply: Annotated[str, StringConstraints(max_length=32_000)] | None = None
+    review: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
 
 
 class RefusedLine(Shape):
@@ -331,7 +359,13 @@ def shape_of(memory: Memory) -> MemoryOut:
         last_used=memory.last_used,
         tokens=memory.tokens,
         reply=memory.reply,
+        review=memory.review,
     )
+
+
+def waiting_shape_of(memory: Memory) -> ReviewOut:
+    """A memory that waits for review as the API shows it."""
+    return ReviewOut(**shape_of(memory).model_dump(), reason=memory.review or "")
 
 
 def found(recalled: Recalled) -> Found:

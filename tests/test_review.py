@@ -1,0 +1,175 @@
+"""What waits for its owner's word: listed with its reason, recalled once accepted, gone once rejected."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from bed.engines import opened_engine
+from click.testing import Result
+from typer.testing import CliRunner
+
+from litellm_memory.cli import app
+from litellm_memory.cli.reach import client_inside
+from litellm_memory.engine import Engine
+from litellm_memory.models import Memory, Origin
+from litellm_memory.settings import Settings
+from litellm_memory.store import memory_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NUMBERS = count(1)
+WHY = "the answer says it, and the person did not"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    async with opened_engine(tmp_path_factory.mktemp("data")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_inside(engine) as client:
+        yield client
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user-{next(NUMBERS)}"
+
+
+async def keep(engine: Engine, user: str, text: str, **fields: Any) -> Memory:
+    memory = replace(Memory("", "default", user, text, "fact", NOW, valid_from=NOW), **fields)
+    own = memory_id(memory.namespace, str(next(NUMBERS)), key=engine.ledger.key)
+    [kept] = await engine.memories.keep([replace(memory, id=own)])
+    return kept
+
+
+async def recalled(api: httpx.AsyncClient, user: str, query: str) -> list[str]:
+    found = (await api.post("/v1/memories/search", json={"query": query, "user": user})).json()["results"]
+    return [item["memory"]["text"] for item in found]
+
+
+async def test_the_queue_shows_what_waits_and_why(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
+    await keep(engine, user, "I live in Bristol.")
+    waits = await keep(engine, user, "I have a dog.", review=WHY, origin=Origin("assistant"))
+    listed = (await api.get("/v1/review", params={"user": user})).json()
+    shown = (await api.get(f"/v1/memories/{waits.id}")).json()
+    assert listed == {"data": [{**shown, "reason": WHY}], "next_cursor": None}
+    assert shown["review"] == WHY
+    assert "I have a dog." not in await recalled(api, user, "dog")
+
+
+async def test_what_is_accepted_is_recalled(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
+    waits = await keep(engine, user, "I have a dog.", review=WHY)
+    answer = await api.post(f"/v1/review/{waits.id}", json={"action": "accept"})
+    assert (answer.status_code, answer.json()["review"]) == (200, None)
+    assert await recalled(api, user, "dog") == ["I have a dog."]
+    assert (await api.get("/v1/review", params={"user": user})).json()["data"] == []
+
+
+async def test_what_is_edited_is_recalled_in_the_owners_words_without_secrets(
+    engine: Engine, api: httpx.AsyncClient, user: str
+) -> None:
+    waits = await keep(engine, user, "I have a dog.", review=WHY)
+    words = {"action": "edit", "text": "I have a cat; its chip is AKIAQ3EGRL5XJ7PWN2TB."}
+    shown = (await api.post(f"/v1/review/{waits.id}", json=words)).json()
+    assert (shown["id"], shown["review"]) == (waits.id, None)
+    assert shown["text"].startswith("I have a cat; its chip is [REDACTED:")
+
+
+async def test_what_is_rejected_is_gone(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
+    waits = await keep(engine, user, "I have a dog.", review=WHY)
+    assert (await api.post(f"/v1/review/{waits.id}", json={"action": "reject"})).status_code == 204
+    assert (await api.get(f"/v1/memories/{waits.id}")).status_code == 404
+
+
+async def test_what_is_accepted_takes_the_place_of_what_it_contradicts(
+    engine: Engine, api: httpx.AsyncClient, user: str
+) -> None:
+    old = await keep(engine, user, "I live in Bristol.")
+    waits = await keep(
+        engine, user, "I live in Leeds.", review="why", origin=Origin("assistant"), valid_from=NOW.replace(year=2027)
+    )
+    await api.post(f"/v1/review/{waits.id}", json={"action": "accept"})
+    shown = (await api.get(f"/v1/memories/{old.id}")).json()
+    assert shown["superseded_by"] == {"id": waits.id, "reason": "a newer value was said"}
+
+
+async def test_what_is_accepted_merges_with_what_says_the_same(
+    engine: Engine, api: httpx.AsyncClient, user: str
+) -> None:
+    known = await keep(engine, user, "I live in Bristol.", confidence=0.7)
+    waits = await keep(engine, user, "Ich wohne in Bristol.", review=WHY, origin=Origin("assistant"))
+    stands = (await api.post(f"/v1/review/{waits.id}", json={"action": "accept"})).json()
+    assert (stands["id"], stands["confidence"]) == (known.id, pytest.approx(0.8))
+    assert (await api.get(f"/v1/memories/{waits.id}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ({"action": "keep"}, 422),
+        ({"action": "edit"}, 422),
+        ({"action": "accept", "text": "other words"}, 422),
+        ({"action": "edit", "text": " "}, 422),
+    ],
+    ids=["unknown action", "edit without a text", "accept with a text", "edit to nothing"],
+)
+async def test_a_word_that_says_nothing_clear_changes_nothing(
+    engine: Engine, api: httpx.AsyncClient, user: str, word: dict[str, str], status: int
+) -> None:
+    waits = await keep(engine, user, "I have a dog.", review=WHY)
+    assert (await api.post(f"/v1/review/{waits.id}", json=word)).status_code == status
+    assert len((await api.get("/v1/review", params={"user": user})).json()["data"]) == 1
+
+
+async def test_what_does_not_wait_cannot_be_decided(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
+    known = await keep(engine, user, "I live in Bristol.")
+    foreign = await keep(engine, user, "I live in Oslo.", partition="other", review=WHY)
+    for waits in (known.id, foreign.id, "f" * 40):
+        answer = await api.post(f"/v1/review/{waits}", params={"partition": "default"}, json={"action": "accept"})
+        assert answer.status_code == 404
+
+
+async def test_the_command_lists_accepts_edits_and_rejects(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("model_list: []\nlitellm_memory: {sidecar: {port: 1}}\n", encoding="utf-8")
+    ids = await _waiting_in(tmp_path / ".litellm-memory", ("I have a dog.", "I have a cat.", "I have a cow."))
+
+    async def run(*arguments: str) -> Result:
+        command = ["review", *arguments, "--config", str(config), "--json"]
+        return await asyncio.to_thread(CliRunner().invoke, app, command)
+
+    async def said(*arguments: str) -> Any:
+        result = await run(*arguments)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert {row["id"]: row["reason"] for row in await said()} == dict.fromkeys(ids, WHY)
+    assert (await said(ids[0], "--accept"))["review"] is None
+    assert (await said(ids[1], "--text", "I have a tomcat."))["text"] == "I have a tomcat."
+    assert await said(ids[2], "--reject") == {"rejected": ids[2]}
+    assert await said() == []
+    unclear = await run(ids[0], "--accept", "--reject")
+    assert (unclear.exit_code, "Give one of" in unclear.output) == (1, True)
+
+
+async def _waiting_in(data_dir: Path, texts: tuple[str, ...]) -> list[str]:
+    engine = Engine.build(Settings(data_dir=data_dir), count=len)
+    try:
+        await engine.open_data()
+        return [(await keep(engine, "default", text, review=WHY)).id for text in texts]
+    finally:
+        await engine.aclose()
