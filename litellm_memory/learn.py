@@ -16,6 +16,7 @@ from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wis
 from litellm_memory.forgetting import sweep
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
+from litellm_memory.metrics import count_learned
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
 from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings, RetentionSettings
@@ -120,6 +121,7 @@ class Learner:
             new.append([*settled.new.values()])
             changed |= settled.known
         stands = await self._keep(new)
+        count_learned(memory for made in new for memory in made if stands.get(memory.id) == memory.id)
         for memory in changed.values():
             await self._change(memory, stands)
 

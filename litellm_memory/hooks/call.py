@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Call:
     """How often a model was asked in vain."""
     succeeded: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(16))
+    begun: float = field(default_factory=time.perf_counter)
+    """When the request came, on a clock for differences alone."""
 
     def response_headers(self) -> dict[str, str]:
         """What the client is told about memory; nothing for a request that memory did not look at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -19,10 +20,12 @@ from litellm_memory.hooks import proxy
 from litellm_memory.hooks.asgi import Wrap
 from litellm_memory.hooks.call import CURRENT, Call, current_call
 from litellm_memory.hooks.record import record_of
+from litellm_memory.hooks.spans import add_span
 from litellm_memory.llm import count_tokens
+from litellm_memory.metrics import Shared, count_call
 from litellm_memory.models import Body, Caller
 from litellm_memory.settings import Settings, needs_restart, read_settings
-from litellm_memory.sidecar import create_app, routing_router, serve
+from litellm_memory.sidecar import create_app, keep_figures, routing_router, serve
 from litellm_memory.wire.answers import reply_of
 
 logger = logging.getLogger(__name__)
@@ -55,11 +58,14 @@ class MemoryHandler(CustomLogger):
             # The wrap took this request's memory headers off, and they did not come along: whose memory is not known.
             call.outcome = Outcome("error", "no_context")
             return data
+        began = time.time_ns()
         try:
             return await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
         except Exception as error:
             _failed(call, error)
             return data
+        finally:
+            add_span(user_api_key_dict.parent_otel_span, call, began=began)
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
         """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
@@ -70,7 +76,7 @@ class MemoryHandler(CustomLogger):
         if call is None:
             return None
         try:
-            return await self._relayed(call, kwargs)
+            return proxy.for_vendor(kwargs, call.outcome, self.engine.settings) or await self._relayed(call, kwargs)
         except Exception as error:
             _failed(call, error)
             return None
@@ -118,6 +124,7 @@ class MemoryHandler(CustomLogger):
             record = record_of(call, report, self.engine.settings.identity)
             if record is not None:
                 self.engine.ledger.calls.note(record)
+                count_call(record)
         except Exception as error:
             logger.error("A call could not be noted in the ledger (%s).", type(error).__name__)
 
@@ -173,8 +180,10 @@ def build_handler() -> MemoryHandler:
     path = proxy.config_path()
     if path is not None:
         engine.spawn(_reload(engine, path))
+    shared = Shared(engine.ledger.figures)
+    engine.spawn(keep_figures(engine, shared))
     if settings.sidecar.enabled:
-        engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate), engine))
+        engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate, shared=shared), engine))
     return MemoryHandler(engine)
 
 

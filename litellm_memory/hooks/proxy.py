@@ -16,10 +16,12 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 from starlette.requests import Request
 
+from litellm_memory.engine import Outcome
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.hooks.asgi import App
+from litellm_memory.identity import told_to_vendor
 from litellm_memory.models import Caller
-from litellm_memory.settings import SECTION, Settings, load_settings
+from litellm_memory.settings import SECTION, Settings, load_settings, vendor_of
 
 logger = logging.getLogger(__name__)
 
@@ -168,6 +170,23 @@ def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, An
         return data
     asked = data.get("cache")
     return {**data, "cache": {**(asked if isinstance(asked, dict) else {}), "no-cache": True, "no-store": True}}
+
+
+def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Settings) -> dict[str, Any] | None:
+    """``kwargs`` of one attempt with the resolved user in the header of the memory vendor that it goes to.
+
+    None for an attempt that goes elsewhere, such as a fallback: nobody else is told the user.
+    """
+    if outcome is None or outcome.reason != "vendor_memory" or outcome.scope is None:
+        return None
+    metadata = kwargs.get("litellm_metadata") or kwargs.get("metadata") or {}
+    vendor = vendor_of([metadata.get("model_group")], settings.vendor_memory)
+    if vendor is None:
+        return None
+    return {
+        **kwargs,
+        "extra_headers": {**(kwargs.get("extra_headers") or {}), vendor.user_header: told_to_vendor(outcome.scope)},
+    }
 
 
 def _key_hash(key: str | None) -> str | None:

@@ -1,14 +1,17 @@
-"""What LiteLLM reports of a call, as a row of the ledger."""
+"""What became of a call: as a row of the ledger, by LiteLLM's report, and as what is counted."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from litellm_memory.engine import Outcome
 from litellm_memory.hooks.call import Call
 from litellm_memory.identity import partition_of
 from litellm_memory.ledger import CallRecord
+from litellm_memory.metrics import Noted
 from litellm_memory.settings import IdentitySettings
 
 
@@ -44,6 +47,20 @@ def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings)
         retries=max(0, call.failures - failed),
         finish_reason=_finish_reason(report.get("response")),
         recalled=call.outcome.count if call.outcome else 0,
+    )
+
+
+def noted_of(call: Call, outcome: Outcome) -> Noted:
+    """What is counted of a request whose answer has just ended."""
+    return Noted(
+        status=outcome.status,
+        reason=outcome.reason,
+        kind=outcome.kind,
+        client=outcome.scope.client if outcome.scope else None,
+        tokens=outcome.tokens,
+        seconds=time.perf_counter() - call.begun,
+        unreadable=outcome.unreadable,
+        stages=outcome.stages,
     )
 
 

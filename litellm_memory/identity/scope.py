@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from litellm_memory.headers import Wishes, readable_id
-from litellm_memory.identity.partition import partition_of
+from litellm_memory.identity.partition import MASTER_PARTITION, partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session
 from litellm_memory.identity.users import Refusal, choose_user
@@ -44,3 +45,12 @@ def identify(
 def choose_session(headers: Mapping[str, str], wishes: Wishes, turn: Turn) -> str | None:
     """The session: the explicit header, the client's own header, the body's, else None."""
     return wishes.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
+
+
+def told_to_vendor(scope: Scope) -> str:
+    """The user as a memory vendor is told: with the partition before it, so that no two keys share a memory there.
+
+    The master key's partition goes without saying. Only characters that a header may hold; ``/`` stands nowhere else.
+    """
+    user = quote(scope.user, safe=" @:.+")
+    return user if scope.partition == MASTER_PARTITION else f"{scope.partition}/{user}"

@@ -38,7 +38,8 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 
     def shown(memory: Memory) -> Memory:
         # What is kept may be older than the rule that knows a secret.
-        return redacted(memory) if engine.settings.learn.redact else memory
+        learn = engine.settings.learn
+        return redacted(memory, learn.redact_words) if learn.redact else memory
 
     @router.get("", summary="List memories, newest first")
     async def list_memories(
@@ -86,7 +87,8 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 
 def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
     user = given.user or engine.settings.identity.default_user_id
-    clean = redact if engine.settings.learn.redact else str
+    learn = engine.settings.learn
+    clean = partial(redact, words=learn.redact_words) if learn.redact else str
     created = aware(given.created) if given.created else datetime.now(UTC)
     return Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
@@ -107,7 +109,7 @@ def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
 def _corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
     changes = {name: getattr(patch, name) for name in patch.model_fields_set}
     if "text" in changes and engine.settings.learn.redact:
-        changes["text"] = redact(changes["text"])
+        changes["text"] = redact(changes["text"], engine.settings.learn.redact_words)
     if "tags" in changes:
         changes["tags"] = tuple(changes["tags"])
     for name in ("valid_from", "valid_until"):

@@ -3,6 +3,7 @@
 # No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -42,7 +43,8 @@ def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     ) -> StreamingResponse:
         acting = partition_for(caller, engine.settings, partition)
         # What is kept may be older than the rule that knows a secret.
-        shown = redacted if engine.settings.learn.redact else _as_it_is
+        learn = engine.settings.learn
+        shown = partial(redacted, words=learn.redact_words) if learn.redact else _as_it_is
         return StreamingResponse(_lines(engine.memories.pages(acting, user), shown), media_type=NDJSON)
 
     @router.post(
@@ -164,7 +166,8 @@ class _Import:
         return memory_id(space, "import", given, key=self._engine.ledger.key)
 
     def _redacted(self, text: str) -> str:
-        return redact(text) if self._engine.settings.learn.redact else text
+        learn = self._engine.settings.learn
+        return redact(text, learn.redact_words) if learn.redact else text
 
 
 IMPORTED = Origin("import")

@@ -12,6 +12,7 @@ from litellm_memory.errors import NotFoundError
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Caller, Memory
 from litellm_memory.redact import redact
+from litellm_memory.settings import LearnSettings
 from litellm_memory.sidecar.access import PartitionParameter, partition_for
 from litellm_memory.sidecar.paging import Cursor, Limit
 from litellm_memory.sidecar.shapes import CandidateOut, Name, TraceOut, TraceRow, TracesOut
@@ -56,17 +57,17 @@ async def told(engine: Engine, trace: Trace) -> TraceOut:
     entries = await engine.memories.store.get(trace.partition, ids)
     known = {entry.memory.id: entry.memory for entry in entries if entry.memory.user == trace.user}
     candidates = [
-        CandidateOut(**asdict(candidate), **_of(known.get(candidate.memory), clean=engine.settings.learn.redact))
+        CandidateOut(**asdict(candidate), **_of(known.get(candidate.memory), engine.settings.learn))
         for candidate in trace.candidates
     ]
     return TraceOut(**{**_fields(trace, TraceOut), "candidates": candidates})
 
 
-def _of(memory: Memory | None, *, clean: bool) -> dict[str, Any]:
+def _of(memory: Memory | None, learn: LearnSettings) -> dict[str, Any]:
     if memory is None:
         return {"text": None, "kind": None}
     # What is kept may be older than the rule that knows a secret.
-    return {"text": redact(memory.text) if clean else memory.text, "kind": memory.kind}
+    return {"text": redact(memory.text, learn.redact_words) if learn.redact else memory.text, "kind": memory.kind}
 
 
 def _fields(trace: Trace, shape: type[TraceRow]) -> dict[str, Any]:
