@@ -81,7 +81,22 @@ class LedgerSettings(Section):
 class EmbeddingSettings(Section):
     """What turns texts into vectors."""
 
-    model: Literal["local"] = Field("local", description="`local`: the embedded model, with no network and no key.")
+    model: str = Field(
+        "local",
+        min_length=1,
+        description="`local`: the embedded model, with no network and no key. Otherwise an embedding model by its name "
+        "in `model_list`, or by LiteLLM's name for the provider's, such as `openai/text-embedding-3-small`.",
+    )
+    dimensions: int | None = Field(
+        None, ge=8, le=8192, description="The length of vectors to ask for, of a model that offers several."
+    )
+    timeout_ms: int = Field(
+        100,
+        ge=1,
+        le=60_000,
+        description="After this many milliseconds a query goes by its words alone; at most two thirds of "
+        "`recall.deadline_ms` are waited.",
+    )
     model_dir: Path | None = Field(
         None, description="A directory that `litellm-memory model install --into` made, for sites without a network."
     )
@@ -135,9 +150,19 @@ class LearnSettings(Section):
         (), description="Sentence patterns of your own, tried before the built-in ones."
     )
     redact: bool = Field(True, description="Secrets are replaced by `[REDACTED:kind]` before anything is stored.")
+    redact_words: tuple[str, ...] = Field(
+        (), description="Words of your own that are treated as secrets, such as names of customers, in either case."
+    )
     despite_no_logging: bool = Field(
         False, description="Learn also from calls for which LiteLLM's message logging is switched off."
     )
+
+    @field_validator("redact_words")
+    @classmethod
+    def _not_blank(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(word.strip() for word in words):
+            raise ValueError("a blank word would redact everything")
+        return words
 
 
 class RetentionSettings(Section):
@@ -148,6 +173,17 @@ class RetentionSettings(Section):
     )
     max_memories: int = Field(
         100_000, ge=1, description="Most memories of one user of one partition, pinned ones aside; past that, some go."
+    )
+
+
+class VendorMemory(Section):
+    """Models behind a memory vendor's router: it remembers by itself, and has to be told for whom."""
+
+    models: tuple[str, ...] = Field(
+        min_length=1, description="Globs of the requested model names, as `model_list` has them."
+    )
+    user_header: str = Field(
+        "x-sm-user-id", min_length=1, max_length=256, description="The vendor's header that names the user."
     )
 
 
@@ -269,6 +305,9 @@ class Settings(Section):
     kinds: tuple[KindRule, ...] = Field(
         (), description="Rules that tell the kind of a request, tried before the built-in ones."
     )
+    vendor_memory: tuple[VendorMemory, ...] = Field(
+        (), description="Models that a memory vendor's router answers. They get the resolved user and no block of ours."
+    )
     traces: TracesSettings = Field(TracesSettings(), description="What is kept of what was done.")
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
 
@@ -290,6 +329,14 @@ def takes_part(name: str | None, globs: GlobsSettings) -> bool:
     if globs.include:
         return name is not None and any(fnmatchcase(name, glob) for glob in globs.include)
     return name is None or not any(fnmatchcase(name, glob) for glob in globs.exclude)
+
+
+def vendor_of(models: Sequence[str | None], vendors: Sequence[VendorMemory]) -> VendorMemory | None:
+    """The vendor that remembers for one of ``models``; None when there is none."""
+    return next(
+        (vendor for vendor in vendors for model in models if takes_part(model, GlobsSettings(include=vendor.models))),
+        None,
+    )
 
 
 Environment: TypeAlias = Annotated[Mapping[str, str], "where os.environ/NAME is looked up"]

@@ -195,3 +195,23 @@ def _insert(dialect: str, table: Table) -> Insert:
     # Kept, because building a statement costs SQLAlchemy more than running it.
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
+figures = Table(
+    "figures",
+    metadata,
+    Column("host", String(256), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("labels", String(512), primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    comment="What the workers of each host counted, as sums. No label names a person.",
+)
+
+def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts the rows; where the primary key is there already, ``added`` is summed and all else is replaced."""
+    keys = [column.name for column in table.primary_key]
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    replaced = {name: insert.excluded[name] for name in rows[0] if name not in (*keys, added)}
+    changed = {**replaced, added: table.c[added] + insert.excluded[added]}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
