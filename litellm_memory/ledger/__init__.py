@@ -37,6 +37,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
 from litellm_memory.ledger.partitions import Partitions
+from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
@@ -48,6 +49,7 @@ from litellm_memory.ledger.tables import (
     insert_new,
     journal,
     learned,
+    figures,
     metadata,
     texts,
 )
@@ -84,6 +86,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+FIGURES_KEPT = timedelta(days=90)
+"""The counts of a host that is gone."""
         self._writer = Writer(self._engine)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
         self._blocks: OrderedDict[str, Block] = OrderedDict()
@@ -104,6 +108,9 @@ class Ledger:
             ledger.close()
             raise
         return ledger
+        # A container's name changes with every start, and an SQLite ledger serves one host in any case.
+        host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
+        self.figures = Figures(self._read, self._writer.submit, host=host)
 
     def connect(self) -> None:
         """Opens the database and makes its tables; does nothing when that was done. Raises LedgerError."""
@@ -547,3 +554,4 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[in
 def _aware(moment: datetime) -> datetime:
     """``moment`` in UTC; SQLite forgets the zone that it was given."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        delete(figures).where(figures.c.host != "", figures.c.at < now - FIGURES_KEPT),
