@@ -39,7 +39,7 @@ from litellm_memory.models import (
 from litellm_memory.recall import LeftOut, Query, Recall
 from litellm_memory.redact import redact, redacted
 from litellm_memory.render import render
-from litellm_memory.settings import Settings, takes_part
+from litellm_memory.settings import Settings, takes_part, vendor_of
 from litellm_memory.store import open_store
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.inject import with_blocks
@@ -106,6 +106,10 @@ class Outcome:
 
 
 @dataclass(slots=True)
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds that memory took, by stage."""
+    unreadable: int = 0
+    """How many memory headers could not be read."""
 class _Notes:
     """What is found on the way and tells afterwards why: the query, what came of it, and milliseconds by stage."""
 
@@ -298,6 +302,8 @@ class Engine:
     async def _read(self, request: Request) -> _Reading | Outcome:
         """The request understood, or why memory keeps out of it."""
         settings = self.settings
+            stages=reading.notes.stages,
+            unreadable=len(reading.wishes.unreadable),
         format = recognise(request.call_type, request.route, request.body)
         turn = format.read(request.body) if format else None
         if format is None or turn is None:
@@ -318,6 +324,8 @@ class Engine:
         return _Reading(request, format, turn, wishes, await self._joined(scope), kind, reason, said, earlier)
 
     async def _joined(self, scope: Scope) -> Scope:
+        if vendor_of(request.models or (turn.model,), settings.vendor_memory):
+            return Outcome("off", "vendor_memory", scope=scope)
         """``scope`` with its project by the name that all clients of the user share; as told when that takes long."""
         if scope.project is None:
             return scope
@@ -461,7 +469,8 @@ class Engine:
         recalled = notes.recalled = await self.recall(notes.query, now=datetime.now(UTC), left_out=notes.left_out)
         if self.settings.learn.redact:
             # What is kept may be older than the rule that knows a secret.
-            recalled = [replace(item, memory=redacted(item.memory)) for item in recalled]
+            words = self.settings.learn.redact_words
+            recalled = [replace(item, memory=redacted(item.memory, words)) for item in recalled]
         block = render(recalled, self.settings.recall.format, mark=last.mark)
         return block, "recalled" if recalled else "nothing_relevant"
 

@@ -13,10 +13,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from litellm_memory import __version__
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
 from litellm_memory.sidecar.memories import memories_router
 from litellm_memory.sidecar.namespaces import namespaces_router
+from litellm_memory.sidecar.metrics import metrics_router
 from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.preview import preview_router
 from litellm_memory.sidecar.review import review_router
@@ -39,8 +41,11 @@ CODES = {
 }
 
 
-def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
-    """The app, with the keys that ``authenticate`` accepts and the operator's own."""
+def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None = None) -> FastAPI:
+    """The app, with the keys that ``authenticate`` accepts and the operator's own.
+
+    ``shared``: what already tells this process's figures; its own when there is none.
+    """
     app = FastAPI(title="litellm-memory", version=__version__, docs_url=None, redoc_url=None)
     # A web page that resolves its own name to this host must not reach the sidecar through a browser.
     hosts = _hosts(engine.settings.sidecar.host)
@@ -53,6 +58,7 @@ def create_app(engine: Engine, authenticate: Authenticate) -> FastAPI:
     _answer_errors(app)
     _add_health(app, engine)
     app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
+    app.include_router(metrics_router(engine, verified, shared or Shared(engine.ledger.figures)))
     for router in (
         memories_router,
         namespaces_router,
