@@ -52,8 +52,10 @@ class Rule:
         return start, start + len(secret)
 
 
-def redact(text: str) -> str:
-    """``text`` with every secret that is recognised replaced by ``[REDACTED:kind]``."""
+def redact(text: str, words: tuple[str, ...] = ()) -> str:
+    """``text`` with every secret that is recognised replaced by ``[REDACTED:kind]``, and ``words`` in any case too."""
+    if words:
+        text = _pattern_of(words).sub(f"{_MARK}word]", text)
     lower = _lower(text)
     for rule in _rules_for(lower):
         replaced = rule.replaced_in(text, lower)
@@ -62,12 +64,20 @@ def redact(text: str) -> str:
     return text
 
 
-def redacted(memory: Memory) -> Memory:
+@lru_cache(4096)
+def redacted(memory: Memory, words: tuple[str, ...] = ()) -> Memory:
     """``memory`` with nothing in its texts and tags that ``redact`` would not let pass; itself when all is well."""
-    text, reply = redact(memory.text), redact(memory.reply) if memory.reply else memory.reply
-    tags = tuple(redact(tag) for tag in memory.tags)
+    text, reply = redact(memory.text, words), redact(memory.reply, words) if memory.reply else memory.reply
+    tags = tuple(redact(tag, words) for tag in memory.tags)
     same = (text, reply, tags) == (memory.text, memory.reply, memory.tags)
     return memory if same else replace(memory, text=text, reply=reply, tags=tags)
+
+
+@cache
+def _pattern_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of ``words``, the longest first; a word does not count inside a longer one."""
+    longest_first = sorted(map(re.escape, words), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
 
 
 def _rules_for(lower: str) -> list[Rule]:
