@@ -101,15 +101,15 @@ class Outcome:
     """The memories that the conversation carries after this call."""
     block: str = ""
     """The text that this call's newest message was given; empty when that is none."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds that memory took, by stage."""
+    unreadable: int = 0
+    """How many memory headers could not be read."""
     trace: Trace | None = None
     """Of a dry run: what was done and why; None where it is not known whose memory it is."""
 
 
 @dataclass(slots=True)
-    stages: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds that memory took, by stage."""
-    unreadable: int = 0
-    """How many memory headers could not be read."""
 class _Notes:
     """What is found on the way and tells afterwards why: the query, what came of it, and milliseconds by stage."""
 
@@ -296,14 +296,14 @@ class Engine:
             namespace=reading.scope.namespace,
             journalled=reading.notes.journalled,
             scope=reading.scope,
+            stages=reading.notes.stages,
+            unreadable=len(reading.wishes.unreadable),
             trace=_trace(reading, outcome) if request.dry else None,
         )
 
     async def _read(self, request: Request) -> _Reading | Outcome:
         """The request understood, or why memory keeps out of it."""
         settings = self.settings
-            stages=reading.notes.stages,
-            unreadable=len(reading.wishes.unreadable),
         format = recognise(request.call_type, request.route, request.body)
         turn = format.read(request.body) if format else None
         if format is None or turn is None:
@@ -318,14 +318,14 @@ class Engine:
         scope = identify(request.caller, request.headers, wishes, turn, settings.identity)
         if isinstance(scope, Refusal):
             return Outcome("skipped", scope.reason)
+        if vendor_of(request.models or (turn.model,), settings.vendor_memory):
+            return Outcome("off", "vendor_memory", scope=scope)
         kind, reason = classify(turn, request.headers, settings.kinds)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         said = said_in(turn, scope, self.ledger.key, after=earlier.mark if earlier else "")
         return _Reading(request, format, turn, wishes, await self._joined(scope), kind, reason, said, earlier)
 
     async def _joined(self, scope: Scope) -> Scope:
-        if vendor_of(request.models or (turn.model,), settings.vendor_memory):
-            return Outcome("off", "vendor_memory", scope=scope)
         """``scope`` with its project by the name that all clients of the user share; as told when that takes long."""
         if scope.project is None:
             return scope

@@ -17,8 +17,8 @@ from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
 from litellm_memory.sidecar.memories import memories_router
-from litellm_memory.sidecar.namespaces import namespaces_router
 from litellm_memory.sidecar.metrics import metrics_router
+from litellm_memory.sidecar.namespaces import namespaces_router
 from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.preview import preview_router
 from litellm_memory.sidecar.review import review_router
@@ -57,8 +57,8 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
 
     _answer_errors(app)
     _add_health(app, engine)
-    app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
     app.include_router(metrics_router(engine, verified, shared or Shared(engine.ledger.figures)))
+    app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
     for router in (
         memories_router,
         namespaces_router,
