@@ -36,8 +36,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError, SettingsError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
-from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.figures import Figures
+from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
@@ -46,10 +46,10 @@ from litellm_memory.ledger.tables import (
     calls,
     changes,
     facts,
+    figures,
     insert_new,
     journal,
     learned,
-    figures,
     metadata,
     texts,
 )
@@ -69,6 +69,8 @@ BLOCKS_KEPT = timedelta(days=180)
 BLOCKS_MOST = 1_000_000
 CALLS_KEPT = timedelta(days=400)
 """Long enough to compare a month with the same one a year before."""
+FIGURES_KEPT = timedelta(days=90)
+"""The counts of a host that is gone."""
 CHANGES_KEPT = timedelta(hours=1)
 SILENT = timedelta(minutes=15)
 """After this time an exchange of a worker on another host is taken over."""
@@ -86,8 +88,6 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-FIGURES_KEPT = timedelta(days=90)
-"""The counts of a host that is gone."""
         self._writer = Writer(self._engine)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
         self._blocks: OrderedDict[str, Block] = OrderedDict()
@@ -95,6 +95,9 @@ FIGURES_KEPT = timedelta(days=90)
         self.partitions = Partitions(self._read, self._writer.submit)
         self.calls = Calls(self._read, self._writer.submit)
         self.traces = Traces(self._read, self._writer.submit)
+        # A container's name changes with every start, and an SQLite ledger serves one host in any case.
+        host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
+        self.figures = Figures(self._read, self._writer.submit, host=host)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -108,9 +111,6 @@ FIGURES_KEPT = timedelta(days=90)
             ledger.close()
             raise
         return ledger
-        # A container's name changes with every start, and an SQLite ledger serves one host in any case.
-        host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
-        self.figures = Figures(self._read, self._writer.submit, host=host)
 
     def connect(self) -> None:
         """Opens the database and makes its tables; does nothing when that was done. Raises LedgerError."""
@@ -534,6 +534,7 @@ def _prune(connection: Connection, now: datetime) -> int:
         delete(blocks).where(blocks.c.frozen <= beyond),
         delete(answers).where(answers.c.at < now - BLOCKS_KEPT),
         delete(calls).where(calls.c.at < now - CALLS_KEPT),
+        delete(figures).where(figures.c.host != "", figures.c.at < now - FIGURES_KEPT),
     ]
     return sum(connection.execute(statement).rowcount for statement in old)
 
@@ -554,4 +555,3 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[in
 def _aware(moment: datetime) -> datetime:
     """``moment`` in UTC; SQLite forgets the zone that it was given."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        delete(figures).where(figures.c.host != "", figures.c.at < now - FIGURES_KEPT),

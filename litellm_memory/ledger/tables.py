@@ -171,6 +171,17 @@ calls = Table(
     comment="What each client request cost, as LiteLLM reports it. No text of anybody.",
 )
 
+figures = Table(
+    "figures",
+    metadata,
+    Column("host", String(256), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("labels", String(512), primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    comment="What the workers of each host counted, as sums. No label names a person.",
+)
+
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """True when the row was inserted, False when its primary key was there already."""
@@ -190,22 +201,6 @@ def upsert_all(connection: Connection, table: Table, rows: Sequence[dict[str, An
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
 
 
-@cache
-def _insert(dialect: str, table: Table) -> Insert:
-    # Kept, because building a statement costs SQLAlchemy more than running it.
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
-figures = Table(
-    "figures",
-    metadata,
-    Column("host", String(256), primary_key=True),
-    Column("name", String(128), primary_key=True),
-    Column("labels", String(512), primary_key=True),
-    Column("value", Float, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    comment="What the workers of each host counted, as sums. No label names a person.",
-)
-
 def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts the rows; where the primary key is there already, ``added`` is summed and all else is replaced."""
     keys = [column.name for column in table.primary_key]
@@ -215,3 +210,8 @@ def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
 
 
+@cache
+def _insert(dialect: str, table: Table) -> Insert:
+    # Kept, because building a statement costs SQLAlchemy more than running it.
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
