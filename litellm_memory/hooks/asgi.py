@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from litellm_memory.engine import Engine
 from litellm_memory.headers import gathered, is_memory_header
 from litellm_memory.hooks.call import CURRENT, Call
+from litellm_memory.hooks.record import noted_of
+from litellm_memory.metrics import note
 from litellm_memory.wire.answers import read_answer
 
 logger = logging.getLogger(__name__)
@@ -57,8 +59,10 @@ class Wrap:
 
     def _note(self, call: Call, answer: _Answer) -> None:
         try:
-            if call.outcome is not None and call.outcome.mark is not None:
-                self._engine.after(call.outcome, answer.reader(call.outcome.format))
+            if call.outcome is not None:
+                note(noted_of(call, call.outcome))
+                if call.outcome.mark is not None:
+                    self._engine.after(call.outcome, answer.reader(call.outcome.format))
         except Exception as error:
             # The client has its answer by now; nothing of ours may turn it into a failure.
             logger.error("An answer could not be noted (%s).", type(error).__name__)
