@@ -143,6 +143,7 @@ class Memories:
         after = replace(after, tokens=self._count(shown(after)))
         vector = before.vector
         if after.text != before.memory.text:
+            await self._ledger.erasures.corrected(after.namespace)
             [vector] = await self.vectors([after.text])
         await self._ledger.move_claim(self._text_mark(after), memory_id, namespace=after.namespace)
         await self._put([Entry(after, vector)])
@@ -165,10 +166,17 @@ class Memories:
 
     async def forget(self, partition: str, memory_id: str) -> None:
         """Deletes one memory. Raises NotFoundError for an unknown or a foreign id alike."""
-        memory = await self.get(partition, memory_id)
-        await self.store.delete(partition, [memory_id])
-        await self._ledger.forget([(memory.namespace, memory_id)])
-        await self._indexes.refresh([(memory.namespace, memory_id)])
+        await self.forget_all([await self.get(partition, memory_id)])
+
+    async def forget_all(self, memories: Sequence[Memory]) -> None:
+        """Deletes memories; those that are gone already are passed over."""
+        pairs = [(memory.namespace, memory.id) for memory in memories]
+        # First, so that a deletion that breaks off leaves nothing in blocks that no memory leads to any more.
+        await self._ledger.forget(pairs)
+        for partition in {memory.partition for memory in memories}:
+            await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
+        await self._ledger.tell(pairs)
+        await self._indexes.refresh(pairs)
 
     async def follow(self) -> None:
         """Brings into RAM what other workers wrote since the last call."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,13 +31,15 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from litellm_memory.errors import LiteLLMMemoryError, SettingsError
+from litellm_memory.errors import SettingsError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
+from litellm_memory.ledger.erasures import Erasures, Job, note_forgotten
 from litellm_memory.ledger.figures import Figures
+from litellm_memory.ledger.migrations import ASIDE, LedgerError, keep_copy, migrate, schema_of
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.tables import (
@@ -54,11 +57,25 @@ from litellm_memory.ledger.tables import (
     texts,
 )
 from litellm_memory.ledger.traces import Candidate, Trace, Traces
+from litellm_memory.ledger.unread import Spent, Unread, Unreads
 from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
 
-__all__ = ["GROUPINGS", "CallRecord", "Candidate", "Grouping", "Ledger", "LedgerError", "Trace", "Usage"]
+__all__ = [
+    "ASIDE",
+    "GROUPINGS",
+    "CallRecord",
+    "Candidate",
+    "Grouping",
+    "Job",
+    "Ledger",
+    "LedgerError",
+    "Spent",
+    "Trace",
+    "Unread",
+    "Usage",
+]
 
 T = TypeVar("T")
 
@@ -76,10 +93,6 @@ SILENT = timedelta(minutes=15)
 """After this time an exchange of a worker on another host is taken over."""
 
 
-class LedgerError(LiteLLMMemoryError):
-    """The ledger cannot be opened, read or written; the message says what to do."""
-
-
 class Ledger:
     """SQLite in WAL mode for all processes of one host, or any database that SQLAlchemy's URL names.
 
@@ -95,6 +108,8 @@ class Ledger:
         self.partitions = Partitions(self._read, self._writer.submit)
         self.calls = Calls(self._read, self._writer.submit)
         self.traces = Traces(self._read, self._writer.submit)
+        self.unread = Unreads(self._write)
+        self.erasures = Erasures(self._read, self._write, _tell_erased)
         # A container's name changes with every start, and an SQLite ledger serves one host in any case.
         host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
         self.figures = Figures(self._read, self._writer.submit, host=host)
@@ -191,31 +206,32 @@ class Ledger:
 
     async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
         """Where the conversation stands that goes on from the answer with this id; None for another namespace's."""
-        return await self._read(lambda c: _earlier(c, _digest(namespace, answer)))
+        # By way of the writer, behind the note of that answer: the next step of a tool loop follows at once.
+        return await self._write(lambda c: _earlier(c, _digest(namespace, answer)))
 
-    async def keep_answer(self, answer: str, earlier: Earlier, *, namespace: str) -> None:
-        """Returns once it is durable where a conversation that goes on from ``answer`` stands."""
-        await self._write(lambda c: _keep_answer(c, _digest(namespace, answer), earlier))
+    def keep_answer(self, answer: str, earlier: Earlier, *, namespace: str) -> Future[None]:
+        """A future that is done once it is durable where a conversation that goes on from ``answer`` stands."""
+        return self._writer.submit(lambda c: _keep_answer(c, _digest(namespace, answer), earlier, namespace))
 
     # The journal
 
     def accept(self, exchange: Exchange) -> Future[bool]:
         """A future that is True once the person's words are durable, False when this message was learned before."""
-        return self._writer.submit(lambda c: _accept(c, exchange, self.worker))
+        return self._writer.submit_soon(lambda c: _accept(c, exchange, self.worker))
 
-    async def settle(self, mark: str) -> None:
-        """Notes that the message with this mark was answered."""
+    def settle(self, mark: str) -> Future[None]:
+        """Notes that the message with this mark was answered; a future that is done once that is durable."""
         if mark in self._blocks:
             self._remember(replace(self._blocks[mark], answered=True))
-        await self._write(lambda c: _settle(c, mark))
+        return self._writer.submit_soon(lambda c: _settle(c, mark))
 
-    async def answered(self, mark: str, reply: Reply | None) -> None:
-        """Returns once the answer is durable. ``reply`` None: the call failed, and the words stand alone."""
-        await self._write(lambda c: _answered(c, mark, reply))
+    def answered(self, mark: str, reply: Reply | None) -> Future[None]:
+        """A future that is done once the answer is durable. ``reply`` None: the call failed, the words stand alone."""
+        return self._writer.submit_soon(lambda c: _answered(c, mark, reply))
 
     async def ready(self, limit: int) -> list[Exchange]:
-        """This worker's exchanges whose answer is known, oldest first."""
-        return await self._read(lambda c: _ready(c, self.worker, limit))
+        """This worker's exchanges whose answer is known, oldest first; also those that were noted just now."""
+        return await self._write(lambda c: _ready(c, self.worker, limit))
 
     async def done(self, *marks: str) -> None:
         """Marks messages as learned and drops their words from the journal."""
@@ -259,13 +275,16 @@ class Ledger:
     async def changed_since(self, seq: int) -> list[tuple[int, str, str]]:
         """(number, namespace, memory id) of every later change, in order.
 
-        A block that another worker froze anew is a change without a namespace; it leaves RAM here.
+        A block that another worker froze anew is a change without a namespace; it leaves RAM here. So do the paths of a
+        namespace that was erased, which is a change without a memory.
         """
         query = select(changes.c.seq, changes.c.namespace, changes.c.memory).where(changes.c.seq > seq)
         changed = await self._read(lambda c: [(r[0], r[1], r[2]) for r in c.execute(query.order_by(changes.c.seq))])
         for _, namespace, mark in changed:
             if namespace == NO_NAMESPACE:
                 self._blocks.pop(mark, None)
+            elif not mark:
+                self.paths.drop(namespace)
         return changed
 
     # Retention
@@ -273,6 +292,17 @@ class Ledger:
     async def prune(self, now: datetime) -> int:
         """How many frozen blocks and answers of conversations that nobody goes on with were dropped."""
         return await self._write(lambda c: _prune(c, now))
+
+    async def scrub(self) -> None:
+        """Writes an SQLite file anew without what was deleted, and empties its log; other writers wait meanwhile.
+
+        Another database is its operator's to vacuum. Raises LedgerError.
+        """
+        if self._engine.dialect.name == "sqlite":
+            try:
+                await asyncio.to_thread(_scrub, self._engine)
+            except SQLAlchemyError as error:
+                raise LedgerError(f"The ledger's file cannot be written anew ({kind_of(error)}).") from None
 
     # Plumbing
 
@@ -328,20 +358,24 @@ def _make_file(engine: Engine) -> None:
 
 
 def _create(engine: Engine) -> None:
-    """Makes what is missing; safe when several workers start at once. Raises LedgerError for a newer schema."""
+    """Makes what is missing, and what is older new; safe when several workers start at once.
+
+    Raises LedgerError for a newer schema, which is left as it is.
+    """
+    keep_copy(engine)
     with engine.begin() as connection:
+        # Python's SQLite would make tables outside of the transaction.
+        connection.execute(
+            sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "SELECT pg_advisory_xact_lock(8764)")
+        )
+        if version := schema_of(connection):
+            migrate(connection, version)
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
         insert_new(connection, facts, {"name": "schema", "value": str(SCHEMA_VERSION)})
         insert_new(connection, facts, {"name": "key", "value": secrets.token_hex(32)})
-        version = int(connection.scalar(select(facts.c.value).where(facts.c.name == "schema")) or 0)
-    if version != SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger has schema version {version} and this litellm-memory knows {SCHEMA_VERSION}: "
-            "install the version that wrote it, or a newer one."
-        )
 
 
 # What runs with every request is built once: building a statement costs SQLAlchemy more than running it.
@@ -397,9 +431,9 @@ def _earlier(connection: Connection, answer: str) -> Earlier | None:
     return Earlier(row.mark, tuple(row.carried)) if row else None
 
 
-def _keep_answer(connection: Connection, answer: str, earlier: Earlier) -> None:
-    row = {"answer": answer, "mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
-    insert_new(connection, answers, row)
+def _keep_answer(connection: Connection, answer: str, earlier: Earlier, namespace: str) -> None:
+    about = {"mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
+    insert_new(connection, answers, {"answer": answer, "namespace": namespace, **about})
 
 
 def _digest(namespace: str, answer: str) -> str:
@@ -523,6 +557,7 @@ def _forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[st
             connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
             cut.append(block.mark)
     _tell(connection, [*pairs, *((NO_NAMESPACE, mark) for mark in cut)])
+    note_forgotten(connection, pairs)
     return cut
 
 
@@ -550,6 +585,19 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[in
     numbers = connection.scalars(changes.insert().returning(changes.c.seq), rows).all()
     connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
     return list(numbers)
+
+
+def _tell_erased(connection: Connection, namespace: str, marks: Sequence[str]) -> None:
+    _tell(connection, [(namespace, ""), *((NO_NAMESPACE, mark) for mark in marks)])
+
+
+def _scrub(engine: Engine) -> None:
+    """Raises SQLAlchemyError, also when readers do not let the log be emptied for as long as SQLite waits."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sql("VACUUM"))
+        busy = connection.execute(sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
+    if busy:
+        raise OperationalError("wal_checkpoint", None, sqlite3.OperationalError("database is locked"))
 
 
 def _aware(moment: datetime) -> datetime:

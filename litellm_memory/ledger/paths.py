@@ -73,6 +73,13 @@ class Paths:
                 written = self._submit(partial(_note, checkout))
                 written.add_done_callback(partial(self._written, checkout))
 
+    def drop(self, namespace: str) -> None:
+        """Takes a namespace, whose aliases were erased, out of RAM."""
+        for known in [known for known in self._known if known[0] == namespace]:
+            del self._known[known]
+        for noted in [noted for noted in self._noted if noted[0] == namespace]:
+            del self._noted[noted]
+
     def _written(self, checkout: Checkout, written: Future[None]) -> None:
         self._changes += 1
         if written.exception() is not None:

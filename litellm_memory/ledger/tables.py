@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -53,6 +53,7 @@ answers = Table(
     "answers",
     metadata,
     Column("answer", String(64), primary_key=True),
+    Column("namespace", String(64), nullable=False, index=True),
     Column("mark", String(64), nullable=False),
     Column("carried", JSON, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
@@ -125,6 +126,57 @@ partitions = Table(
     Column("partition", String(64), primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
     comment="Every partition that ever held a memory.",
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("namespace", String(64), primary_key=True),
+    Column("memory", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    comment="Memories that were forgotten and may still stand in the free pages of files, until these are scrubbed.",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("partition", String(64), nullable=False),
+    Column("requested", DateTime(timezone=True), nullable=False),
+    Column("progress", String(16), nullable=False),
+    Column("user", Text),
+    Column("session", Text),
+    Column("forgotten", Integer, nullable=False),
+    Column("problem", Text),
+    Column("finished", DateTime(timezone=True)),
+    comment="Erasures that were asked for. Who is to be forgotten stands here only until that is done.",
+)
+
+unread = Table(
+    "unread",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("namespace", String(64), nullable=False, index=True),
+    Column("conversation", String(64), nullable=False, index=True),
+    Column("call", String(64), nullable=False),
+    Column("scope", JSON, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("reply", Text),
+    Column("said", DateTime(timezone=True), nullable=False),
+    Column("model", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", DateTime(timezone=True), nullable=False),
+    Column("written", DateTime(timezone=True), nullable=False),
+    comment="Exchanges that a model has still to read. A row goes when it has.",
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost", Float, nullable=False),
+    comment="What the model that reads cost each day, with what is set aside for calls under way.",
 )
 
 traces = Table(

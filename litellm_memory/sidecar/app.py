@@ -16,6 +16,7 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
+from litellm_memory.sidecar.jobs import jobs_router
 from litellm_memory.sidecar.memories import memories_router
 from litellm_memory.sidecar.metrics import metrics_router
 from litellm_memory.sidecar.namespaces import namespaces_router
@@ -62,6 +63,7 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
     for router in (
         memories_router,
         namespaces_router,
+        jobs_router,
         portable_router,
         preview_router,
         review_router,

@@ -1,4 +1,4 @@
-"""Namespaces over HTTP: who has memories in a partition, and what each of them has."""
+"""Namespaces over HTTP: who has memories in a partition, what each of them has, and erasing it."""
 
 # No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,8 @@ from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
 from litellm_memory.models import Caller, Memory
 from litellm_memory.redact import redacted
-from litellm_memory.sidecar.access import PartitionParameter, partition_for
+from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.jobs import JobOut, begun
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
 from litellm_memory.sidecar.shapes import MemoriesOut, Name, NamespaceOut, NamespacesOut, shape_of
 
@@ -38,6 +39,21 @@ def namespaces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]
         if user not in found:
             raise NotFoundError("This user has no memories.")
         return found[user].shape(acting, user)
+
+    @router.delete("", status_code=202, summary="Erase all users of the partition from every file; answers with a job")
+    async def erase_partition(caller: Verified, partition: PartitionParameter = None) -> JobOut:
+        acting = await partition_to_write(caller, engine, partition)
+        return begun(engine, await engine.erasure.ask(acting))
+
+    @router.delete("/{user}", status_code=202, summary="Erase a user from every file; answers with a job")
+    async def erase_user(
+        caller: Verified,
+        user: Name,
+        session: Annotated[Name | None, Query(description="One session; all of them when left out.")] = None,
+        partition: PartitionParameter = None,
+    ) -> JobOut:
+        acting = await partition_to_write(caller, engine, partition)
+        return begun(engine, await engine.erasure.ask(acting, user, session))
 
     @router.get("/{user}/memories", summary="List a user's memories, newest first")
     async def list_memories_of(

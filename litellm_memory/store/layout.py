@@ -6,11 +6,15 @@ import hmac
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, TypeAlias
 
 BUCKETS = 16
+COLLECTIONS = "memories-"
+"""What the names of all collections of memories begin with, whichever embedder made the vectors."""
 NAMESPACE_DIGITS = 16
 """How many hex digits of its namespace an id begins with."""
+
+Kind: TypeAlias = Literal["buckets", "per-namespace"]
 
 _ID = re.compile(r"[0-9a-f]{40}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -40,14 +44,14 @@ class Layout:
     suits Chroma Cloud, where collections are free and a filter is not.
     """
 
-    kind: Literal["buckets", "per-namespace"]
+    kind: Kind
     embedder: str
     dimension: int
 
     @property
     def prefix(self) -> str:
         """What the names of all its collections begin with."""
-        return f"memories-{fit_for_a_name(self.embedder)}-{self.dimension}-"
+        return f"{COLLECTIONS}{fit_for_a_name(self.embedder)}-{self.dimension}-"
 
     def collection(self, key: str) -> str:
         """The collection of a memory id or of a namespace."""

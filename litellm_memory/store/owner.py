@@ -25,7 +25,10 @@ from litellm_memory.store.collections import WRITE_SECONDS, Collections
 
 log = logging.getLogger("litellm_memory.store.owner")
 
-OPERATIONS = frozenset({"describe", "create", "names", "count", "get", "page", "nearest", "upsert", "update", "delete"})
+OPERATIONS = frozenset(
+    {"describe", "create", "names", "count", "get", "nearest", "upsert", "update", "delete", "scrub"}
+    | {"mark", "drop", "ids"}
+)
 
 
 class Owner:

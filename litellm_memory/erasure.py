@@ -1,0 +1,172 @@
+"""Forgetting that leaves nothing behind: of a user, of a session, of a partition, in every file that is ours.
+
+Forgetting takes memories out of every answer at once. Their bytes stay in free pages, logs and index files until these
+are scrubbed: by an erasure that was asked for, which is a job that outlives a restart, or by itself some time later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.ledger import ASIDE, Job, Ledger
+from litellm_memory.memories import Memories
+from litellm_memory.models import Memory
+from litellm_memory.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+"""How often it is looked for jobs that another process left behind."""
+SETTLE_SECONDS = 3.0
+"""After this long the other workers have read what is gone, and what they were learning meanwhile is kept."""
+SCRUB_AFTER = timedelta(minutes=30)
+"""Files are scrubbed by themselves when something was forgotten so long ago; it costs the writing of all of them."""
+AT_ONCE = 500
+"""Most memories that are forgotten with one look through the frozen blocks."""
+
+
+class Erasure:
+    """Works through the erasures that were asked for, one process of a host at a time."""
+
+    def __init__(self, ledger: Ledger, memories: Memories, data_dir: Path) -> None:
+        self._ledger = ledger
+        self._memories = memories
+        self._data_dir = data_dir
+
+    async def ask(self, partition: str, user: str | None = None, session: str | None = None) -> Job:
+        """A durable job that erases a user, one session of theirs, or the whole partition; ``work`` does it."""
+        return await self._ledger.erasures.ask(partition, user, session, "forgetting")
+
+    async def ask_to_scrub(self, partition: str) -> Job:
+        """A durable job that takes what was forgotten before out of all files."""
+        return await self._ledger.erasures.ask(partition, None, None, "scrubbing")
+
+    async def run(self) -> None:
+        """Works until cancelled. What fails is tried again."""
+        while True:
+            try:
+                await self.work()
+            except LiteLLMMemoryError as error:
+                logger.warning("Erasing waits: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def work(self) -> None:
+        """Does all that was asked for, and scrubs files when it is time; nothing when another process is at it.
+
+        Raises LiteLLMMemoryError when something has to be tried again.
+        """
+        with _alone(self._data_dir / "erasure.lock") as alone:
+            if not alone:
+                return
+            while jobs := await self._ledger.erasures.unfinished():
+                await self._do(jobs)
+            oldest = await self._ledger.erasures.oldest_unscrubbed()
+            if oldest is not None and datetime.now(UTC) - oldest > SCRUB_AFTER:
+                await self._scrub()
+
+    async def _do(self, jobs: Sequence[Job]) -> None:
+        erasures = self._ledger.erasures
+        try:
+            for job in jobs:
+                if job.progress == "forgetting":
+                    await self._forget(job)
+                    await erasures.note(job, progress="scrubbing")
+            await self._scrub()
+            # Copies cannot be erased from; whoever wants one longer takes it away.
+            await asyncio.to_thread(shutil.rmtree, self._data_dir / ASIDE, ignore_errors=True)
+        except LiteLLMMemoryError as error:
+            for job in jobs:
+                await erasures.note(job, problem=str(error))
+            raise
+        for job in jobs:
+            await erasures.note(job, progress="done", finished=datetime.now(UTC))
+
+    async def _forget(self, job: Job) -> None:
+        """Forgets all that there is, then what was on its way meanwhile: it is there a moment later."""
+        gone = await self._forget_once(job, until=None)
+        while True:
+            await self._ledger.erasures.note(job, forgotten=job.forgotten + gone)
+            await asyncio.sleep(SETTLE_SECONDS)
+            late = await self._forget_once(job, until=job.requested)
+            if not late:
+                return
+            gone += late
+
+    async def _forget_once(self, job: Job, *, until: datetime | None) -> int:
+        """How many memories were forgotten; ``until``: of what was said and asked later, none."""
+        users = [job.user] if job.user is not None else await self._users(job.partition)
+        return sum([await self._forget_user(job, user, until) for user in users])
+
+    async def _users(self, partition: str) -> list[str]:
+        users = set(await self._ledger.erasures.users(partition))
+        async for page in self._memories.pages(partition):
+            users |= {memory.user for memory in page}
+        return sorted(users)
+
+    async def _forget_user(self, job: Job, user: str, until: datetime | None) -> int:
+        memories = [
+            memory
+            async for page in self._memories.pages(job.partition, user)
+            for memory in page
+            if job.session in (None, memory.session) and (until is None or _said(memory) <= until)
+        ]
+        if job.session is None:
+            await self._ledger.erasures.erase_user(job.partition, user, until=until)
+        else:
+            await self._ledger.erasures.erase_session(job.partition, user, job.session, until=until)
+        for start in range(0, len(memories), AT_ONCE):
+            await self._memories.forget_all(memories[start : start + AT_ONCE])
+        return len(memories)
+
+    async def _scrub(self) -> None:
+        """Takes what was forgotten before this call out of all files of this host."""
+        pairs = await self._ledger.erasures.unscrubbed()
+        # A worker that had not yet read that a memory was gone may have frozen it once more.
+        await self._ledger.forget([pair for pair in pairs if pair[1]])
+        await self._memories.store.scrub()
+        await self._ledger.scrub()
+        await self._ledger.erasures.scrubbed(pairs)
+
+
+def operator_steps(settings: Settings) -> list[str]:
+    """What the operator has to do after an erasure, because it lies in files that are not ours."""
+    steps = {
+        "server": "On the Chroma server's host: stop it, run `chroma vacuum --path <its directory> --force`, start it.",
+        "cloud": "Chroma Cloud compacts deleted records away in its own time: see its terms.",
+    }
+    found = [steps[settings.store.mode]] if settings.store.mode in steps else []
+    if not settings.ledger_url.startswith("sqlite"):
+        found.append("On the ledger's database: run VACUUM FULL, and let go of its write-ahead archive.")
+    return [*found, "Backups and exports that you made hold what they held: delete them, or let them expire."]
+
+
+def _said(memory: Memory) -> datetime:
+    return min(memory.created, memory.valid_from or memory.created)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """True while this process is the only one of its host that erases."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield _took(lock)
+    finally:
+        os.close(lock)
+
+
+def _took(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,77 @@
+"""From an older schema to the one of this version: in place, in one transaction, after a copy of the file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect, select, text
+
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.ledger.tables import SCHEMA_VERSION, facts
+
+ASIDE: Final = "aside"
+"""The directory beside a file where copies and what was damaged are kept."""
+
+
+class LedgerError(LiteLLMMemoryError):
+    """The ledger cannot be opened, read or written; the message says what to do."""
+
+
+def schema_of(connection: Connection) -> int | None:
+    """The schema version of a database; None when it holds no ledger yet. Raises LedgerError for a newer one."""
+    if not inspect(connection).has_table(facts.name):
+        return None
+    version = connection.scalar(select(facts.c.value).where(facts.c.name == "schema"))
+    if version is not None and int(version) > SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger has schema version {version} and this litellm-memory knows {SCHEMA_VERSION}: "
+            "install the version that wrote it, or a newer one."
+        )
+    return None if version is None else int(version)
+
+
+def keep_copy(engine: Engine) -> None:
+    """Copies an SQLite ledger of an older schema aside, once; another database is its operator's to back up."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return
+    with engine.connect() as connection:
+        version = schema_of(connection)
+    if version is None or version == SCHEMA_VERSION:
+        return
+    path = Path(engine.url.database)
+    aside = path.parent / ASIDE
+    aside.mkdir(mode=0o700, exist_ok=True)
+    # Several workers may do so at once, and each has seen all that was committed.
+    copy = aside / f"{path.stem}-schema-{version}.{os.getpid()}"
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    copy.chmod(0o600)
+    copy.replace(aside / f"{path.stem}-schema-{version}{path.suffix}")
+
+
+def migrate(connection: Connection, version: int) -> None:
+    """Brings a schema of ``version`` up to this one, inside the caller's transaction."""
+    for step in range(version, SCHEMA_VERSION):
+        MIGRATIONS[step](connection)
+    connection.execute(facts.update().where(facts.c.name == "schema").values(value=str(SCHEMA_VERSION)))
+
+
+def _answers_know_their_namespace(connection: Connection) -> None:
+    """So that they can be erased with it. Those whose message was given no block stay unknown, and leave with age."""
+    connection.execute(text("ALTER TABLE answers ADD COLUMN namespace VARCHAR(64) NOT NULL DEFAULT ''"))
+    connection.execute(text("CREATE INDEX IF NOT EXISTS ix_answers_namespace ON answers (namespace)"))
+    connection.execute(
+        text(
+            "UPDATE answers SET namespace = COALESCE("
+            "(SELECT blocks.namespace FROM blocks WHERE blocks.mark = answers.mark), '')"
+        )
+    )
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _answers_know_their_namespace}
+"""What leads from each version to the next."""
