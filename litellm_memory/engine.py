@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from litellm_memory.conversation import Said, said_in
 from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.erasure import Erasure
 from litellm_memory.errors import LiteLLMMemoryError, ModelMissingError, StoreError
 from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify, told_checkouts
@@ -47,6 +48,8 @@ from litellm_memory.wire.positions import with_block_at
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FOLLOW_SECONDS = 1.0
 """How often a worker looks for what the others wrote."""
 PRUNE_EVERY = 3600
@@ -56,6 +59,8 @@ LOOK_EVERY = 5
 REOPEN_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 """How long closing waits for answers that are being noted."""
+SHORT = 2000
+"""Characters or bytes up to which a text is redacted and an answer is read at once (0.3 ms): a thread costs as much."""
 LONGEST_QUERY = 2000
 """Characters of a message that are searched for: the model reads 256 tokens, and words need no more."""
 
@@ -194,6 +199,7 @@ class Engine:
     recall: Recall
     learner: Learner
     model: LocalModel | None
+    erasure: Erasure
     health: Health = field(default_factory=Health)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
@@ -219,9 +225,9 @@ class Engine:
             embed=model.embed_soon if model else None,
             count=count,
         )
-        engine = cls(
-            settings, ledger, memories, Recall(memories, ledger.paths), Learner(ledger, memories), model, health
-        )
+        recall, learner = Recall(memories, ledger.paths), Learner(ledger, memories)
+        erasure = Erasure(ledger, memories, settings.data_dir)
+        engine = cls(settings, ledger, memories, recall, learner, model, erasure, health)
         engine.use(settings)
         return engine
 
@@ -362,7 +368,7 @@ class Engine:
 
     async def _journal(self, reading: _Reading, last: Said) -> None:
         """Journals the person's words, redacted; off the event loop, because a paste may be long."""
-        text = await asyncio.to_thread(redact, last.text) if self.settings.learn.redact else last.text
+        text = await self._off_loop(len(last.text), partial(self._redacted, last.text))
         request = reading.request
         model = request.models[0] if request.models else None
         self.ledger.accept(Exchange(request.id, reading.scope, last.mark, text, reading.notes.at, model))
@@ -379,7 +385,7 @@ class Engine:
         try:
             async with asyncio.timeout(self._replay_seconds):
                 with reading.notes.stage("replay"):
-                    frozen = await self.ledger.frozen(marks)
+                    frozen = await self._frozen(reading, marks)
         except TimeoutError:
             return self._without_ledger(reading, marks, "late", "replay")
         except LiteLLMMemoryError as error:
@@ -393,6 +399,14 @@ class Engine:
         earlier = {mark: block for mark, block in frozen.items() if mark != last.mark}
         block, status, reason = await self._new_block(reading, last, earlier, otherwise=before or Block(last.mark))
         return self._outcome(reading, {**earlier, block.mark: block}, status, reason)
+
+    async def _frozen(self, reading: _Reading, marks: Sequence[str]) -> dict[str, Block]:
+        """The blocks of these messages. That of new words need not be looked for: what was frozen stands, and
+        ``freeze`` tells."""
+        at_hand = self.ledger.at_hand(marks)
+        if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= at_hand.keys():
+            return at_hand
+        return await self.ledger.frozen(marks)
 
     def _without_ledger(self, reading: _Reading, marks: Sequence[str], status: Status, reason: str) -> Outcome:
         """The blocks that RAM holds; most often it is only the newest message that it does not know."""
@@ -490,38 +504,40 @@ class Engine:
 
     # After a call
 
-    def after(self, outcome: Outcome, answer: Callable[[], Reply] | None) -> None:
-        """Notes the answer to a call; ``answer`` reads it (None: the call failed). Does not wait."""
+    def after(self, outcome: Outcome, answer: Callable[[], Reply] | None, *, size: int = SHORT + 1) -> None:
+        """Notes the answer to a call, of ``size`` bytes; ``answer`` reads it (None: the call failed). Does not wait."""
         if outcome.mark is not None:
-            task = self.spawn(self._note_answer(outcome, outcome.mark, answer))
+            task = self.spawn(self._note_answer(outcome, outcome.mark, answer, size))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
-    async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None) -> None:
-        reply = await asyncio.to_thread(self._reply, answer) if answer else None
+    async def _note_answer(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None, size: int) -> None:
+        reply = await self._off_loop(size, partial(self._reply, answer)) if answer else None
         if outcome.journalled is not None:
             await outcome.journalled
-        # Begun together, so that the ledger commits them together.
-        notes: list[Coroutine[Any, Any, None]] = []
         if reply is not None and reply.complete:
-            notes.append(self.ledger.settle(mark))
+            self.ledger.settle(mark)
             if reply.id is not None:
-                earlier = Earlier(mark, outcome.carried)
-                notes.append(self.ledger.keep_answer(reply.id, earlier, namespace=outcome.namespace))
+                self.ledger.keep_answer(reply.id, Earlier(mark, outcome.carried), namespace=outcome.namespace)
         # After a tool call the turn goes on: its answer comes with a later request of the loop.
         learns = outcome.learns and not (reply is not None and reply.tools)
         if learns:
             if reply is not None and outcome.kind == "continuation":
                 reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
-            notes.append(self.ledger.answered(mark, reply))
-        await asyncio.gather(*notes)
-        if learns:
+            self.ledger.answered(mark, reply)
             self.learner.wake()
 
     def _reply(self, answer: Callable[[], Reply]) -> Reply:
-        """What ``answer`` reads, redacted; both take their time when it is long."""
         reply = answer()
-        return replace(reply, text=redact(reply.text)) if self.settings.learn.redact else reply
+        return replace(reply, text=self._redacted(reply.text))
+
+    def _redacted(self, text: str) -> str:
+        learn = self.settings.learn
+        return redact(text, learn.redact_words) if learn.redact else text
+
+    async def _off_loop(self, size: int, work: Callable[[], T]) -> T:
+        """What ``work`` returns on a text of ``size``; in a thread, so that no other request waits for a long one."""
+        return work() if size <= SHORT else await asyncio.to_thread(work)
 
     # Running
 
@@ -547,6 +563,7 @@ class Engine:
                 self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
         self.spawn(self.learner.run())
+        self.spawn(self.erasure.run())
         await self._follow()
 
     async def _follow(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,10 +22,24 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InternalError, NotFoundError
 
 from litellm_memory.errors import StoreError
-from litellm_memory.store.collections import NO_ROWS, READ_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
+from litellm_memory.store import vacuum as vacuuming
+from litellm_memory.store.collections import (
+    NO_ROWS,
+    READ_SECONDS,
+    SCRUB_SECONDS,
+    WRITE_SECONDS,
+    Metadata,
+    Rows,
+    Vectors,
+)
 
-INDEX = {"hnsw": {"space": "cosine", "sync_threshold": 100}}
+SYNC_THRESHOLD = 100
+INDEX = {"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}}
 """Chroma's own space is l2, and it keeps deleted text in its log for ``sync_threshold`` writes (1,000 by default)."""
+
+NOBODYS = tuple(f"nobody-{number}" for number in range(SYNC_THRESHOLD + 1))
+"""Ids that no record has. Chroma writes their deletion into its log like any other, and with so many of them it writes
+its index anew and empties the log; nothing of them stays."""
 
 READING = frozenset({"get", "query", "count", "get_collection", "list_collections"})
 READERS = 4
@@ -33,11 +49,17 @@ T = TypeVar("T")
 
 
 class ChromaCollections:
-    """The collections of one Chroma client. ``close`` lets go of the client."""
+    """The collections of one Chroma client. ``close`` lets go of it; ``vacuum`` writes files of this host anew."""
 
-    def __init__(self, client: AsyncClientAPI, close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        client: AsyncClientAPI,
+        close: Callable[[], Awaitable[None]],
+        vacuum: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._client = client
         self._close = close
+        self._vacuum = vacuum
         self._known: dict[str, AsyncCollection] = {}
 
     async def describe(self, name: str) -> Metadata | None:
@@ -60,16 +82,36 @@ class ChromaCollections:
                 if len(found) < NAMES_PAGE:
                     return sorted(name for name in names if name.startswith(prefix))
 
+    async def mark(self, name: str, metadata: Metadata) -> None:
+        async with self._answering(WRITE_SECONDS):
+            if collection := await self._collection(name):
+                await collection.modify(metadata=dict(metadata))
+
+    async def drop(self, name: str) -> None:
+        async with self._answering(WRITE_SECONDS):
+            if await self._collection(name):
+                await self._client.delete_collection(name)
+                del self._known[name]
+
+    async def ids(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> list[str]:
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            if collection is None:
+                return []
+            return (await collection.get(where=cast(Any, where), limit=limit, offset=offset, include=[]))["ids"]
+
     async def count(self, name: str) -> int:
         async with self._answering(READ_SECONDS):
             collection = await self._collection(name)
             return 0 if collection is None else await collection.count()
 
     async def get(self, name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
-        return await self._get(name, vectors, ids=list(ids))
-
-    async def page(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> Rows:
-        return await self._get(name, True, where=where, limit=limit, offset=offset)
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            if collection is None:
+                return NO_ROWS
+            include = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
+            return _rows(cast(Any, await collection.get(ids=list(ids), include=cast(Any, include))))
 
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
         async with self._answering(READ_SECONDS):
@@ -108,16 +150,15 @@ class ChromaCollections:
             if collection := await self._collection(name):
                 await collection.delete(ids=list(ids))
 
+    async def scrub(self, prefix: str) -> None:
+        for name in await self.names(prefix):
+            await self.delete(name, NOBODYS)
+        if self._vacuum is not None:
+            async with self._answering(SCRUB_SECONDS):
+                await self._vacuum()
+
     async def aclose(self) -> None:
         await self._close()
-
-    async def _get(self, name: str, vectors: bool, **query: Any) -> Rows:
-        async with self._answering(READ_SECONDS):
-            collection = await self._collection(name)
-            if collection is None:
-                return NO_ROWS
-            include = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
-            return _rows(cast(Any, await collection.get(**query, include=cast(Any, include))))
 
     async def _collection(self, name: str) -> AsyncCollection | None:
         if name not in self._known:
@@ -185,7 +226,24 @@ async def open_directory(directory: Path) -> ChromaCollections:
         readers.shutdown()
         writer.shutdown()
 
-    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close)
+    async def vacuum() -> None:
+        # In the thread of all writes: one that met the lock would hold the interpreter's own until it is free.
+        await loop.run_in_executor(writer, _vacuum, directory)
+
+    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close, vacuum)
+
+
+def _vacuum(directory: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", vacuuming.__file__, str(directory)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise StoreError(f"{directory} cannot be written anew ({why}): see its permissions and the free space.")
 
 
 async def open_server(

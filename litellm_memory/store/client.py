@@ -16,7 +16,7 @@ from typing import Any, cast
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
 from litellm_memory.store.address import Record, is_private, log_path, read_record
-from litellm_memory.store.collections import READ_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
+from litellm_memory.store.collections import READ_SECONDS, SCRUB_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
 
 OPEN_SECONDS = 30.0
 IDLE_SECONDS = 10.0
@@ -52,14 +52,20 @@ class OwnerCollections:
     async def names(self, prefix: str) -> list[str]:
         return cast(list[str], await self._ask(READ_SECONDS, "names", prefix))
 
+    async def mark(self, name: str, metadata: Metadata) -> None:
+        await self._ask(WRITE_SECONDS, "mark", name, metadata)
+
+    async def drop(self, name: str) -> None:
+        await self._ask(WRITE_SECONDS, "drop", name)
+
+    async def ids(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> list[str]:
+        return cast(list[str], await self._ask(READ_SECONDS, "ids", name, where, limit=limit, offset=offset))
+
     async def count(self, name: str) -> int:
         return cast(int, await self._ask(READ_SECONDS, "count", name))
 
     async def get(self, name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
         return cast(Rows, await self._ask(READ_SECONDS, "get", name, ids, vectors=vectors))
-
-    async def page(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> Rows:
-        return cast(Rows, await self._ask(READ_SECONDS, "page", name, where, limit=limit, offset=offset))
 
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
         return cast(Rows, await self._ask(READ_SECONDS, "nearest", name, where, vector, limit=limit))
@@ -72,6 +78,9 @@ class OwnerCollections:
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
         await self._ask(WRITE_SECONDS, "delete", name, ids)
+
+    async def scrub(self, prefix: str) -> None:
+        await self._ask(SCRUB_SECONDS, "scrub", prefix)
 
     async def aclose(self) -> None:
         opening, self._opening = self._opening, None

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 READ_SECONDS = 2.0
 WRITE_SECONDS = 30.0
+SCRUB_SECONDS = 600.0
+"""Scrubbing writes every file of a directory anew."""
 
 Vectors: TypeAlias = NDArray[np.float32]
 Metadata: TypeAlias = Mapping[str, str | int | float | bool | None]
@@ -43,14 +45,20 @@ class Collections(Protocol):
     async def names(self, prefix: str) -> list[str]:
         """The names of all collections that begin with ``prefix``, sorted."""
 
+    async def mark(self, name: str, metadata: Metadata) -> None:
+        """Give a collection that is there this metadata, in place of its own."""
+
+    async def drop(self, name: str) -> None:
+        """Remove the collection and all that is in it; a missing one is passed over."""
+
+    async def ids(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> list[str]:
+        """The ids of records whose metadata equal ``where``, as they were written, ``limit`` of them after ``offset``."""
+
     async def count(self, name: str) -> int:
         """How many records the collection holds."""
 
     async def get(self, name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
         """The records with these ids, in no order; missing ones are left out."""
-
-    async def page(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> Rows:
-        """The records whose metadata equal ``where``, in the order they were written, ``limit`` after ``offset``."""
 
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
         """The records nearest to ``vector`` by cosine, nearest first."""
@@ -63,6 +71,12 @@ class Collections(Protocol):
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
         """Delete these records; missing ones are passed over."""
+
+    async def scrub(self, prefix: str) -> None:
+        """Take what was deleted from the collections that begin with ``prefix`` out of Chroma's log and index.
+
+        A directory's SQLite is written anew as well; that of a server is its operator's to do.
+        """
 
     async def aclose(self) -> None:
         """Let go of connections and threads."""

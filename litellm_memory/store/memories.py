@@ -9,10 +9,10 @@ from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
-from litellm_memory.errors import StoreError
+from litellm_memory.errors import StoreError, StoreMovedError
 from litellm_memory.models import namespace
 from litellm_memory.store.collections import Collections, Metadata, Vectors
-from litellm_memory.store.layout import Layout, is_memory_id
+from litellm_memory.store.layout import COLLECTIONS, Kind, Layout, is_memory_id
 from litellm_memory.store.records import Entry, blank_rows, checked_id, counted, entries_of, rows_of
 
 SCHEMA = 1
@@ -21,6 +21,10 @@ MARKER = "litellm-memory"
 
 PAGE = 300
 """Most records of one read: Chroma Cloud gives no more."""
+
+ALL = 100_000
+"""Most ids of one read, of a Chroma of one's own: what is read by id costs the same wherever it stands, and paging
+through a large collection costs more with every page."""
 
 BATCH = 32
 """Most records of one write. An embedded Chroma replaces a record of a large collection in some 8 ms, and no read of
@@ -55,16 +59,30 @@ class Store:
         self._layout = layout
         self._marker = marker
 
+    @property
+    def embedder(self) -> str:
+        """The identity of the embedder that made the vectors."""
+        return self._layout.embedder
+
+    @property
+    def dimension(self) -> int:
+        """How long the vectors are."""
+        return self._layout.dimension
+
     async def put(self, entries: Sequence[Entry]) -> None:
         """Insert the entries or replace them whole, by id; the last of equal ids counts.
 
         BATCH entries of one user are one write. A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a
         vector comes back as near as float32 rounds. Raises ValueError, and keeps nothing, for an id that is not
         ``memory_id``'s, a vector of another dimension, or fields that are longer than Chroma Cloud keeps.
+
+        This and the other writes raise StoreMovedError, and keep nothing, once the store has moved.
         """
         last = {checked_id(entry.memory): entry for entry in entries}
         groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last, BATCH)]
-        for name, rows in [(name, rows_of(group, self._layout.dimension)) for name, group in groups]:
+        batches = [(name, rows_of(group, self._layout.dimension)) for name, group in groups]
+        await self.health()
+        for name, rows in batches:
             await self._collections.upsert(name, rows)
 
     async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
@@ -76,15 +94,12 @@ class Store:
         return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
 
     async def load(self, partition: str, user: str | None = None) -> list[Entry]:
-        """Every entry of one user, or of the whole partition, oldest write first within a collection.
-
-        Read in pages: an entry may be missed when others of its collection are deleted meanwhile.
-        """
+        """Every entry of one user, or of the whole partition, oldest write first within a collection."""
         entries = {entry.memory.id: entry async for page in self.pages(partition, user) for entry in page}
         return list(entries.values())
 
     async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Entry]]:
-        """What ``load`` gives, a page at a time, so that RAM holds one page; an entry may come twice."""
+        """What ``load`` gives, a page at a time, so that RAM holds one page and the ids."""
         if user is not None:
             ns = namespace(partition, user)
             async for page in self._pages(self._layout.collection(ns), self._layout.where(ns), partition, ns):
@@ -93,6 +108,11 @@ class Store:
             for name in await self._collections.names(self._layout.prefix):
                 async for page in self._pages(name, {"partition": partition}, partition):
                     yield page
+
+    async def count(self, partition: str, user: str) -> int:
+        """How many entries the user has."""
+        ns = namespace(partition, user)
+        return len([one async for one in self._ids(self._layout.collection(ns), self._layout.where(ns))])
 
     async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
         """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
@@ -105,6 +125,7 @@ class Store:
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
         """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
+        await self.health()
         for name, asked in self._by_collection(ids, BATCH):
             rows = await self._collections.get(name, asked, vectors=False)
             records = zip(rows.ids, rows.metadatas, strict=True)
@@ -119,12 +140,18 @@ class Store:
 
         Two processes that touch one memory at the same instant may count one use.
         """
+        await self.health()
         for name, asked in self._by_collection(used, BATCH):
             rows = await self._collections.get(name, asked, vectors=False)
             if rows.ids:
                 records = zip(rows.ids, rows.metadatas, strict=True)
                 changes = [counted(metadata, used[memory_id], at) for memory_id, metadata in records]
                 await self._collections.update(name, rows.ids, changes)
+
+    async def scrub(self) -> None:
+        """Take what was deleted out of the files of this host; may take minutes, and writes wait meanwhile."""
+        if self._layout.kind == "buckets":
+            await self._collections.scrub(COLLECTIONS)
 
     async def facts(self) -> StoreFacts:
         """What the store says of itself, and how many memories it holds. Reads every collection's count."""
@@ -133,10 +160,19 @@ class Store:
 
     async def health(self) -> None:
         """Nothing when Chroma answers and is the store that was opened; else StoreError with what to do."""
-        if await self._collections.describe(MARKER) != self._marker:
-            raise StoreError(
-                "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
-            )
+        marker = await self._collections.describe(MARKER)
+        if marker == self._marker:
+            return
+        if marker is not None and marker.get("store_id") == self._marker["store_id"]:
+            raise StoreMovedError("The memories have moved to another embedder; they are used again in a moment.")
+        raise StoreError(
+            "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
+        )
+
+    async def reopened(self) -> Store:
+        """The store as it is now, on the same connection. Raises StoreError when it is not for us any more."""
+        marker = await self._collections.describe(MARKER) or {}
+        return known_store(self._collections, self._layout.kind, marker)
 
     async def aclose(self) -> None:
         """Let go of Chroma."""
@@ -145,13 +181,22 @@ class Store:
     async def _pages(
         self, name: str, where: Metadata | None, partition: str, namespace: str | None = None
     ) -> AsyncIterator[list[Entry]]:
+        ids = [one async for one in self._ids(name, where)]
+        for asked in chunks(ids, PAGE):
+            rows = await self._collections.get(name, asked)
+            order = {memory_id: place for place, memory_id in enumerate(asked)}
+            found = entries_of(rows, partition=partition, namespace=namespace)
+            yield sorted(found, key=lambda entry: order[entry.memory.id])
+
+    async def _ids(self, name: str, where: Metadata | None) -> AsyncIterator[str]:
+        limit = ALL if self._layout.kind == "buckets" else PAGE
         offset = 0
-        while True:
-            rows = await self._collections.page(name, where, limit=PAGE, offset=offset)
-            yield entries_of(rows, partition=partition, namespace=namespace)
-            if len(rows.ids) < PAGE:
+        while page := await self._collections.ids(name, where, limit=limit, offset=offset):
+            for memory_id in page:
+                yield memory_id
+            if len(page) < limit:
                 return
-            offset += PAGE
+            offset += limit
 
     def _by_collection(self, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
         """Each collection with the ids that lie in it, at most ``size`` at a time; what is no id is left out."""
@@ -163,7 +208,10 @@ class Store:
 
 
 async def open_collections(collections: Collections, layout: Layout) -> Store:
-    """The store in these collections, marked as ours when it is new. Raises StoreError when it is not for us."""
+    """The store in these collections, marked as ours when it is new.
+
+    Raises StoreError when it is not for us, or of another embedder.
+    """
     marker = await collections.describe(MARKER)
     if marker is None:
         fresh: Metadata = {
@@ -176,8 +224,26 @@ async def open_collections(collections: Collections, layout: Layout) -> Store:
         await collections.create(MARKER, fresh)
         # Read again: another process may have been first.
         marker = await collections.describe(MARKER) or {}
-    _check(facts_of(marker, count=0), layout)
-    return Store(collections, layout, marker)
+    store = known_store(collections, layout.kind, marker)
+    if (store.embedder, store.dimension) != (layout.embedder, layout.dimension):
+        raise StoreError(
+            f"The store's vectors come from the embedder {store.embedder} ({store.dimension} dimensions), but "
+            f"{layout.embedder} ({layout.dimension}) is in use: set the former again, or name another data_dir."
+        )
+    return store
+
+
+async def open_known(collections: Collections, kind: Kind) -> Store | None:
+    """The store in these collections as it was made; None when there is none yet. Raises StoreError."""
+    marker = await collections.describe(MARKER)
+    return None if marker is None else known_store(collections, kind, marker)
+
+
+def known_store(collections: Collections, kind: Kind, marker: Metadata) -> Store:
+    """The store that a marker stands for. Raises StoreError when it is not for us."""
+    facts = facts_of(marker, count=0)
+    _check(facts, kind)
+    return Store(collections, Layout(kind, facts.embedder, facts.dimension), marker)
 
 
 def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
@@ -197,21 +263,16 @@ def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
         ) from None
 
 
-def _check(facts: StoreFacts, layout: Layout) -> None:
+def _check(facts: StoreFacts, kind: Kind) -> None:
     if facts.schema > SCHEMA:
         raise StoreError(
             f"The store was written by a newer litellm-memory (schema {facts.schema}, this one knows {SCHEMA}): "
             "install that version again."
         )
-    if facts.layout != layout.kind:
+    if facts.layout != kind:
         raise StoreError(
             f"The store was made with store.layout {facts.layout}: set that again, or export the memories and import "
             "them into another database."
-        )
-    if (facts.embedder, facts.dimension) != (layout.embedder, layout.dimension):
-        raise StoreError(
-            f"The store's vectors come from the embedder {facts.embedder} ({facts.dimension} dimensions), but "
-            f"{layout.embedder} ({layout.dimension}) is in use: set the former again, or name another data_dir."
         )
 
 
