@@ -73,7 +73,7 @@ async def test_a_block_that_was_answered_makes_way_for_a_new_one_in_every_worker
     since = await ledger.newest_change()
     old, new = Block("m", "old"), Block("m", "new")
     await ledger.freeze(old, namespace="n", call="c1")
-    await ledger.settle("m")
+    await asyncio.wrap_future(ledger.settle("m"))
     assert await ledger.frozen(["m"]) == {"m": replace(old, answered=True)}
     assert await other.freeze(new, namespace="n", call="c2") == new
     await ledger.changed_since(since)
@@ -97,7 +97,7 @@ async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_
 
 async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, other: Ledger) -> None:
     await ledger.freeze(Block("m", "b"), namespace="n", call="c")
-    await ledger.keep_answer("resp", Earlier("m"), namespace="n")
+    await asyncio.wrap_future(ledger.keep_answer("resp", Earlier("m"), namespace="n"))
     assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1)) == 0
     assert await other.frozen(["m"]) == {"m": Block("m", "b")}
     assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1)) == 2
@@ -121,7 +121,7 @@ async def test_giving_up_leaves_another_calls_block_alone(ledger: Ledger, other:
 async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) -> None:
     assert await asyncio.wrap_future(ledger.accept(EXCHANGE))
     assert await ledger.ready(10) == []
-    await ledger.answered("mark-1", Reply("Noted.", complete=True))
+    await asyncio.wrap_future(ledger.answered("mark-1", Reply("Noted.", complete=True)))
     assert await ledger.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
 
 
@@ -130,7 +130,7 @@ async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) 
 )
 async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, reply: Reply | None) -> None:
     await asyncio.wrap_future(ledger.accept(EXCHANGE))
-    await ledger.answered("mark-1", reply)
+    await asyncio.wrap_future(ledger.answered("mark-1", reply))
     assert await ledger.ready(10) == [EXCHANGE]
 
 
@@ -139,7 +139,7 @@ async def test_a_message_that_was_learned_is_known_when_it_comes_again(ledger: L
     await ledger.done("mark-1")
     assert await ledger.unlearned() == 0
     assert await asyncio.wrap_future(other.accept(replace(EXCHANGE, id="call-2"))) is False
-    await other.answered("mark-1", None)
+    await asyncio.wrap_future(other.answered("mark-1", None))
     assert await other.ready(10) == [replace(EXCHANGE, id="call-2", again=True)]
 
 

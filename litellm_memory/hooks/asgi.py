@@ -62,7 +62,7 @@ class Wrap:
             if call.outcome is not None:
                 note(noted_of(call, call.outcome))
                 if call.outcome.mark is not None:
-                    self._engine.after(call.outcome, answer.reader(call.outcome.format))
+                    self._engine.after(call.outcome, answer.reader(call.outcome.format), size=answer.size)
         except Exception as error:
             # The client has its answer by now; nothing of ours may turn it into a failure.
             logger.error("An answer could not be noted (%s).", type(error).__name__)
@@ -75,7 +75,8 @@ class _Answer:
         self._call = call
         self._send = send
         self._chunks: list[bytes] = []
-        self._size = 0
+        self.size = 0
+        """Bytes of it that were sent."""
         self._status = 0
         self._headers: dict[str, str] = {}
 
@@ -103,10 +104,10 @@ class _Answer:
         return {**message, "headers": [*headers, *told]}
 
     def _keep(self, chunk: bytes) -> None:
-        self._size += len(chunk)
+        self.size += len(chunk)
         if self._call.outcome is None or self._call.outcome.mark is None:
             return
-        if self._size > LARGEST_ANSWER:
+        if self.size > LARGEST_ANSWER:
             self._chunks.clear()
         else:
             self._chunks.append(chunk)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from litellm_memory.ledger.tables import insert_all_new, traces
 
 UNWRITTEN: Final = 10_000
 """Most traces that wait for ``flush``; past that the oldest are lost, and no request waits."""
+
+
+_COLUMNS: Final = ("id", "at", "partition", "user", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class Trace:
     min_score: float | None = None
     candidates: tuple[Candidate, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
+
+
+_ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in _COLUMNS)
 
 
 class Traces:
@@ -115,9 +121,13 @@ def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None
 
 
 def _row(trace: Trace) -> dict[str, Any]:
-    columns = ("id", "at", "partition", "user", "namespace")
-    about = {name: value for name, value in asdict(trace).items() if name not in columns}
-    return {**{name: getattr(trace, name) for name in columns}, "about": about}
+    # ``asdict`` copies whatever lies in it and took longer than the search that a trace tells of.
+    about = {name: getattr(trace, name) for name in _ABOUT}
+    about["candidates"] = [
+        {"memory": near.memory, "score": near.score, "why": near.why, "left_out": near.left_out}
+        for near in trace.candidates
+    ]
+    return {**{name: getattr(trace, name) for name in _COLUMNS}, "about": about}
 
 
 def _of(partition: str) -> Any:

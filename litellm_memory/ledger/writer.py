@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
@@ -22,8 +23,13 @@ BATCH = 64
 QUEUE = 10_000
 """Most writes that wait while the database is away; past that the newest are refused."""
 RETRY_SECONDS = 0.2
+SOON_SECONDS = 0.2
+"""How long a write that nobody waits for may wait for another to be committed with: a commit costs more than a row."""
 BROKEN = (DatabaseError, InternalError, OperationalError)
 """What a database raises that is locked, full, damaged or away. A row that it refuses is a subclass of the first."""
+
+
+Item: TypeAlias = tuple[Write[Any], "Future[Any]"]
 
 
 def kind_of(error: Exception) -> str:
@@ -37,7 +43,8 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: queue.Queue[tuple[Write[Any], Future[Any]] | None] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
+        self._soon: deque[Item] = deque()
         self._closing = threading.Event()
         self.failure: Exception | None = None
         """What the newest write met; None when it was committed."""
@@ -47,7 +54,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many writes are not committed yet, at most one batch left out."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._soon)
 
     def submit(self, write: Write[T]) -> Future[T]:
         """A future of ``write``'s result, done once it is committed. Cancel it to take back a write not yet begun."""
@@ -56,6 +63,14 @@ class Writer:
             self._queue.put_nowait((write, future))
         except queue.Full:
             future.set_exception(OperationalError("the ledger's queue is full", None, Exception()))
+        return future
+
+    def submit_soon(self, write: Write[T]) -> Future[T]:
+        """As ``submit``, for what nobody waits for: committed with the next write, or after SOON_SECONDS."""
+        if len(self._soon) >= QUEUE:
+            return self.submit(write)
+        future: Future[T] = Future()
+        self._soon.append((write, future))
         return future
 
     def close(self, seconds: float = 5.0) -> None:
@@ -67,11 +82,24 @@ class Writer:
     def _run(self) -> None:
         open_ = True
         while open_:
-            batch = [self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            open_ = None not in batch
-            self._commit([item for item in batch if item is not None and item[1].set_running_or_notify_cancel()])
+            asked = self._asked()
+            open_ = None not in asked
+            # What waits was noted before what was just asked for, so it comes first.
+            batch = [*self._waited(), *(item for item in asked if item is not None)]
+            self._commit([item for item in batch if item[1].set_running_or_notify_cancel()])
+
+    def _asked(self) -> list[Item | None]:
+        """The writes that somebody waits for, and None once there will be no more; empty when none came for a while."""
+        try:
+            asked = [self._queue.get(timeout=SOON_SECONDS)]
+        except queue.Empty:
+            return []
+        while len(asked) < BATCH and not self._queue.empty():
+            asked.append(self._queue.get_nowait())
+        return asked
+
+    def _waited(self) -> list[Item]:
+        return [self._soon.popleft() for _ in range(len(self._soon))]
 
     def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
         """All of the batch in one transaction; when that fails, each write in its own, so that none fails another."""
