@@ -179,8 +179,10 @@ def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Set
     """
     if outcome is None or outcome.reason != "vendor_memory" or outcome.scope is None:
         return None
-    metadata = kwargs.get("litellm_metadata") or kwargs.get("metadata") or {}
-    vendor = vendor_of([metadata.get("model_group")], settings.vendor_memory)
+    # Which of the two holds the group depends on the route.
+    known = [kwargs.get(name) for name in ("metadata", "litellm_metadata")]
+    groups = [metadata.get("model_group") for metadata in known if isinstance(metadata, Mapping)]
+    vendor = vendor_of(groups, settings.vendor_memory)
     if vendor is None:
         return None
     return {
