@@ -35,6 +35,8 @@ class Settled:
 
     new: dict[str, Memory] = field(default_factory=dict)
     known: dict[str, Memory] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
+    """By the id of a new memory that is not kept: the one that says the same."""
 
 
 def settle(new: Iterable[Memory], known: Sequence[Memory], *, only_session: bool = False) -> Settled:
@@ -68,6 +70,7 @@ def _is_merged(memory: Memory, known: Sequence[Memory], settled: Settled) -> boo
     same = next((old for old in known if compare(memory.text, old.text).relation == "same"), None)
     if same is None:
         return False
+    settled.merged[memory.id] = same.id
     if memory.origin.role == "assistant":
         return True  # An answer that repeats what is known confirms nothing.
     confirmed = replace(same, confidence=min(1.0, same.confidence + CONFIRMED))
@@ -85,11 +88,11 @@ def _against(memory: Memory, known: Sequence[Memory], settled: Settled) -> Memor
             continue
         verdict = compare(memory.text, old.text)
         if verdict.relation == "updates" and memory.origin.role == "assistant":
-            memory = replace(memory, review=f"the answer contradicts what is known: {old.text}")
+            memory = replace(memory, review=f"the answer contradicts memory {old.id}")
         elif verdict.relation == "updates":
             (settled.new if old.id in settled.new else settled.known)[old.id] = _ended(old, memory, verdict.reason)
         elif verdict.relation == "unclear":
-            memory = replace(memory, review=f"{verdict.reason}: {old.text}")
+            memory = replace(memory, review=f"{verdict.reason}: memory {old.id}")
     return memory
 
 

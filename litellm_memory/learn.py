@@ -14,7 +14,7 @@ from litellm_memory.compare import settle
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
 from litellm_memory.forgetting import sweep
-from litellm_memory.ledger import Ledger
+from litellm_memory.ledger import Learned, Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.metrics import count_learned
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
@@ -31,6 +31,7 @@ ADOPT_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
 """How often it is looked for memories that are too old or too many."""
 FIRST_SWEEP_SECONDS = 600.0
+WISHED = "the person wished it"
 LULL_SECONDS = 0.2
 """Learning waits this long after an answer, so that what is said close together costs one reading and one writing."""
 
@@ -44,6 +45,8 @@ class Learner:
         self._ledger = ledger
         self._memories = memories
         self._awake = asyncio.Event()
+        self._keeping = asyncio.Lock()
+        """What two hold against what is known at the same time, both would keep."""
         self._waits: str | None = None
         """Why learning waits, as the log was told."""
         self._adopts_at = 0.0
@@ -89,17 +92,26 @@ class Learner:
         ready = await self._ledger.ready(BATCH)
         if ready:
             blocks = await self._ledger.frozen([exchange.mark for exchange in ready])
-            found = await asyncio.to_thread(self._found_in, ready, blocks)
+            left_out: dict[str, list[str]] = {exchange.id: [] for exchange in ready}
+            found = await asyncio.to_thread(self._found_in, ready, blocks, left_out)
             found = [await self._new_in(exchange, memories) for exchange, memories in zip(ready, found, strict=True)]
-            await self._learn([*zip(ready, found, strict=True)])
+            told = {call: [Learned("dropped", reason) for reason in reasons] for call, reasons in left_out.items()}
+            for call, learned in await self.keep([*zip(ready, found, strict=True)]):
+                told[call].append(learned)
             for exchange in ready:
-                await self._obey(exchange)
+                told[exchange.id] += await self._obey(exchange)
+            self._ledger.traces.learned(told)
+            if self.settings.model is not None:
+                await self._ledger.unread.add([exchange for exchange in ready if not exchange.again])
             await self._ledger.done(*(exchange.mark for exchange in ready))
         return len(ready)
 
-    def _found_in(self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block]) -> list[list[Memory]]:
+    def _found_in(
+        self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block], left_out: Mapping[str, list[str]]
+    ) -> list[list[Memory]]:
+        settings, key = self.settings, self._ledger.key
         return [
-            memories_of(exchange, self.settings, self._ledger.key, block=blocks.get(exchange.mark))
+            memories_of(exchange, settings, key, block=blocks.get(exchange.mark), left_out=left_out[exchange.id])
             for exchange in exchanges
         ]
 
@@ -111,19 +123,26 @@ class Learner:
         ended = {memory.id for memory in known if not memory.in_force(exchange.said)}
         return [memory for memory in memories if memory.id in ended]
 
-    async def _learn(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> None:
-        """Keeps what was found in each exchange, and ends or confirms what was known."""
+    async def keep(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> list[tuple[str, Learned]]:
+        """Keeps what was found in each exchange, and ends or confirms what was known; what became of it, by call."""
+        async with self._keeping:
+            return await self._settle(found)
+
+    async def _settle(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> list[tuple[str, Learned]]:
         new: list[list[Memory]] = []
         changed: dict[str, Memory] = {}
+        merged: dict[str, str] = {}
         for scope, memories in _by_scope(found):
             known = (await self._memories.index(scope.partition, scope.user)).all()
             settled = await asyncio.to_thread(settle, memories, known, only_session=scope.only_session)
             new.append([*settled.new.values()])
             changed |= settled.known
+            merged |= settled.merged
         stands = await self._keep(new)
         count_learned(memory for made in new for memory in made if stands.get(memory.id) == memory.id)
         for memory in changed.values():
             await self._change(memory, stands)
+        return _became([*chain.from_iterable(memories for _, memories in found)], new, changed, merged, stands)
 
     async def _keep(self, found: Sequence[Sequence[Memory]]) -> dict[str, str]:
         """Keeps memories, in one go when that can be. Which id stands for each: another's that said the same before."""
@@ -151,8 +170,9 @@ class Learner:
         with suppress(NotFoundError):
             await self._memories.correct(changed.partition, changed.id, change)
 
-    async def _obey(self, exchange: Exchange) -> None:
-        """Does at once what the person wishes of memory itself."""
+    async def _obey(self, exchange: Exchange) -> list[Learned]:
+        """Does at once what the person wishes of memory itself; what became of the memories that were meant."""
+        obeyed: list[Learned] = []
         for wish in wishes(exchange) if self.settings.patterns else ():
             scope = exchange.scope
             index = await self._memories.index(scope.partition, scope.user)
@@ -160,10 +180,13 @@ class Learner:
                 with suppress(NotFoundError):
                     if wish.action == "forget":
                         await self._memories.forget(scope.partition, memory.id)
+                        obeyed.append(Learned("forgotten", WISHED, memory.id, memory.kind))
                     else:
                         await self._memories.correct(
                             scope.partition, memory.id, lambda known: replace(known, valid_until=exchange.said)
                         )
+                        obeyed.append(Learned("ended", WISHED, memory.id, memory.kind))
+        return obeyed
 
     async def _sweep(self) -> None:
         """Forgets what is too old or too many, when it is time to look again."""
@@ -192,6 +215,36 @@ def _by_scope(found: Iterable[tuple[Exchange, list[Memory]]]) -> list[tuple[Scop
     return [*groups.values()]
 
 
+def _became(
+    found: Sequence[Memory],
+    new: Iterable[Sequence[Memory]],
+    changed: Mapping[str, Memory],
+    merged: Mapping[str, str],
+    stands: Mapping[str, str],
+) -> list[tuple[str, Learned]]:
+    """What became of everything found, and of the known memories whose place it took, by the call that it is from."""
+    kept = {memory.id: memory for memory in chain.from_iterable(new)}
+    calls = {memory.id: memory.origin.call_id or "" for memory in found}
+    became = [(calls[memory.id], _one_became(memory, kept.get(memory.id), merged, stands)) for memory in found]
+    for memory in changed.values():
+        if memory.superseded_by is not None:
+            taken = Learned("superseded", memory.superseded_by.reason, memory.id, memory.kind)
+            became.append((calls[memory.superseded_by.id], taken))
+    return became
+
+
+def _one_became(memory: Memory, kept: Memory | None, merged: Mapping[str, str], stands: Mapping[str, str]) -> Learned:
+    if kept is None:
+        return Learned("merged", "it is known already", merged.get(memory.id), memory.kind)
+    if memory.id not in stands:
+        return Learned("dropped", "it cannot be kept", None, memory.kind)
+    if stands[memory.id] != memory.id:
+        return Learned("merged", "it is known already", stands[memory.id], memory.kind)
+    if kept.superseded_by is not None:
+        return Learned("superseded", kept.superseded_by.reason, kept.id, kept.kind)
+    return Learned("kept" if kept.review is None else "queued", kept.review or "", kept.id, kept.kind)
+
+
 def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
     """The known memories in force that a wish is about, of the project and the session that it was uttered in."""
     scope = exchange.scope
@@ -207,18 +260,31 @@ def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memo
     return [memory for memory in seen if memory.text in texts]
 
 
-def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, block: Block | None = None) -> list[Memory]:
-    """The memories that an exchange makes, to which ``block`` was given; the same, id by id, however often asked."""
+def memories_of(
+    exchange: Exchange,
+    settings: LearnSettings,
+    key: bytes,
+    *,
+    block: Block | None = None,
+    left_out: list[str] | None = None,
+) -> list[Memory]:
+    """The memories that an exchange makes, to which ``block`` was given; the same, id by id, however often asked.
+
+    ``left_out`` is told why something is not among them.
+    """
     rules = [Rule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
     given = [memory.text for memory in block.given] if block else []
-    found = candidates(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given)
-    return [_memory(exchange, candidate, ordinal, key) for ordinal, candidate in enumerate(found)]
+    found = candidates(
+        exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given, left_out=left_out
+    )
+    return [memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(found)]
 
 
-def _memory(exchange: Exchange, candidate: Candidate, ordinal: int, key: bytes) -> Memory:
+def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:
+    """The memory that a candidate becomes. Its id is that of the message and ``name``, so a repeat doubles nothing."""
     scope = exchange.scope
     return Memory(
-        id=memory_id(scope.namespace, exchange.mark, str(ordinal), key=key),
+        id=memory_id(scope.namespace, exchange.mark, name, key=key),
         partition=scope.partition,
         user=scope.user,
         text=candidate.text,

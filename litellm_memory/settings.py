@@ -146,6 +146,21 @@ class LearnSettings(Section):
 
     patterns: bool = Field(True, description="Facts, preferences and wishes found by sentence patterns.")
     turns: bool = Field(True, description="The person's own messages kept as episodes, linked to the reply.")
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="A chat model, by its name in `model_list`, that reads conversations and finds what the patterns "
+        "miss. Unset, no model is asked.",
+    )
+    quiet_seconds: float = Field(
+        60.0, ge=0, le=86_400, description="The model reads a conversation once it was quiet for so long."
+    )
+    max_tokens_per_day: int = Field(
+        200_000, ge=0, description="Most tokens that the model may use in a day (UTC), sent and answered together."
+    )
+    max_cost_per_day: float | None = Field(
+        None, ge=0, description="Most dollars that the model may cost in a day (UTC), by LiteLLM's prices."
+    )
     rules: tuple[LearnRule, ...] = Field(
         (), description="Sentence patterns of your own, tried before the built-in ones."
     )

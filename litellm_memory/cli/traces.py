@@ -65,8 +65,9 @@ def trace(
     if in_json:
         as_json(found)
     elif trace_id is not None:
-        fields({name: value for name, value in found.items() if name != "candidates"})
+        fields({name: value for name, value in found.items() if name not in ("candidates", "learned")})
         _print_candidates(found)
+        _print_learned(found)
     else:
         columns = ("id", "at", "user", "client", "kind", "status", "reason", "count", "tokens")
         table(columns, ([row[name] for name in columns] for row in found), empty="There are no traces.")
@@ -79,6 +80,13 @@ def _print_candidates(trace: dict[str, Any]) -> None:
         for item in trace["candidates"]
     )
     table(("score", "what", "id", "kind", "text"), rows, empty="Nothing was looked at.")
+
+
+def _print_learned(trace: dict[str, Any]) -> None:
+    typer.echo()
+    columns = ("what", "reason", "memory", "kind", "text")
+    rows = ([item[name] for name in columns] for item in trace["learned"])
+    table(("learned", "why", "id", "kind", "text"), rows, empty="Nothing was learned from it yet.")
 
 
 def _body(said: str | None, body: Path | None) -> dict[str, Any]:

@@ -35,11 +35,18 @@ CONFIDENCE_IN_ANSWERS = 0.5
 
 
 def candidates(
-    exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[Rule] = (), given: Sequence[str] = ()
+    exchange: Exchange,
+    *,
+    patterns: bool,
+    turns: bool,
+    rules: Sequence[Rule] = (),
+    given: Sequence[str] = (),
+    left_out: list[str] | None = None,
 ) -> Sequence[Candidate]:
     """What an exchange holds: the person's facts by pattern, the message as an episode when it says more, the answer's.
 
     ``given`` are the memories that the model was given for it; an answer that repeats them states nothing.
+    ``left_out`` is told why something is not there that a reader might look for.
     """
     prose = own_prose(exchange.text)
     said = sentences(prose)
@@ -50,16 +57,34 @@ def candidates(
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
+    if left_out is not None and not found and not any(map(wish_in, said)):
+        left_out.append(_why_nothing(said, turns=turns))
     if patterns:
-        found += _in_answer(exchange, [*given, *(fact.text for fact in facts)])
+        found += _in_answer(exchange, [*given, *(fact.text for fact in facts)], left_out)
     return found
 
 
-def _in_answer(exchange: Exchange, known: Sequence[str]) -> list[Candidate]:
+def _why_nothing(said: Sequence[str], *, turns: bool) -> str:
+    """Why nothing of a message is kept, of which these sentences are the person's own."""
+    if not said:
+        return "it is pasted"
+    if all(map(is_question, said)):
+        return "it only asks"
+    return "it says too little" if turns else "no pattern fits"
+
+
+def _in_answer(exchange: Exchange, known: Sequence[str], left_out: list[str] | None) -> list[Candidate]:
     """The facts of an answer that ends a turn without tools; tools bring in what nobody said."""
-    if exchange.reply is None or exchange.reply.tools or not exchange.reply.complete:
+    if exchange.reply is None or not exchange.reply.complete:
         return []
-    claims = [claim for claim in claims_in(exchange.reply.text) if not restates(claim, known)]
+    if exchange.reply.tools:
+        if left_out is not None:
+            left_out.append("the answer was made with tools")
+        return []
+    stated = claims_in(exchange.reply.text)
+    claims = [claim for claim in stated if not restates(claim, known)]
+    if left_out is not None:
+        left_out += ["the answer repeats what is known"] * (len(stated) - len(claims))
     return [
         Candidate(
             claim,

@@ -5,6 +5,9 @@ Keys of a file, all regular expressions that ignore case:
 ``openers``  words before a statement that are no part of it ("by the way")
 ``asks``     how a sentence begins that asks without a question mark
 ``unsure``   found in a sentence that supposes, doubts or reports what others say: it states nothing
+``reports``  found in a sentence that tells what somebody else says
+``negations`` words that turn a statement into its opposite
+``possessed`` somebody or something of the person's, ``what``: "my sister"
 ``joints``   where the next clause of a sentence begins, which may state something by itself
 ``others``   a line of a mail after which somebody else speaks
 ``small``    words that a message of nothing else is not worth keeping for
@@ -63,6 +66,9 @@ class Language:
     openers: re.Pattern[str]
     asks: re.Pattern[str]
     unsure: re.Pattern[str]
+    reports: re.Pattern[str]
+    negations: re.Pattern[str]
+    possessed: re.Pattern[str]
     joints: re.Pattern[str]
     others: re.Pattern[str]
     small: frozenset[str]
@@ -88,6 +94,9 @@ def _language(name: str, data: Mapping[str, Any]) -> Language:
         openers=_compiled(rf"(?:(?:{data['openers']})[\s,，:!！.]+)+"),
         asks=_compiled(data["asks"]),
         unsure=_any(data["unsure"]),
+        reports=_any(data["reports"]),
+        negations=_compiled(data["negations"]),
+        possessed=_compiled(data["possessed"]),
         joints=_compiled(data["joints"]),
         others=_any(data["others"]),
         small=_words(data["small"]),

@@ -56,7 +56,7 @@ from litellm_memory.ledger.tables import (
     metadata,
     texts,
 )
-from litellm_memory.ledger.traces import Candidate, Trace, Traces
+from litellm_memory.ledger.traces import Candidate, Learned, Trace, Traces
 from litellm_memory.ledger.unread import Spent, Unread, Unreads
 from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
@@ -69,6 +69,7 @@ __all__ = [
     "Candidate",
     "Grouping",
     "Job",
+    "Learned",
     "Ledger",
     "LedgerError",
     "Spent",

@@ -6,13 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from litellm_memory.ledger.tables import insert_all_new, traces
+from litellm_memory.models import MemoryKind
 
 UNWRITTEN: Final = 10_000
 """Most traces that wait for ``flush``; past that the oldest are lost, and no request waits."""
@@ -29,6 +30,19 @@ class Candidate:
     score: float
     why: Mapping[str, float] = field(default_factory=dict)
     left_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What became of something that an exchange held: kept as a new memory, or dropped; or of a memory known before.
+
+    ``memory`` is None where none was made.
+    """
+
+    what: Literal["kept", "merged", "superseded", "ended", "forgotten", "queued", "dropped"]
+    reason: str = ""
+    memory: str | None = None
+    kind: MemoryKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,8 @@ class Trace:
     min_score: float | None = None
     candidates: tuple[Candidate, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
+    learned: tuple[Learned, ...] = ()
+    """What was learned from the exchange; empty until then."""
 
 
 _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in _COLUMNS)
@@ -91,6 +107,14 @@ class Traces:
         noted = list(self._unwritten)
         self._unwritten.clear()
         return self._submit(lambda connection: _write(connection, noted))
+
+    def learned(self, found: Mapping[str, Sequence[Learned]]) -> Future[None] | None:
+        """Adds, in the background, what was learned to the traces with these ids; None when that is nothing."""
+        told = {trace: [asdict(one) for one in learned] for trace, learned in found.items() if learned}
+        if not told:
+            return None
+        self.flush()
+        return self._submit(lambda connection: _add_learned(connection, told))
 
     async def newest(self, partition: str, *, user: str | None, limit: int, before: str | None = None) -> list[Trace]:
         """A partition's traces, newest first; ``before``: those older than that trace. Raises LedgerError."""
@@ -130,6 +154,12 @@ def _row(trace: Trace) -> dict[str, Any]:
     return {**{name: getattr(trace, name) for name in _COLUMNS}, "about": about}
 
 
+def _add_learned(connection: Connection, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for row in connection.execute(select(traces.c.id, traces.c.about).where(traces.c.id.in_(told))).all():
+        about = {**row.about, "learned": [*row.about.get("learned", ()), *told[row.id]]}
+        connection.execute(update(traces).where(traces.c.id == row.id).values(about=about))
+
+
 def _of(partition: str) -> Any:
     return select(traces).where(traces.c.partition == partition)
 
@@ -147,6 +177,7 @@ def _newest(connection: Connection, partition: str, user: str | None, limit: int
 def _trace(row: Any) -> Trace:
     about = dict(row.about)
     about["candidates"] = tuple(Candidate(**candidate) for candidate in about["candidates"])
+    about["learned"] = tuple(Learned(**learned) for learned in about.get("learned", ()))
     for name in ("unreadable", "carried"):
         about[name] = tuple(about[name])
     # SQLite keeps no time zone.

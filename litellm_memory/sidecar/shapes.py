@@ -209,6 +209,16 @@ class CandidateOut(Shape):
     left_out: str | None
 
 
+class LearnedOut(Shape):
+    """What became of something that the exchange held. ``text`` is null when there is no memory, or it is gone."""
+
+    what: str
+    reason: str
+    memory: str | None
+    kind: MemoryKind | None
+    text: str | None
+
+
 class TraceRow(Shape):
     """What memory did to one request."""
 
@@ -239,6 +249,7 @@ class TraceOut(TraceRow):
     min_score: float | None
     candidates: list[CandidateOut]
     stages: Mapping[str, float]
+    learned: list[LearnedOut]
 
 
 class TracesOut(Shape):

@@ -15,7 +15,7 @@ from litellm_memory.redact import redact
 from litellm_memory.settings import LearnSettings
 from litellm_memory.sidecar.access import PartitionParameter, partition_for
 from litellm_memory.sidecar.paging import Cursor, Limit
-from litellm_memory.sidecar.shapes import CandidateOut, Name, TraceOut, TraceRow, TracesOut
+from litellm_memory.sidecar.shapes import CandidateOut, LearnedOut, Name, TraceOut, TraceRow, TracesOut
 
 
 def traces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
@@ -54,13 +54,18 @@ def traces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) ->
 async def told(engine: Engine, trace: Trace) -> TraceOut:
     """A trace with the texts that its memories have now; what was forgotten since has none."""
     ids = [candidate.memory for candidate in trace.candidates]
+    ids += [learned.memory for learned in trace.learned if learned.memory is not None]
     entries = await engine.memories.store.get(trace.partition, ids)
     known = {entry.memory.id: entry.memory for entry in entries if entry.memory.user == trace.user}
     candidates = [
         CandidateOut(**asdict(candidate), **_of(known.get(candidate.memory), engine.settings.learn))
         for candidate in trace.candidates
     ]
-    return TraceOut(**{**_fields(trace, TraceOut), "candidates": candidates})
+    learned = [
+        LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""), engine.settings.learn)["text"])
+        for one in trace.learned
+    ]
+    return TraceOut(**{**_fields(trace, TraceOut), "candidates": candidates, "learned": learned})
 
 
 def _of(memory: Memory | None, learn: LearnSettings) -> dict[str, Any]:
