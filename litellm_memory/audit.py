@@ -24,7 +24,7 @@ FIXES: dict[Problem, str] = {
     "duplicate": "forget it: an older memory in force says the same",
     "never_used": "forget it, or pin it if it is wanted",
 }
-_OURS = (NOTE, "<standing_wish ", "<entry kind=")
+_OURS = (NOTE, "<standing_wish>", "<answer_then>")
 _WRAPPERS = ("<system-reminder>", "<environment_context>", "<tool_result", "[SUGGESTION MODE", "### Task:")
 
 

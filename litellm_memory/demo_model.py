@@ -17,7 +17,7 @@ from litellm_memory.render import CLOSING, OPENING
 
 _BLOCK = re.compile(re.escape(OPENING) + r"(.*?)" + re.escape(CLOSING), re.DOTALL)
 _REMEMBERED = re.compile(
-    r"<(?:entry|standing_wish)[^>]*>(.*?)(?:\n<answer_then>.*?)?</(?:entry|standing_wish)>|^- (.*)$", re.S | re.M
+    r"^(?:<standing_wish>|- (?:Standing wish: )?)([^\n]*(?:\n  (?!<answer_then>|- answer then: )[^\n]*)*)", re.MULTILINE
 )
 
 
@@ -54,7 +54,11 @@ class DemoModel(CustomLLM):
 
 def _answer(messages: Sequence[Mapping[str, Any]]) -> str:
     given = [block for message in messages if message.get("role") != "assistant" for block in _blocks(message)]
-    remembered = [unescape(a or b).strip() for block in given for a, b in _REMEMBERED.findall(block)]
+    remembered = [
+        unescape(text.removesuffix("</standing_wish>")).replace("\n  ", "\n")
+        for block in given
+        for text in _REMEMBERED.findall(block)
+    ]
     if not remembered:
         return "I am the demo model. I was given no memory with this conversation."
     listed = "\n".join(f"- {memory}" for memory in dict.fromkeys(remembered))

@@ -485,7 +485,13 @@ class Engine:
             # What is kept may be older than the rule that knows a secret.
             words = self.settings.learn.redact_words
             recalled = [replace(item, memory=redacted(item.memory, words)) for item in recalled]
-        block = render(recalled, self.settings.recall.format, mark=last.mark)
+        block = render(
+            recalled,
+            self.settings.recall.format,
+            mark=last.mark,
+            layout=reading.wishes.layout,
+            name_projects=reading.scope.project is None,
+        )
         return block, "recalled" if recalled else "nothing_relevant"
 
     def _query(self, reading: _Reading, wanted: str, frozen: Mapping[str, Block]) -> Query:
@@ -497,6 +503,8 @@ class Engine:
             tokens=_bounded(wishes.token_budget, recall.token_budget, recall.header_ceiling),
             min_score=recall.min_score,
             kinds=frozenset(wishes.kinds),
+            said=frozenset(said.mark for said in reading.said),
+            layout=reading.wishes.layout,
             tags=frozenset(wishes.tags),
             without=frozenset(_carried(frozen.values(), reading.earlier)),
             strict_projects=self.settings.identity.projects == "strict",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
 from litellm_memory.models import MemoryKind
+from litellm_memory.render import Layout
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")
@@ -16,6 +17,8 @@ Readers = Mapping[str, Callable[[str], Value | None]]
 
 LONGEST_ID: Final = 256
 MOST_TAGS: Final = 100
+INDEXED: Final = 12
+"""Memories of a block whose client says how it is to be written and not how many, as ai-mem has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Wishes:
     query: str | None = None
     kinds: tuple[MemoryKind, ...] = ()
     tags: tuple[str, ...] = ()
+    layout: Layout | None = None
     unreadable: tuple[str, ...] = ()
     """Names of the headers whose value could not be read."""
     refused: str | None = None
@@ -49,6 +53,8 @@ def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wish
     project = reading.one(PROJECT)
     session = reading.one(SESSION)
     unreadable_identity = bool(reading.unreadable)
+    layout = _layout(reading)
+    max_memories = reading.one(MAX_MEMORIES)
     return Wishes(
         user=user,
         project=project,
@@ -56,10 +62,11 @@ def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wish
         inject=reading.one(INJECT, unreadable=False),
         store=reading.one(STORE, unreadable=False),
         token_budget=reading.one(TOKEN_BUDGET),
-        max_memories=reading.one(MAX_MEMORIES),
+        max_memories=INDEXED if max_memories is None and layout else max_memories,
         query=reading.one(QUERY),
         kinds=reading.one(_kinds_readers(headers)) or (),
         tags=reading.one(TAGS) or (),
+        layout=layout,
         unreadable=tuple(reading.unreadable),
         refused=(
             "unreadable_identity" if unreadable_identity else "headers_disagree" if reading.disagreement else None
@@ -164,6 +171,10 @@ def _tags(value: str) -> tuple[str, ...] | None:
     return readable if 0 < len(readable) == len(tags) <= MOST_TAGS else None
 
 
+def _field(value: str) -> str | None:
+    return field if (field := value.strip().lower()) in ("content", "summary") else None
+
+
 def _kinds(value: str) -> tuple[MemoryKind, ...] | None:
     wanted = {kind.strip().lower() for kind in value.split(",") if kind.strip()}
     known: Sequence[MemoryKind] = get_args(MemoryKind)
@@ -191,10 +202,10 @@ KINDS: Final[Readers[tuple[MemoryKind, ...]]] = dict.fromkeys(
     ("x-memory-kinds", "x-ai-mem-obs-types", "x-ai-mem-obs-type"), _kinds
 )
 TAGS: Final[Readers[tuple[str, ...]]] = dict.fromkeys(("x-memory-tags", "x-ai-mem-tags"), _tags)
-RENDERING: Final = tuple(
-    f"{prefix}-{wish}" for prefix in ("x-memory", "x-ai-mem") for wish in ("full", "full-field", "show-tokens", "wrap")
-)
-"""Wishes about how a block is written; they are kept from providers and change nothing else."""
+FULL: Final[Readers[int]] = dict.fromkeys(("x-memory-full", "x-ai-mem-full"), _count)
+FULL_FIELD: Final[Readers[str]] = dict.fromkeys(("x-memory-full-field", "x-ai-mem-full-field"), _field)
+SHOW_TOKENS: Final[Readers[bool]] = dict.fromkeys(("x-memory-show-tokens", "x-ai-mem-show-tokens"), _switch)
+WRAP: Final[Readers[bool]] = dict.fromkeys(("x-memory-wrap", "x-ai-mem-wrap"), _switch)
 
 NAMES: Final = frozenset(
     (
@@ -208,7 +219,10 @@ NAMES: Final = frozenset(
         *QUERY,
         *KINDS,
         *TAGS,
-        *RENDERING,
+        *FULL,
+        *FULL_FIELD,
+        *SHOW_TOKENS,
+        *WRAP,
     )
 )
 """Every header of this package, in lower case, but for the configured ``identity.header``."""
@@ -224,6 +238,21 @@ def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]
     if "x-ai-mem-obs-type" in headers:
         return {name: reader for name, reader in KINDS.items() if name != "x-ai-mem-obs-types"}
     return KINDS
+
+
+def _layout(reading: _Reading) -> Layout | None:
+    """How the block is to be written, what is not said being as ai-mem has it; None when nothing was said of it."""
+    full, field = reading.one(FULL), reading.one(FULL_FIELD)
+    show_tokens, wrap = reading.one(SHOW_TOKENS, unreadable=False), reading.one(WRAP, unreadable=False)
+    if full is None and field is None and show_tokens is None and wrap is None:
+        return None
+    usual = Layout()
+    return Layout(
+        full=usual.full if full is None else full,
+        summaries=field == "summary",
+        show_tokens=show_tokens is not False,
+        wrap=wrap is not False,
+    )
 
 
 class _Reading:

@@ -193,6 +193,8 @@ class Given:
     memory: str
     text: str
     tokens: int
+    heading: str = ""
+    """The line that it stands under together with its neighbours; empty when it stands alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ even half of LoCoMo), fitted on four and measured on the fifth; rounded, and som
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.models import Recalled
+from litellm_memory.models import Memory
+from litellm_memory.render import Layout, entry_tokens, frame_tokens, heading_of, heading_tokens
 
 Floats = NDArray[np.float32]
 Positions: TypeAlias = NDArray[np.int64]
@@ -24,6 +26,8 @@ DENSE, WORDS = 0.6, 0.4
 """Weights of vectors and words in what a memory says itself."""
 NEAR, FAR = 2, 8
 """How many memories before and after one its context reaches: what is said at once, and what is talked about."""
+FADE, REACH = 0.5, 2
+"""What a word of the query is worth in the memory beside, and from how many memories away it counts."""
 CONTEXT = 0.5
 """Weight of the context beside what a memory says itself: in a dialogue an answer seldom repeats its question."""
 LONG_CONTEXT = 0.35
@@ -35,13 +39,11 @@ TIME = 0.11
 """What a time in the text is worth to a question for one."""
 SURE_DENSE = 0.85
 """Weight of vectors in how surely anything was found: shared words alone are often small talk."""
-STRANGE = 0.25
-"""What is taken off the sureness when the query is about names that nobody has mentioned."""
+STRANGE = 0.45
+"""The share that is taken off the sureness when the query is about names that nobody has mentioned."""
 LENIENCY = 1.5
 """What comes along with a sure hit may itself score this much less."""
 FIRST_LOOK = 64
-FRAME_TOKENS, ENTRY_TOKENS, ANSWER_TOKENS = 34, 18, 12
-"""What a block's note, the tags around a memory and those around its reply cost, in tokens, beside its own text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Signals:
     """Cosine of its vector to the query's."""
     words: Floats
     """The share (0 to 1) of the weight of the query's words that it has."""
+    nearby: Floats
+    """The same with the words of those beside it, worth half with each step away."""
     statement: Floats
     """How much it states, by its text alone."""
     tells_time: Floats
@@ -76,7 +80,7 @@ def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
 
 def sureness(signals: Signals, *, with_vectors: bool) -> Floats:
     """How surely each memory is about the query, from 0 to 1: the same in a scope of any size."""
-    words = signals.words
+    words = signals.nearby
     sure = SURE_DENSE * np.clip(signals.dense, 0, 1) + (1 - SURE_DENSE) * words if with_vectors else words
     doubted: Floats = sure * np.float32(1 - STRANGE * signals.strange)
     return doubted
@@ -84,13 +88,25 @@ def sureness(signals: Signals, *, with_vectors: bool) -> Floats:
 
 def rank(signals: Signals, *, asks_time: bool, with_vectors: bool) -> Floats:
     """One score a memory to sort by: what it says, what is said around it, and what kind of text it is."""
-    own = fuse(signals.dense, signals.words, with_vectors=with_vectors)
+    own = fuse(signals.dense, signals.nearby, with_vectors=with_vectors)
     near = spread(own, signals, NEAR)
     around = (near + spread(near, signals, FAR - NEAR)) / 2
     context = LONG_CONTEXT + (CONTEXT - LONG_CONTEXT) * signals.leans
     score = own + context * (around - own) + STATEMENT * signals.statement
     score += ANSWER * signals.answers * np.append(own, np.float32(0))[signals.previous]
     return score + TIME * signals.tells_time if asks_time else score
+
+
+def with_neighbours(columns: Floats, shares: Floats, previous: Links, following: Links) -> Floats:
+    """``shares`` with what a memory's neighbours have of the words that it lacks: a dialogue says a thing in pieces.
+
+    ``columns`` has the shares by memory and word, of the weightiest words.
+    """
+    best = np.pad(columns, ((0, 1), (0, 0)))  # The last row stands for "no neighbour", which is row -1.
+    for _ in range(REACH):
+        best[:-1] = np.maximum(best[:-1], FADE * np.maximum(best[previous], best[following]))
+    gained: Floats = np.minimum(shares + (best[:-1] - columns).sum(axis=1), 1)
+    return gained
 
 
 def spread(scores: Floats, signals: Signals, reach: int) -> Floats:
@@ -137,16 +153,46 @@ def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
         yield int(position)
 
 
-def within_budget(
-    recalled: Sequence[Recalled], *, tokens: int, limit: int, cost: Callable[[Recalled], int]
-) -> list[Recalled]:
-    """The best-scored memories that fit, in score order; one that does not fit leaves its room to smaller ones."""
-    kept: list[Recalled] = []
-    for candidate in recalled:
-        if len(kept) < limit and cost(candidate) <= tokens:
-            kept.append(candidate)
-            tokens -= cost(candidate)
-    return kept
+class Room:
+    """What is left of a block while memories are put into it, the best first: tokens, entries, and what it says."""
+
+    def __init__(self, *, tokens: int | None, limit: int, layout: Layout | None, name_projects: bool) -> None:
+        self._left = math.inf if tokens is None else tokens - frame_tokens(layout)
+        self._entries = limit
+        self._full = 0 if layout and layout.summaries else layout.full if layout else limit
+        self._name_projects = name_projects
+        self._headings: set[str] = {""}
+        self._texts: list[str] = []
+        self._messages: set[str] = set()
+
+    def refuses(self, memory: Memory) -> str | None:
+        """None when the memory went in, whole; else why not: ``limit``, ``repeated`` or ``budget``.
+
+        One that does not fit leaves its room to smaller ones.
+        """
+        if not self._entries:
+            return "limit"
+        if memory.message in self._messages or any(memory.text in text for text in self._texts):
+            return "repeated"
+        short = memory.kind != "instruction" and not self._full
+        heading = heading_of(memory, name_projects=self._name_projects)
+        cost = entry_tokens(memory, short=short) + (0 if heading in self._headings else heading_tokens(heading))
+        if cost > self._left:
+            return "budget"
+        self._left -= cost
+        self._entries -= 1
+        self._headings.add(heading)
+        self._keep(memory, short=short)
+        return None
+
+    def _keep(self, memory: Memory, *, short: bool) -> None:
+        if short:
+            return
+        self._full -= memory.kind != "instruction"
+        self._texts.append(memory.text)
+        if memory.kind == "episode" and memory.message:
+            # What was learned from a message says nothing beside the message itself.
+            self._messages.add(memory.message)
 
 
 def _unit(vector: Floats) -> Floats:

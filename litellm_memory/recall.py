@@ -15,17 +15,8 @@ from litellm_memory.cues import asks_time
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.ranking import (
-    ANSWER_TOKENS,
-    ENTRY_TOKENS,
-    FRAME_TOKENS,
-    Signals,
-    best_first,
-    rank,
-    shown_scores,
-    sureness,
-    within_budget,
-)
+from litellm_memory.ranking import Room, Signals, best_first, rank, shown_scores, sureness
+from litellm_memory.render import Layout
 from litellm_memory.scope_index import ScopeIndex
 
 WISHES = 4
@@ -43,11 +34,15 @@ class Query:
     limit: int
     min_score: float
     tokens: int | None = None
-    """Most tokens of all results; None for no bound."""
+    """Most tokens of the block; None when the results go into no block, and may say a thing twice."""
+    layout: Layout | None = None
+    """How the client wishes the block to be written, which decides what fits."""
     kinds: frozenset[MemoryKind] = frozenset()
     tags: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
     """Ids that the conversation carries already."""
+    said: frozenset[str] = frozenset()
+    """Marks of the conversation's own messages: what was learned from them stands in it."""
     wishes: bool = True
     """Standing wishes come too, whatever is asked."""
     strict_projects: bool = False
@@ -89,7 +84,7 @@ def hidden(memory: Memory, query: Query, now: datetime) -> str | None:
         return "other_kind"
     if not query.tags <= set(memory.tags):
         return "other_tags"
-    return "already_carried" if memory.id in query.without else None
+    return "already_carried" if memory.id in query.without or memory.message in query.said else None
 
 
 class Recall:
@@ -128,22 +123,17 @@ class Recall:
 def search(
     index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
 ) -> list[Recalled]:
+    """The memories that go into the block; the best of those that do not go to ``passed``, with the reason."""
     wishes = _standing_wishes(index, query, now) if query.wishes else []
     near = _found(index, vector, query, now, passed)
     found = [item for item in near if item.memory.id not in {w.memory.id for w in wishes}]
-    candidates = [*wishes, *found]
     if query.tokens is None:
-        return candidates[: query.limit]
-    kept = within_budget(candidates, tokens=query.tokens - FRAME_TOKENS, limit=query.limit, cost=_cost)
-    reason = "limit" if len(kept) == query.limit else "budget"
-    ids = {item.memory.id for item in kept}
-    over = [LeftOut(item.memory, item.score, reason) for item in candidates if item.memory.id not in ids]
+        return [*wishes, *found][: query.limit]
+    room = Room(tokens=query.tokens, limit=query.limit, layout=query.layout, name_projects=query.scope.project is None)
+    refused = [(item, room.refuses(item.memory)) for item in (*wishes, *found)]
+    over = [LeftOut(item.memory, item.score, reason) for item, reason in refused if reason]
     passed[:] = [*over, *passed][:LOOKED_AT]
-    return kept
-
-
-def _cost(item: Recalled) -> int:
-    return item.memory.tokens + ENTRY_TOKENS + (ANSWER_TOKENS if item.memory.reply else 0)
+    return [item for item, reason in refused if not reason]
 
 
 def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Recalled]:

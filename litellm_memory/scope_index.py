@@ -9,17 +9,21 @@ import threading
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.cues import asks, is_long, statement, tells_time
 from litellm_memory.models import Memory, namespace
-from litellm_memory.ranking import Positions, Signals
+from litellm_memory.ranking import Links, Positions, Signals, with_neighbours
 from litellm_memory.store import Entry, Store
 from litellm_memory.words import names, words
 
 Floats = NDArray[np.float32]
+Found: TypeAlias = tuple[NDArray[np.int32], Floats]
+"""Positions that have a word, and the share of each."""
 
 # BM25 for short texts, with the constants that Anserini takes for passages: a memory is seldom long for want of focus.
 K1, B = 0.9, 0.4
@@ -33,6 +37,8 @@ FIRST_LOOK_FROM = 8192
 AXES = 48
 """The axes that vectors differ most in, kept beside all axes. Of the MiniLM vectors of 3,000 turns of dialogue, the ten
 nearest by all axes are among the 36 nearest by these in 95 of 100 cases."""
+WEIGHTIEST = 12
+"""Words of a query that are also looked for beside a memory: a question seldom has more, and each one costs."""
 NEAREST, WORDIEST, BESIDE = 1200, 400, 100
 """Memories of a large scope that are looked at: the nearest by few axes, those with the weightiest words, and those
 beside the best of both."""
@@ -102,11 +108,13 @@ class ScopeIndex:
         """What speaks for each memory as an answer to the query; of a large scope, for those that may be near it."""
         with self._lock:
             size, rows = len(self._memories), self._rows
-            shares = self._words.shares(words(query), rows.lengths[:size], len(self._positions))
+            found = self._words.found(words(query), rows.lengths[:size], len(self._positions))
+            shares = _total(found, size)
             if size < FIRST_LOOK_FROM:
                 positions = np.arange(size)
                 dense = rows.vectors[:size] @ vector if vector is not None else np.zeros(size, np.float32)
                 previous, following = rows.previous[:size].copy(), rows.following[:size].copy()
+                places = np.arange(size, dtype=np.int32)
             else:
                 positions = self._first_look(vector, shares)
                 dense = rows.vectors[positions] @ vector if vector is not None else np.zeros(len(positions), np.float32)
@@ -116,7 +124,8 @@ class ScopeIndex:
             return Signals(
                 positions=positions,
                 dense=dense,
-                words=shares[positions],
+                words=np.minimum(shares[positions], 1),
+                nearby=with_neighbours(_columns(found, places, len(positions)), shares[positions], previous, following),
                 statement=rows.statement[positions],
                 tells_time=rows.tells_time[positions],
                 leans=rows.leans[positions],
@@ -276,27 +285,44 @@ class _Words:
         """The share of these words that no memory has; 0 for no words."""
         return sum(not self._holders[word] for word in asked) / len(asked) if asked else 0.0
 
-    def shares(self, query: Sequence[str], lengths: Floats, count: int) -> Floats:
-        """BM25 as a share of the weight of the query's words, so that it means the same in every scope.
+    def found(self, query: Sequence[str], lengths: Floats, count: int) -> list[Found]:
+        """Where each word of the query stands, the weightiest first, with its BM25 as a share of all words' weight.
 
-        1 is a memory of middling length that has each word of the query once.
+        So the shares mean the same in every scope: together they are 1 for a memory of middling length that has each
+        word of the query once.
         """
-        scores = np.zeros(len(lengths), np.float32)
-        if not count or not query:
-            return scores
-        mean = max(self._total / count, 1.0)
-        whole = 0.0
-        for word in sorted(set(query)):
-            holders = self._holders[word]
-            weight = math.log(1 + (count + USUAL - holders + 0.5) / (holders + 0.5))
-            whole += weight
-            if holders:
-                positions = np.frombuffer(self._positions[word], np.int32)
-                times = np.frombuffer(self._times[word], np.float32)
-                length = lengths[positions]
-                scores[positions] += weight * times * (K1 + 1) / (times + K1 * (1 - B + B * length / mean))
-        shares: Floats = np.minimum(scores / np.float32(whole), 1)
-        return shares
+        weights = {word: self._weight(word, count) for word in sorted(set(query))}
+        whole = sum(weights.values())
+        mean = max(self._total / count, 1.0) if count else 1.0
+        held = [word for word in sorted(weights, key=lambda word: -weights[word]) if self._holders[word]]
+        return [self._found(word, weights[word] / whole, lengths, mean) for word in held]
+
+    def _weight(self, word: str, count: int) -> float:
+        holders = self._holders[word]
+        return math.log(1 + (count + USUAL - holders + 0.5) / (holders + 0.5))
+
+    def _found(self, word: str, weight: float, lengths: Floats, mean: float) -> Found:
+        positions = np.frombuffer(self._positions[word], np.int32)
+        times = np.frombuffer(self._times[word], np.float32)
+        norm = K1 * (1 - B + B * lengths[positions] / mean)
+        shares = weight * times * (K1 + 1) / (times + norm)
+        return positions, shares.astype(np.float32, copy=False)
+
+
+def _total(found: Iterable[Found], size: int) -> Floats:
+    """For each of ``size`` positions the sum of the shares of all words that it has."""
+    total = np.zeros(size, np.float32)
+    for positions, shares in found:
+        total[positions] += shares
+    return total
+
+
+def _columns(found: Sequence[Found], places: Links, rows: int) -> Floats:
+    """The shares of the weightiest words by row and word. ``places``: the row of a position, -1 for none."""
+    columns = np.zeros((rows + 1, min(len(found), WEIGHTIEST)), np.float32)  # The last row takes what has none.
+    for column, (positions, shares) in zip(columns.T, found, strict=False):
+        column[places[positions]] = shares
+    return columns[:-1]
 
 
 def _best(scores: Floats, count: int) -> Positions:
@@ -318,9 +344,8 @@ def _principal_axes(vectors: Floats) -> Floats:
 class ScopeIndexes:
     """The indexes in use, the longest unused leaving first when they outgrow ``max_bytes``."""
 
-    def __init__(self, store: Callable[[], Store], *, dimension: int, max_bytes: int = 256 * 2**20) -> None:
+    def __init__(self, store: Callable[[], Store], *, max_bytes: int = 256 * 2**20) -> None:
         self._store = store
-        self._dimension = dimension
         self._max_bytes = max_bytes
         self._indexes: OrderedDict[str, ScopeIndex] = OrderedDict()
         self._partitions: dict[str, str] = {}
@@ -357,9 +382,10 @@ class ScopeIndexes:
                     index.put(own)
                     index.drop(ids - {entry.memory.id for entry in own})
 
-    def unembedded(self, limit: int) -> list[Memory]:
-        """Up to ``limit`` memories in RAM that have no vector."""
-        return [memory for index in self._indexes.values() for memory in index.unembedded()][:limit]
+    def unembedded(self, limit: int, *, without: Collection[str]) -> list[Memory]:
+        """Up to ``limit`` memories in RAM that have no vector, ``without`` those of these ids."""
+        missing = (memory for index in self._indexes.values() for memory in index.unembedded())
+        return list(islice((memory for memory in missing if memory.id not in without), limit))
 
     async def aclose(self) -> None:
         """Ends the loads that are under way."""
@@ -370,7 +396,7 @@ class ScopeIndexes:
     async def _load(self, name: str, partition: str, user: str) -> ScopeIndex:
         try:
             entries = await self._store().load(partition, user)
-            index = ScopeIndex(self._dimension)
+            index = ScopeIndex(self._store().dimension)
             await asyncio.to_thread(index.put, entries)
             self._indexes[name] = index
             self._evict()

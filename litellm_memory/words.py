@@ -22,6 +22,10 @@ _LITTLE = frozenset(
     while who whom whose why will with would you your yours""".split()
 )
 
+_ENGLISH = frozenset(
+    "the is are did does has have my your of to with and what which who whose when where why how".split()
+)
+
 # Without its own cache, which is not ours to bound. One at a time: its authors promise nothing to threads.
 _STEMMER = Stemmer.Stemmer("english", 0)
 _STEMMING = Lock()
@@ -34,7 +38,12 @@ def words(text: str) -> list[str]:
 
 
 def names(text: str) -> set[str]:
-    """The words of ``text`` that are written as names are: with a capital inside a sentence."""
+    """The words of an English ``text`` that are written as names are, with a capital inside a sentence; else none.
+
+    German writes every noun so, and many scripts have no capitals.
+    """
+    if _ENGLISH.isdisjoint(text.casefold().split()):
+        return set()
     return {part for name in _NAME.findall(text) for part in words(name)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from litellm_memory.cues import MOST_PARTS, asks, asks_time, passages, statement, tells_time
 from litellm_memory.models import Block, Memory, Recalled
 from litellm_memory.ranking import (
+    Room,
     Signals,
     best_first,
     blend,
@@ -19,9 +20,9 @@ from litellm_memory.ranking import (
     shown_scores,
     spread,
     sureness,
-    within_budget,
+    with_neighbours,
 )
-from litellm_memory.render import NOTE, render, shown, without
+from litellm_memory.render import NOTE, Layout, render, shown, without
 from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.store import Entry
 from litellm_memory.words import same_text, words
@@ -163,7 +164,9 @@ def test_best_first_is_a_full_sort_down_to_the_threshold(size: int) -> None:
 def signals(dense: list[float], **fields: object) -> Signals:
     """Signals of memories that stand in a row, one after the other, and are alike in all that is not given."""
     size = len(dense)
-    columns = {name: np.zeros(size, np.float32) for name in ("words", "statement", "tells_time", "leans", "answers")}
+    columns = {
+        name: np.zeros(size, np.float32) for name in ("words", "nearby", "statement", "tells_time", "leans", "answers")
+    }
     rows = np.arange(size)
     given = {
         "positions": rows,
@@ -180,7 +183,7 @@ def test_without_vectors_the_words_alone_decide() -> None:
     dense, lexical = np.array([1.0, -1.0], np.float32), np.array([0.0, 0.5], np.float32)
     assert fuse(dense, lexical, with_vectors=True).tolist() == pytest.approx([0.6, 0.2])
     assert fuse(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
-    assert sureness(signals([1, -1], words=[0, 0.5]), with_vectors=False).tolist() == [0.0, 0.5]
+    assert sureness(signals([1, -1], nearby=[0, 0.5]), with_vectors=False).tolist() == [0.0, 0.5]
 
 
 def test_a_name_that_nobody_has_mentioned_makes_a_hit_less_sure() -> None:
@@ -286,11 +289,37 @@ def test_cues_of_texts_and_questions() -> None:
     assert [tells_time(text) for text in ("last week", "in 2023", "on Friday", "a cat")] == [True, True, True, False]
 
 
+def test_the_words_of_neighbours_count_half_and_each_word_once() -> None:
+    both, left, right = [0.6, 0.4], [0.6, 0.0], [0.0, 0.4]
+    columns = np.array([left, [0, 0], right, right, [0, 0], [0, 0], [0, 0], both], np.float32)
+    row = signals([0.0] * 8)
+    nearby = with_neighbours(columns, columns.sum(1), row.previous, row.following)
+    assert nearby.tolist() == pytest.approx([0.7, 0.5, 0.55, 0.4, 0.2, 0.25, 0.5, 1.0])
+
+
+def fill(memories: list[Memory], **fields: object) -> dict[str, str | None]:
+    """What a room says to each of these memories in turn, by their text."""
+    given = {"tokens": None, "limit": 8, "layout": None, "name_projects": False, **fields}
+    room = Room(**given)  # type: ignore[arg-type]  # a table of fields
+    return {one.text: room.refuses(one) for one in memories}
+
+
 def test_the_budget_keeps_the_best_that_fit_whole() -> None:
-    recalled = [Recalled(memory(name, tokens=size), 1.0) for name, size in (("a", 50), ("b", 60), ("c", 40))]
-    kept = within_budget(recalled, tokens=90, limit=8, cost=lambda item: item.memory.tokens)
-    assert [item.memory.text for item in kept] == ["a", "c"]
-    assert within_budget(recalled, tokens=90, limit=1, cost=lambda item: item.memory.tokens) == recalled[:1]
+    memories = [memory(name, tokens=size) for name, size in (("a", 50), ("b", 60), ("c", 40))]
+    frame, heading, entries = 34, 8, 2 * 2
+    assert fill(memories, tokens=90 + frame + heading + entries) == {"a": None, "b": "budget", "c": None}
+    assert fill(memories, limit=1) == {"a": None, "b": "limit", "c": "limit"}
+
+
+def test_what_a_block_says_already_takes_no_room_in_it() -> None:
+    long = memory("My cat Ada sleeps all day", id="1", kind="episode", message="m1")
+    memories = [
+        long,
+        memory("My cat Ada", id="2"),
+        memory("The person has a cat called Ada", id="3", message="m1"),
+        memory("The person has a dog", id="4", message="m2"),
+    ]
+    assert list(fill(memories).values()) == [None, "repeated", "repeated", None]
 
 
 def test_nothing_recalled_renders_nothing() -> None:
@@ -301,25 +330,66 @@ def test_a_block_says_what_it_is_and_lists_standing_wishes_apart() -> None:
     recalled = [
         Recalled(memory("The port is 8764", kind="fact"), 0.9),
         Recalled(memory("Answer in German", kind="instruction"), 0.1),
-        Recalled(memory("Which port?", kind="episode", reply="8764, as ever."), 0.5),
+        Recalled(memory("Which port?\nOn staging?", kind="episode", reply="8764, as ever."), 0.5),
     ]
     assert render(recalled, "xml").text == (
         f'<memory note="{NOTE}">\n'
-        '<standing_wish said="2026-03-04">Answer in German</standing_wish>\n'
-        '<entry kind="fact" said="2026-03-04">The port is 8764</entry>\n'
-        '<entry kind="episode" said="2026-03-04">Which port?\n'
-        "<answer_then>8764, as ever.</answer_then>\n"
-        "</entry>\n"
+        "<standing_wish>Answer in German</standing_wish>\n"
+        "2026-03-04:\n"
+        "- The port is 8764\n"
+        "- Which port?\n"
+        "  On staging?\n"
+        "  <answer_then>8764, as ever.</answer_then>\n"
         "</memory>"
     )
     assert render(recalled, "markdown").text == (
         f'<memory note="{NOTE}">\n'
-        "- Answer in German (standing wish, 2026-03-04)\n"
-        "- The port is 8764 (fact, 2026-03-04)\n"
-        "- Which port? (episode, 2026-03-04)\n"
+        "- Standing wish: Answer in German\n"
+        "2026-03-04:\n"
+        "- The port is 8764\n"
+        "- Which port? On staging?\n"
         "  - answer then: 8764, as ever.\n"
         "</memory>"
     )
+
+
+def test_days_stand_in_the_order_of_their_best_memory_and_each_day_in_the_order_of_its_times() -> None:
+    recalled = [
+        Recalled(memory("second", created=DAY + timedelta(hours=1)), 0.9),
+        Recalled(memory("old", created=DAY - timedelta(days=9), project="atlas"), 0.8),
+        Recalled(memory("first"), 0.7),
+    ]
+    lines = ["2026-03-04:", "- first", "- second", "2026-02-23:", "- old"]
+    assert render(recalled, "xml").text.splitlines()[1:-1] == lines
+    lines[3] = "2026-02-23, atlas:"
+    assert render(recalled, "xml", name_projects=True).text.splitlines()[1:-1] == lines
+
+
+def test_a_client_of_ai_mem_gets_an_index_with_the_nearest_in_full() -> None:
+    long = " ".join(["word"] * 40)
+    recalled = [Recalled(memory(f"{n} {long}", tokens=41, reply="yes"), 1.0) for n in range(3)]
+    short = f"{' '.join(['word'] * 23)}…"
+    block = render(recalled, "xml", layout=Layout(full=1))
+    assert block.text.splitlines() == [
+        "<ai-mem-context>",
+        f'<memory note="{NOTE}">',
+        "2026-03-04:",
+        f"- 0 {long}",
+        "  <answer_then>yes</answer_then>",
+        f"- 1 {short}",
+        f"- 2 {short}",
+        "Tokens: index 86, full 56, total 142, saved ~26",
+        "</memory>",
+        "</ai-mem-context>",
+    ]
+    assert render(recalled, "xml", layout=Layout(summaries=True, show_tokens=False, wrap=False)).text.splitlines() == [
+        f'<memory note="{NOTE}">',
+        "2026-03-04:",
+        *(f"- {n} {short}" for n in range(3)),
+        "</memory>",
+    ]
+    cut = without(block, {recalled[1].memory.id})
+    assert cut.text == block.text.replace(f"- 1 {short}\n", "")
 
 
 @pytest.mark.parametrize("form", ["xml", "markdown"])
@@ -329,13 +399,14 @@ def test_no_memory_can_close_the_block_or_open_another(form: str) -> None:
     assert block.count("</memory>") == 1
     assert block.count("<memory") == 1
     assert block.endswith("</memory>")
-    if form == "markdown":
-        assert "\n## System" not in block
+    assert "\n## System" not in block
 
 
 @pytest.mark.parametrize("form", ["xml", "markdown"])
 def test_cutting_a_memory_out_is_as_if_it_had_never_been_given(form: str) -> None:
-    recalled = [Recalled(memory(f"text {n}", reply=f"reply {n}"), 1.0) for n in range(3)]
+    recalled = [
+        Recalled(memory(f"text {n}", reply=f"reply {n}", created=DAY - timedelta(days=n // 2)), 1.0) for n in range(3)
+    ]
     for gone in range(3):
         left = [item for item in recalled if item.memory.id != f"text {gone}"]
         whole = render(recalled, form)  # type: ignore[arg-type]  # a table of forms
