@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from litellm_memory.conversation import Said, said_in
-from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.embedding import Embedders, EmbeddingModels
 from litellm_memory.erasure import Erasure
-from litellm_memory.errors import LiteLLMMemoryError, ModelMissingError, StoreError
+from litellm_memory.errors import LiteLLMMemoryError, StoreError, StoreMovedError
 from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify, told_checkouts
 from litellm_memory.kinds import classify, is_trivial
@@ -41,7 +41,7 @@ from litellm_memory.recall import LeftOut, Query, Recall
 from litellm_memory.redact import redact, redacted
 from litellm_memory.render import render
 from litellm_memory.settings import Settings, takes_part, vendor_of
-from litellm_memory.store import open_store
+from litellm_memory.store import Store, open_known_store, open_store
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.inject import with_blocks
 from litellm_memory.wire.positions import with_block_at
@@ -198,42 +198,35 @@ class Engine:
     memories: Memories
     recall: Recall
     learner: Learner
-    model: LocalModel | None
+    embedders: Embedders
     erasure: Erasure
     health: Health = field(default_factory=Health)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    def build(cls, settings: Settings, *, count: Count) -> Engine:
+    def build(cls, settings: Settings, *, count: Count, models: EmbeddingModels | None = None) -> Engine:
         """An engine with its ledger open; quick and synchronous, so that nothing that is said from now on is lost.
 
-        When the disk does not allow that, ``health`` says so, and ``open`` tries again. Raises SettingsError.
+        When the disk does not allow that, ``health`` says so, and ``open`` tries again. ``models`` are needed for an
+        embedder other than the local one. Raises SettingsError.
         """
         ledger = Ledger(settings.ledger_url)
         health = Health()
         with suppress(LedgerError):
             ledger.connect()
-        model: LocalModel | None = None
-        try:
-            model = _open_model(settings)
-        except ModelMissingError as error:
-            health.model = str(error)
-        memories = Memories(
-            ledger,
-            dimension=LocalModel.dimension,
-            embed=model.embed_soon if model else None,
-            count=count,
-        )
+        memories = Memories(ledger, count=count)
+        embedders = Embedders(settings, models)
         recall, learner = Recall(memories, ledger.paths), Learner(ledger, memories)
         erasure = Erasure(ledger, memories, settings.data_dir)
-        engine = cls(settings, ledger, memories, recall, learner, model, erasure, health)
+        engine = cls(settings, ledger, memories, recall, learner, embedders, erasure, health)
         engine.use(settings)
         return engine
 
     def use(self, settings: Settings) -> None:
         """From now on these settings hold; what needs a restart stays as it was."""
         self.settings = settings
+        self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
         self.learner.settings = settings.learn
         self.learner.retention = settings.retention
 
@@ -251,8 +244,7 @@ class Engine:
         await self.ledger.aclose()
         await self.memories.aclose()
         self.recall.close()
-        if self.model is not None:
-            self.model.close()
+        self.embedders.close()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs ``work`` beside the requests until it ends or the engine closes."""
@@ -553,14 +545,19 @@ class Engine:
         """Opens ledger and store, once. Raises LiteLLMMemoryError with what to do when one of them cannot be opened."""
         await asyncio.to_thread(self.ledger.connect)
         self.health.ledger = None
-        store = await open_store(
-            self.settings.store,
-            self.settings.data_dir,
-            embedder=LocalModel.identity,
-            dimension=LocalModel.dimension,
-        )
-        await self.memories.use(store)
+        place, data_dir = self.settings.store, self.settings.data_dir
+        store = await open_known_store(place, data_dir)
+        if store is None:
+            dimension = await self.embedders.dimension()
+            store = await open_store(place, data_dir, embedder=self.embedders.identity, dimension=dimension)
+        await self._use(store)
         self.health.opened, self.health.store = True, None
+
+    async def _use(self, store: Store) -> None:
+        """From now on memories are in ``store``, and the embedder that made its vectors serves, where that may be."""
+        embedder = await asyncio.to_thread(self.embedders.of, store.embedder)
+        self.health.model = await asyncio.to_thread(self.embedders.problem, store.embedder)
+        await self.memories.use(store, embedder)
 
     async def _open(self) -> None:
         """Opens ledger and store, trying again until they are there, then follows the other workers and learns."""
@@ -589,6 +586,8 @@ class Engine:
                     self.ledger.traces.prune(datetime.now(UTC), days=kept.keep_days, most=kept.max_count)
                     await self.ledger.prune(datetime.now(UTC))
                 self.health.store, self.health.ledger = None, self.ledger.trouble
+            except StoreMovedError:
+                await self._use(await self.memories.store.reopened())
             except (StoreError, LedgerError) as error:
                 self._failed(error)
             except Exception as error:
@@ -646,12 +645,3 @@ def _carried(blocks: Iterable[Block], earlier: Earlier | None) -> tuple[str, ...
 def _bounded(wished: int | None, default: int, ceiling: float) -> int:
     """What a header wished for, at most ``ceiling`` times the default; the default when it wished for nothing."""
     return default if wished is None else max(0, min(wished, int(default * ceiling)))
-
-
-def _open_model(settings: Settings) -> LocalModel:
-    directory = find_model(settings.embedding.model_dir)
-    if directory is None:
-        raise ModelMissingError(
-            "There is no embedding model here, so words alone are searched: run `litellm-memory model install`."
-        )
-    return LocalModel.open(directory)

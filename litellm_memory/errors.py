@@ -13,8 +13,20 @@ class StoreError(LiteLLMMemoryError):
     """The store of memories is down, damaged, owned by somebody else or of another version."""
 
 
+class StoreMovedError(StoreError):
+    """The store has moved to another embedder since it was opened: it has to be opened again."""
+
+
 class ModelMissingError(LiteLLMMemoryError):
     """The embedding model is not on this machine, or its bytes are not the pinned ones."""
+
+
+class ModelCallError(LiteLLMMemoryError):
+    """A model that LiteLLM calls is not known, did not answer in time, or not as it should."""
+
+
+class RefusedTextError(ModelCallError):
+    """A model will not take what it was given: asking again does not help."""
 
 
 class NotFoundError(LiteLLMMemoryError):

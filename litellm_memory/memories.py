@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.compare import CONFIRMED
-from litellm_memory.cues import passages
-from litellm_memory.errors import NotFoundError, StoreError
+from litellm_memory.embedding import Embedder, memory_vectors
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError, StoreError
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory
-from litellm_memory.ranking import blend
 from litellm_memory.render import shown
 from litellm_memory.scope_index import ScopeIndex, ScopeIndexes
 from litellm_memory.store import Entry, Store
@@ -28,10 +27,11 @@ from litellm_memory.words import same_text
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
-Embed = Callable[[Sequence[str]], Awaitable[Floats]]
 Count = Callable[[str], int]
 
 EMBEDDED_AT_ONCE = 64
+PAUSE_SECONDS = 5.0
+"""After the model failed, what was kept without a vector waits this long for the next attempt."""
 USES_AT_ONCE = 32
 """Most memories whose uses are written down at once: the store answers no other call meanwhile."""
 
@@ -39,12 +39,18 @@ USES_AT_ONCE = 32
 class Memories:
     """Keeps, finds and forgets memories. The store is the truth; RAM and the ledger follow it."""
 
-    def __init__(self, ledger: Ledger, *, dimension: int, embed: Embed | None, count: Count) -> None:
+    def __init__(self, ledger: Ledger, *, count: Count) -> None:
+        self.patience = 0.1
+        """Seconds that a query waits for its vector; words decide after that."""
         self._ledger = ledger
-        self._embed = embed
+        self._embedder: Embedder | None = None
+        self._model_fails = False
+        self._embeds_again = 0.0
+        self._refused: set[str] = set()
+        """Ids of memories whose text the embedder does not take."""
         self._count = count
         self._store: Store | None = None
-        self._indexes = ScopeIndexes(lambda: self.store, dimension=dimension)
+        self._indexes = ScopeIndexes(lambda: self.store)
         self._newest_change = 0
         self._told: set[int] = set()
         """Numbers of changes that this worker made, and that are in its RAM."""
@@ -57,10 +63,13 @@ class Memories:
             raise StoreError("The store of memories is not open yet.")
         return self._store
 
-    async def use(self, store: Store) -> None:
-        """From now on memories are kept in ``store``."""
-        self._newest_change = await self._ledger.newest_change()
-        self._store = store
+    async def use(self, store: Store, embedder: Embedder | None) -> None:
+        """From now on memories are kept in ``store``, and ``embedder`` makes its vectors; None: words alone decide."""
+        newest = await self._ledger.newest_change()
+        await self._indexes.aclose()
+        self._indexes = ScopeIndexes(lambda: self.store)
+        self._newest_change, self._store, self._embedder = newest, store, embedder
+        self._refused.clear()
 
     async def aclose(self) -> None:
         """Closes the store."""
@@ -73,29 +82,39 @@ class Memories:
         return await self._indexes.of(partition, user)
 
     async def query_vector(self, text: str) -> Floats | None:
-        """The vector of what is searched for; None as in ``vectors``."""
-        [vector] = await self._embedded([text])
+        """The vector of what is searched for; None when there is no model, or it failed or is late."""
+        if self._embedder is None:
+            return None
+        try:
+            async with asyncio.timeout(self.patience):
+                vector = await self._embedder.query(text)
+        except TimeoutError:
+            return None
+        except Exception as error:
+            self._failed(error)
+            return None
+        self._model_fails = self._model_fails and vector is None
         return vector
 
     async def vectors(self, texts: Sequence[str]) -> list[Floats | None]:
-        """A vector a memory's text, of its passages; Nones when there is no model or it failed: words alone decide."""
-        parts = [passages(text) for text in texts]
-        vectors = iter(await self._embedded([part for passages_ in parts for part in passages_]))
-        blended: list[Floats | None] = []
-        for own in ([next(vectors) for _ in passages_] for passages_ in parts):
-            known = [vector for vector in own if vector is not None]
-            blended.append(blend(known) if known else None)
-        return blended
-
-    async def _embedded(self, texts: Sequence[str]) -> list[Floats | None]:
-        if self._embed is None or not texts:
+        """A vector a memory's text; Nones when there is no model or it failed: ``embed_missing`` tries again."""
+        if self._embedder is None or not texts:
             return [None] * len(texts)
         try:
-            return list(await self._embed(texts))
+            vectors = await memory_vectors(self._embedder, texts)
         except Exception as error:
-            # Words still find what vectors would have found, so a broken model must not cost the request its memory.
-            logger.warning("The embedding model failed (%s); words alone are searched.", type(error).__name__)
+            self._failed(error)
             return [None] * len(texts)
+        self._model_fails = False
+        return vectors
+
+    def _failed(self, error: Exception) -> None:
+        """Notes that the model failed. Words find most of what vectors find: it must not cost a request its memory."""
+        if not self._model_fails:
+            reason = str(error) if isinstance(error, LiteLLMMemoryError) else type(error).__name__
+            logger.warning("The embedding model failed, so words alone are searched: %s", reason)
+        self._model_fails = True
+        self._embeds_again = asyncio.get_running_loop().time() + PAUSE_SECONDS
 
     async def keep(self, memories: Sequence[Memory]) -> list[Memory]:
         """What stands for each memory now: itself, or the one in force that said the same before, confirmed.
@@ -189,9 +208,21 @@ class Memories:
 
     async def embed_missing(self) -> int:
         """How many memories in use got the vector that they were kept without."""
-        missing = self._indexes.unembedded(EMBEDDED_AT_ONCE) if self._embed else []
+        if self._embedder is None or asyncio.get_running_loop().time() < self._embeds_again:
+            return 0
+        missing = self._indexes.unembedded(EMBEDDED_AT_ONCE, without=self._refused)
         vectors = await self.vectors([memory.text for memory in missing])
-        entries = [Entry(memory, vector) for memory, vector in zip(missing, vectors, strict=True) if vector is not None]
+        if self._model_fails:
+            return 0
+        made = {memory.id: (memory.text, vector) for memory, vector in zip(missing, vectors, strict=True)}
+        self._refused |= {memory_id for memory_id, (_, vector) in made.items() if vector is None}
+        entries: list[Entry] = []
+        for partition in {memory.partition for memory in missing}:
+            # Read again: a model may take its time, and the memory may have changed or gone meanwhile.
+            for entry in await self.store.get(partition, list(made)):
+                text, vector = made[entry.memory.id]
+                if entry.vector is None and entry.memory.text == text and vector is not None:
+                    entries.append(Entry(entry.memory, vector))
         if entries:
             await self._put(entries)
         return len(entries)

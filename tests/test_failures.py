@@ -172,7 +172,7 @@ FAULTS = (
     Fault("ledger locked", ledger_locked, ("late",), problem="ledger", at_once=len(PATHS)),
     Fault("ledger damaged", inside("the ledger is damaged"), ("error", "late"), problem="ledger"),
     Fault("embedder raises", inside("the embedder raises"), ("injected", "late")),
-    Fault("embedder waits", inside("the embedder waits"), ("late",), at_once=len(PATHS)),
+    Fault("embedder waits", inside("the embedder waits"), ("injected", "late"), at_once=len(PATHS)),
 )
 
 

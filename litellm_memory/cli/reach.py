@@ -16,7 +16,7 @@ import typer
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.models import Caller
-from litellm_memory.settings import Settings, read_settings
+from litellm_memory.settings import Settings, read_config, read_settings
 from litellm_memory.sidecar import create_app
 
 T = TypeVar("T")
@@ -92,17 +92,21 @@ async def sidecar(
             f"No sidecar answers at {address}: start the proxy, give its address with --url, "
             "or name the config of a stopped one with --config."
         )
-    async with opened(settings) as engine, client_inside(engine) as http:
+    async with opened(settings, config) as engine, client_inside(engine) as http:
         yield Sidecar(http, partition)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Engine]:
-    """An engine whose memories can be read and written, and that learns nothing. Raises LiteLLMMemoryError."""
-    # Counting tokens is LiteLLM's, whose import takes seconds.
-    from litellm_memory.llm import count_tokens
+async def opened(settings: Settings, config: Path) -> AsyncIterator[Engine]:
+    """An engine whose memories can be read and written, and that learns nothing; ``config`` is where its models stand.
 
-    engine = Engine.build(settings, count=count_tokens)
+    Raises LiteLLMMemoryError.
+    """
+    # LiteLLM's import takes seconds.
+    from litellm_memory.llm import count_tokens, models_of
+
+    models = models_of(await asyncio.to_thread(read_config, config)) if settings.embedding.model != "local" else None
+    engine = Engine.build(settings, count=count_tokens, models=models)
     try:
         await engine.open_data()
         yield engine

@@ -72,7 +72,7 @@ def serve(config: Config = CONFIG) -> None:
                 raise UnauthorizedError("This is not the config's master key.")
             return Caller(master=True)
 
-        async with opened(settings) as engine:
+        async with opened(settings, config) as engine:
             typer.echo(
                 f"The sidecar serves at {settings.sidecar.host}:{settings.sidecar.port}; Ctrl-C ends it.", err=True
             )

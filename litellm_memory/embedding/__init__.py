@@ -1,4 +1,4 @@
-"""Texts -> vectors: the model that runs inside the process, where it lies, and how it gets there."""
+"""Texts -> vectors: the model that runs inside the process, where it lies, how it gets there; or one of LiteLLM's."""
 
 from __future__ import annotations
 
@@ -8,8 +8,22 @@ import os
 # (microsoft/onnxruntime pull request 27379). It stands before the imports for that reason.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from litellm_memory.embedding.choice import Embedders
+from litellm_memory.embedding.embedder import Embedder, memory_vectors
 from litellm_memory.embedding.install import find_model, install_model, user_cache
 from litellm_memory.embedding.local import LocalModel
+from litellm_memory.embedding.remote import EmbeddingModels, RemoteModel
 from litellm_memory.embedding.sources import Report
 
-__all__ = ["LocalModel", "Report", "find_model", "install_model", "user_cache"]
+__all__ = [
+    "Embedder",
+    "Embedders",
+    "EmbeddingModels",
+    "LocalModel",
+    "RemoteModel",
+    "Report",
+    "find_model",
+    "install_model",
+    "memory_vectors",
+    "user_cache",
+]

@@ -30,7 +30,7 @@ def find_model(model_dir: Path | None = None) -> Path | None:
 
     That is ``model_dir`` alone when it is given; else the one in the package, else the one in the user's cache.
     """
-    places = [model_dir.expanduser()] if model_dir else [PACKAGED, user_cache() / LocalModel.identity]
+    places = [model_dir.expanduser()] if model_dir else [PACKAGED, user_cache() / LocalModel.name]
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 
@@ -55,7 +55,7 @@ def install_model(
     no source has them, or when the libraries that make it are not installed.
     """
     cache = cache or user_cache()
-    target = into or find_model() or cache / LocalModel.identity
+    target = into or find_model() or cache / LocalModel.name
     try:
         if not _is_whole(target):
             with _alone(cache):
@@ -110,7 +110,7 @@ def _make(target: Path, ingredients: Ingredients, source: str, export: Export) -
         shutil.copyfile(ingredients.tokenizer, made / TOKENIZER)
         provenance = export(ingredients.weights, made / TOKENIZER, made / MODEL)
         manifest = {
-            "identity": LocalModel.identity,
+            "identity": LocalModel.name,
             "dimension": LocalModel.dimension,
             "files": {name: digest((made / name).read_bytes()) for name in (MODEL, TOKENIZER)},
             "licence": "Apache-2.0",

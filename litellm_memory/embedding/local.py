@@ -16,6 +16,7 @@ import onnxruntime  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from litellm_memory.embedding.embedder import RECIPE
 from litellm_memory.errors import ModelMissingError
 
 Floats = NDArray[np.float32]
@@ -38,8 +39,9 @@ RECENT = 256
 class LocalModel:
     """all-MiniLM-L6-v2 with int8 weights, kept in memory for as long as the process lives."""
 
-    identity: ClassVar[str] = "all-MiniLM-L6-v2-int8"
-    """The model and its quantisation: vectors of different identities are never compared."""
+    name: ClassVar[str] = "all-MiniLM-L6-v2-int8"
+    """The model and its quantisation, as its directory and its manifest call it."""
+    identity: ClassVar[str] = f"{name}-{RECIPE}"
     dimension: ClassVar[int] = 384
 
     def __init__(self, encoder: TextEncoder) -> None:
@@ -62,9 +64,13 @@ class LocalModel:
 
         A batch gives way to other callers after every text, so a query waits for one text of each batch at most.
         """
-        return _rows([await self._vector(text) for text in texts])
+        return _rows([await self.query(text) for text in texts])
 
-    async def _vector(self, text: str) -> Floats:
+    async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
+        """A vector each, as ``embed_soon`` makes them."""
+        return list(await self.embed_soon(texts))
+
+    async def query(self, text: str) -> Floats:
         """The vector of ``text``, kept for a while: what was just asked for is often what is learned next."""
         vector = self._recent.pop(text, None)
         if vector is None:
@@ -104,8 +110,8 @@ def read_model(directory: Path) -> tuple[bytes, bytes]:
     Raises ModelMissingError when they are not, or when it is another model.
     """
     manifest = _manifest(directory)
-    if (manifest.get("identity"), manifest.get("dimension")) != (LocalModel.identity, LocalModel.dimension):
-        raise ModelMissingError(f"{directory} does not hold {LocalModel.identity}: run `litellm-memory model install`.")
+    if (manifest.get("identity"), manifest.get("dimension")) != (LocalModel.name, LocalModel.dimension):
+        raise ModelMissingError(f"{directory} does not hold {LocalModel.name}: run `litellm-memory model install`.")
     model, tokenizer = (_checked(directory, name, manifest) for name in (MODEL, TOKENIZER))
     return model, tokenizer
 

@@ -174,7 +174,7 @@ def build_handler() -> MemoryHandler:
     """
     settings = proxy.loaded_settings()
     sys.setswitchinterval(SWITCH_SECONDS)
-    engine = Engine.build(settings, count=count_tokens)
+    engine = Engine.build(settings, count=count_tokens, models=proxy.models())
     _install(engine)
     engine.open()
     path = proxy.config_path()

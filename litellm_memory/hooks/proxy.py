@@ -19,6 +19,7 @@ from starlette.requests import Request
 from litellm_memory.engine import Outcome
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.hooks.asgi import App
+from litellm_memory.llm import Models
 from litellm_memory.identity import told_to_vendor
 from litellm_memory.models import Caller
 from litellm_memory.settings import SECTION, Settings, load_settings, vendor_of
@@ -40,6 +41,11 @@ def loaded_settings() -> Settings:
     path = config_path()
     directory = path.resolve().parent if path else Path.cwd()
     return load_settings(proxy_server.proxy_config.get_config_state(), directory=directory)
+
+
+def models() -> Models:
+    """The models of the proxy's own router, once it has one."""
+    return Models(lambda: proxy_server.llm_router)
 
 
 def wrap_app(wrap: Callable[[App], App]) -> None:

@@ -10,8 +10,8 @@ from types import ModuleType
 from litellm_memory.errors import StoreError
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store.collections import Collections
-from litellm_memory.store.layout import NAMESPACE_DIGITS, Layout, is_memory_id, memory_id
-from litellm_memory.store.memories import Store, StoreFacts, open_collections
+from litellm_memory.store.layout import NAMESPACE_DIGITS, Kind, Layout, is_memory_id, memory_id
+from litellm_memory.store.memories import Store, StoreFacts, open_collections, open_known
 from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "StoreFacts",
     "is_memory_id",
     "memory_id",
+    "open_known_store",
     "open_store",
 ]
 
@@ -30,19 +31,37 @@ CLOUD_HOST = "api.trychroma.com"
 
 
 async def open_store(settings: StoreSettings, data_dir: Path, *, embedder: str, dimension: int) -> Store:
-    """The store that the settings name, for vectors of this embedder.
+    """The store that the settings name, made now if there is none, for vectors of this embedder.
 
     Raises StoreError with one sentence that says what to do when it cannot be reached, belongs to another embedder or
     was written by a newer version.
     """
     collections = await _collections(settings, data_dir)
     try:
-        # Chroma Cloud bills for what a filter reads, and its collections are free.
-        kind = "per-namespace" if settings.mode == "cloud" else settings.layout
-        return await open_collections(collections, Layout(kind, embedder, dimension))
+        return await open_collections(collections, Layout(_kind(settings), embedder, dimension))
     except BaseException:
         await collections.aclose()
         raise
+
+
+async def open_known_store(settings: StoreSettings, data_dir: Path) -> Store | None:
+    """The store that the settings name as it was made, whichever embedder's it is; None when there is none yet.
+
+    Raises StoreError as ``open_store`` does.
+    """
+    collections = await _collections(settings, data_dir)
+    store: Store | None = None
+    try:
+        store = await open_known(collections, _kind(settings))
+        return store
+    finally:
+        if store is None:
+            await collections.aclose()
+
+
+def _kind(settings: StoreSettings) -> Kind:
+    # Chroma Cloud bills for what a filter reads, and its collections are free.
+    return "per-namespace" if settings.mode == "cloud" else settings.layout
 
 
 async def _collections(settings: StoreSettings, data_dir: Path) -> Collections:

@@ -44,6 +44,11 @@ def log_path(data_dir: Path) -> Path:
     return data_dir / "owner.log"
 
 
+def scrub_path(data_dir: Path) -> Path:
+    """A file that is there until the next owner has taken what was deleted out of Chroma's files."""
+    return data_dir / "owner.scrub"
+
+
 def socket_path(data_dir: Path) -> Path:
     """The owner's socket: in the data directory, or in a private temporary directory when that path is too long."""
     path = data_dir / "owner.sock"

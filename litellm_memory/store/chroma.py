@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,11 +20,9 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InternalError, NotFoundError
 
 from litellm_memory.errors import StoreError
-from litellm_memory.store import vacuum as vacuuming
 from litellm_memory.store.collections import (
     NO_ROWS,
     READ_SECONDS,
-    SCRUB_SECONDS,
     WRITE_SECONDS,
     Metadata,
     Rows,
@@ -49,17 +45,11 @@ T = TypeVar("T")
 
 
 class ChromaCollections:
-    """The collections of one Chroma client. ``close`` lets go of it; ``vacuum`` writes files of this host anew."""
+    """The collections of one Chroma client. ``close`` lets go of the client."""
 
-    def __init__(
-        self,
-        client: AsyncClientAPI,
-        close: Callable[[], Awaitable[None]],
-        vacuum: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, client: AsyncClientAPI, close: Callable[[], Awaitable[None]]) -> None:
         self._client = client
         self._close = close
-        self._vacuum = vacuum
         self._known: dict[str, AsyncCollection] = {}
 
     async def describe(self, name: str) -> Metadata | None:
@@ -153,9 +143,6 @@ class ChromaCollections:
     async def scrub(self, prefix: str) -> None:
         for name in await self.names(prefix):
             await self.delete(name, NOBODYS)
-        if self._vacuum is not None:
-            async with self._answering(SCRUB_SECONDS):
-                await self._vacuum()
 
     async def aclose(self) -> None:
         await self._close()
@@ -226,24 +213,7 @@ async def open_directory(directory: Path) -> ChromaCollections:
         readers.shutdown()
         writer.shutdown()
 
-    async def vacuum() -> None:
-        # In the thread of all writes: one that met the lock would hold the interpreter's own until it is free.
-        await loop.run_in_executor(writer, _vacuum, directory)
-
-    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close, vacuum)
-
-
-def _vacuum(directory: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-I", vacuuming.__file__, str(directory)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        why = done.stderr.strip().rpartition("\n")[2]
-        raise StoreError(f"{directory} cannot be written anew ({why}): see its permissions and the free space.")
+    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close)
 
 
 async def open_server(

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, is_private, log_path, read_record
+from litellm_memory.store.address import Record, is_private, log_path, read_record, scrub_path
 from litellm_memory.store.collections import READ_SECONDS, SCRUB_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
 
 OPEN_SECONDS = 30.0
@@ -80,7 +80,24 @@ class OwnerCollections:
         await self._ask(WRITE_SECONDS, "delete", name, ids)
 
     async def scrub(self, prefix: str) -> None:
-        await self._ask(SCRUB_SECONDS, "scrub", prefix)
+        connection = await self._connected()
+        await connection.ask(SCRUB_SECONDS, "scrub", prefix)
+        await connection.ended()
+        deadline = self._now() + SCRUB_SECONDS
+        while True:
+            try:
+                # Answered by the next owner, once it has written the files anew.
+                await self.names(prefix)
+                break
+            except StoreError:
+                if self._now() > deadline:
+                    raise
+                await asyncio.sleep(START_SECONDS)
+        if scrub_path(self._data_dir).exists():
+            raise StoreError(
+                f"{self._data_dir / 'chroma'} cannot be written anew: see its permissions and the free space; "
+                f"{log_path(self._data_dir)} says more."
+            )
 
     async def aclose(self) -> None:
         opening, self._opening = self._opening, None
@@ -164,6 +181,10 @@ class Connection:
     def gone(self) -> bool:
         """True when the owner has hung up."""
         return self._listening.done()
+
+    async def ended(self) -> None:
+        """Returns when the owner has hung up."""
+        await asyncio.wait([self._listening])
 
     async def ask(self, seconds: float, operation: str, *arguments: object, **named: object) -> object:
         """What the owner answers within ``seconds``. Raises StoreError when it cannot, is late or ends meanwhile."""

@@ -52,7 +52,7 @@ class Collections(Protocol):
         """Remove the collection and all that is in it; a missing one is passed over."""
 
     async def ids(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> list[str]:
-        """The ids of records whose metadata equal ``where``, as they were written, ``limit`` of them after ``offset``."""
+        """The ids of records whose metadata equal ``where``, as they were written: ``limit`` after ``offset``."""
 
     async def count(self, name: str) -> int:
         """How many records the collection holds."""
@@ -75,7 +75,7 @@ class Collections(Protocol):
     async def scrub(self, prefix: str) -> None:
         """Take what was deleted from the collections that begin with ``prefix`` out of Chroma's log and index.
 
-        A directory's SQLite is written anew as well; that of a server is its operator's to do.
+        The files of a directory are written anew as well; those of a server are its operator's.
         """
 
     async def aclose(self) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,8 +21,9 @@ from pathlib import Path
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, log_path, make_private, owned, socket_path
+from litellm_memory.store.address import Record, log_path, make_private, owned, scrub_path, socket_path
 from litellm_memory.store.collections import WRITE_SECONDS, Collections
+from litellm_memory.store.vacuum import vacuum
 
 log = logging.getLogger("litellm_memory.store.owner")
 
@@ -32,10 +34,15 @@ OPERATIONS = frozenset(
 
 
 class Owner:
-    """Answers the requests of every connected worker until it is told to stop or all have left."""
+    """Answers the requests of every connected worker until it is told to stop or all have left.
 
-    def __init__(self, collections: Collections, *, idle_seconds: float) -> None:
+    To scrub, it empties what Chroma alone can empty and stops: the next owner writes the files anew before it opens
+    them, and nothing of what was deleted is in its RAM, which Chroma writes into the unused room of its index files.
+    """
+
+    def __init__(self, collections: Collections, scrub_mark: Path, *, idle_seconds: float) -> None:
         self._collections = collections
+        self._scrub_mark = scrub_mark
         self._idle_seconds = idle_seconds
         self._stopping = asyncio.Event()
         self._workers: set[asyncio.StreamWriter] = set()
@@ -86,6 +93,9 @@ class Owner:
             if operation not in OPERATIONS:
                 raise StoreError(f"The owner process does not know {operation!r}: restart the proxy.")
             value = await getattr(self._collections, operation)(*request["arguments"], **request["named"])
+            if operation == "scrub":
+                self._scrub_mark.touch()
+                self.stop()
             answer = {"id": request["id"], "value": value}
         except Exception as error:  # The worker waits for whatever it was at the other end of the socket.
             sentence = str(error) if isinstance(error, StoreError) else f"The owner failed: {type(error).__name__}."
@@ -103,7 +113,7 @@ async def serve_directory(data_dir: Path, record: Record, *, idle_seconds: float
     from litellm_memory.store.chroma import open_directory
 
     collections = await open_directory(data_dir / "chroma")
-    owner = Owner(collections, idle_seconds=idle_seconds)
+    owner = Owner(collections, scrub_path(data_dir), idle_seconds=idle_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, owner.stop)
     try:
@@ -140,6 +150,7 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
         # Chroma reads a .env of the working directory when it is imported.
         os.chdir(data_dir)
         log.info("Process %d on %s owns the directory.", record.pid, record.host)
+        _scrub(data_dir)
         asyncio.run(serve_directory(data_dir, record, idle_seconds=idle_seconds))
     except (StoreError, OSError) as error:
         log.error("%s", error)
@@ -149,6 +160,17 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
             Path(record.socket).unlink()
     log.info("Process %d leaves.", record.pid)
     return 0
+
+
+def _scrub(data_dir: Path) -> None:
+    """Does what the owner before was asked for; where that fails, memory works on and the mark stays."""
+    mark = scrub_path(data_dir)
+    if mark.exists():
+        try:
+            vacuum(data_dir / "chroma")
+            mark.unlink()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("The files cannot be written anew (%s).", type(error).__name__)
 
 
 def _shut_out_others(data_dir: Path) -> None:

@@ -1,46 +1,64 @@
-"""Writes the files of an embedded Chroma anew without what was deleted; run as a process of its own.
-
-Two copies of SQLite in one process lose each other's locks on a file, and the owner process has Chroma's. It is run by
-its path, so nothing of this package is imported here.
-"""
+"""Writes the files of an embedded Chroma anew without what was deleted, while no process has it open."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 DATABASE = "chroma.sqlite3"
 LOCKED_SECONDS = 60.0
+ELEMENT_BYTES = 4
+"""Of ``length.bin``, which holds a float32 for each element."""
 
 
 def vacuum(directory: Path) -> None:
-    """Leaves in Chroma's SQLite only what is in force, and removes index files that belong to no collection.
+    """Leaves in Chroma's files only what is in force, and removes those that belong to no collection.
 
     Raises sqlite3.Error and OSError.
     """
+    if not (directory / DATABASE).exists():
+        return
     with closing(sqlite3.connect(directory / DATABASE, timeout=LOCKED_SECONDS, isolation_level=None)) as database:
         # The full-text index marks a deleted text's words as deleted, and drops them only when it is merged.
         database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('optimize')")
         database.execute("VACUUM")
-        segments = {str(row[0]) for row in database.execute("SELECT id FROM segments")}
+        in_use = {str(row[0]) for row in database.execute("SELECT id FROM segments")}
+    for segment in _segments(directory):
+        if segment.name in in_use:
+            _wipe_unused(segment)
+        else:
+            shutil.rmtree(segment)
+
+
+def _segments(directory: Path) -> Iterator[Path]:
+    """The directories of vector indexes, which are named by a UUID."""
     for path in directory.iterdir():
-        if path.is_dir() and _is_segment(path.name) and path.name not in segments:
-            shutil.rmtree(path)
+        try:
+            named = str(UUID(path.name)) == path.name
+        except ValueError:
+            continue
+        if named and path.is_dir():
+            yield path
 
 
-def _is_segment(name: str) -> bool:
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
+def _wipe_unused(segment: Path) -> None:
+    """Zeros where an index has room for elements that it has not: Chroma writes there whatever its RAM held before.
 
-
-if __name__ == "__main__":
-    try:
-        vacuum(Path(sys.argv[1]))
-    except (sqlite3.Error, OSError) as error:
-        sys.exit(type(error).__name__)
+    Texts of memories were seen there. The header is a 4-byte version, then 8-byte numbers: an offset, the elements that
+    there is room for, those that there are, and the bytes of one.
+    """
+    header = segment / "header.bin"
+    if not header.exists():
+        return
+    numbers = memoryview(header.read_bytes())[4:36].cast("Q")
+    _, _, elements, size = numbers
+    for name, bytes_each in (("data_level0.bin", size), ("length.bin", ELEMENT_BYTES)):
+        path = segment / name
+        with path.open("r+b") as file:
+            used = min(elements * bytes_each, path.stat().st_size)
+            file.seek(used)
+            file.write(bytes(path.stat().st_size - used))

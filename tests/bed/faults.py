@@ -16,12 +16,11 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError
 
 import litellm_memory
+from litellm_memory.embedding import LocalModel
 
 EMBEDDER_RAISES = "the embedder raises"
 EMBEDDER_WAITS = "the embedder waits"
 LEDGER_DAMAGED = "the ledger is damaged"
-
-DIMENSION = 384
 
 _switch = Path(os.environ["BED_FAULT"])
 
@@ -33,13 +32,24 @@ def _in_force() -> str:
         return ""
 
 
-async def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+class Faulty:
     """Everything means the same to this embedder, unless a test wants it to raise, or to wait as long as it says so."""
-    if _in_force() == EMBEDDER_RAISES:
-        raise RuntimeError("asked to fail")
-    while _in_force() == EMBEDDER_WAITS:
-        await asyncio.sleep(0.02)
-    return np.full((len(texts), DIMENSION), DIMENSION**-0.5, np.float32)
+
+    identity = LocalModel.identity
+
+    async def documents(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        if _in_force() == EMBEDDER_RAISES:
+            raise RuntimeError("asked to fail")
+        while _in_force() == EMBEDDER_WAITS:
+            await asyncio.sleep(0.02)
+        return list(np.full((len(texts), LocalModel.dimension), LocalModel.dimension**-0.5, np.float32))
+
+    async def query(self, text: str) -> NDArray[np.float32]:
+        [vector] = await self.documents([text])
+        return vector
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -49,6 +59,6 @@ def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
 
 
 engine = litellm_memory.handler.engine
-engine.memories._embed = embed
+engine.embedders._local = Faulty()
 event.listen(engine.ledger._engine, "before_cursor_execute", execute)
 fault = CustomLogger()

@@ -185,7 +185,8 @@ class Proxy:
             config["litellm_settings"]["callbacks"] = ["litellm_memory.handler"]
             # Neither a busy machine nor a missing embedding model may decide what a test sees.
             recall = {"deadline_ms": 5000, "min_score": 0}
-            usual = {"data_dir": "memory", "recall": recall, "sidecar": sidecar}
+            embedding = {"timeout_ms": 3000}
+            usual = {"data_dir": "memory", "recall": recall, "embedding": embedding, "sidecar": sidecar}
             config["litellm_memory"] = _merged(usual, memory)
         return config
 
