@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from litellm_memory.cli.erase import erased, erasure_of
 from litellm_memory.cli.print import MEMORY_COLUMNS, as_json, fields, memory_rows, table
 from litellm_memory.cli.reach import (
     CONFIG,
@@ -152,24 +153,36 @@ def edit(
 
 
 def forget(
-    memory_id: MemoryId,
+    memory_id: Annotated[str | None, typer.Argument(help="The memory's id.", show_default=False)] = None,
+    user: Annotated[str | None, typer.Option(help="Erase all of this user.")] = None,
+    session: Annotated[str | None, typer.Option(help="Of the user, this session alone.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Erase all users of the partition.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Take what was forgotten out of all files now.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether --all is meant.")] = False,
     config: Config = CONFIG,
     url: Url = None,
     key: Key = None,
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Forget a memory."""
+    """Forget a memory, or erase a user, a session or everybody from every file."""
+    erasure = erasure_of(memory_id, user=user, session=session, everybody=everybody, now=now)
+    if everybody and not yes:
+        typer.confirm("Erase the memories of all users of this partition?", abort=True)
 
-    async def forgotten() -> None:
+    async def forgotten() -> dict[str, Any]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            await answering.ask("DELETE", f"/v1/memories/{memory_id}")
+            if memory_id is not None:
+                await answering.ask("DELETE", f"/v1/memories/{memory_id}")
+            return {"forgotten": memory_id} if erasure is None else await erased(answering, erasure)
 
-    run(forgotten())
+    told = run(forgotten())
     if in_json:
-        as_json({"forgotten": memory_id})
-    else:
-        typer.echo(f"Forgotten: {memory_id}")
+        as_json(told)
+        return
+    typer.echo(f"Forgotten: {told['forgotten']}")
+    for step in told.get("remaining_steps", ()):
+        typer.echo(f"Left to do: {step}")
 
 
 def _print_one(memory: dict[str, Any], in_json: bool) -> None:

@@ -45,7 +45,7 @@ def namespaces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]
         acting = await partition_to_write(caller, engine, partition)
         return begun(engine, await engine.erasure.ask(acting))
 
-    @router.delete("/{user}", status_code=202, summary="Erase a user from every file; answers with a job")
+    @router.delete("/{user:path}", status_code=202, summary="Erase a user from every file; answers with a job")
     async def erase_user(
         caller: Verified,
         user: Name,
