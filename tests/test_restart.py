@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 import pytest
+from bed.load import Load
 from bed.memories import Memories, mentioning
 from bed.provider import Provider
 from bed.proxy import CHECKOUT, Proxy
@@ -96,16 +98,73 @@ def test_after_a_restart_everything_is_known_and_conversations_go_on_byte_for_by
     assert len(mentioning(found, MEMORY)) == 1
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
-def test_what_was_answered_before_a_kill_is_learned_after_it(proxy: Proxy, memories: Memories, rounds: int) -> None:
-    told = [f"The number of my locker in hall {number} is {number * 37}." for number in range(rounds)]
-    for words in told:
-        ask(proxy, f"killed {rounds}", said(words))
-        proxy.kill()
-        proxy.start()
-    memories.wait_until_ready()
-    found = memories.wait_for(f"killed {rounds}", lambda found: len(episodes(found)) >= rounds, within=20)
-    assert sorted(episodes(found)) == sorted(told)
+@pytest.fixture(scope="module")
+def workers(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy of two workers, for the long form alone."""
+    with Proxy(tmp_path_factory.mktemp("kills"), session_provider.url, memory={}, workers=2) as proxy:
+        yield proxy
+
+
+def kill_owner(proxy: Proxy) -> None:
+    owner = read_record(proxy.directory / "memory")
+    if owner is not None:
+        with suppress(ProcessLookupError):
+            os.kill(owner.pid, signal.SIGKILL)
+
+
+def kill_worker(proxy: Proxy) -> None:
+    listed = subprocess.run(["ps", "-eo", "ppid=,pid="], check=True, capture_output=True, text=True).stdout
+    [first, *_] = [int(line.split()[1]) for line in listed.splitlines() if int(line.split()[0]) == proxy.pid]
+    os.kill(first, signal.SIGKILL)
+
+
+def kill_proxy(proxy: Proxy) -> None:
+    proxy.kill()
+    proxy.start()
+
+
+KILLS: dict[str, Callable[[Proxy], None]] = {"proxy": kill_proxy, "owner": kill_owner, "worker": kill_worker}
+
+
+@pytest.mark.parametrize(
+    ("running", "kills"),
+    [
+        pytest.param("proxy", ("proxy", "owner"), id="one worker"),
+        pytest.param("workers", ("worker", "owner", "proxy", "owner") * 25, id="two", marks=pytest.mark.long),
+    ],
+)
+def test_kills_under_load_lose_and_double_nothing(
+    running: str, kills: Sequence[str], request: pytest.FixtureRequest
+) -> None:
+    """The times until memory works again are printed with ``-rP``."""
+    proxy: Proxy = request.getfixturevalue(running)
+    loads: list[Load] = []
+    with proxy.sidecar() as client:
+        memories = Memories(proxy, client)
+        memories.wait_until_ready(within=60)
+        for number, killed in enumerate(kills):
+            load = Load(proxy, f"killed {running} {number}")
+            with load.running():
+                load.wait_for_more()
+                load.kills.append(time.monotonic())
+                KILLS[killed](proxy)
+                answers = time.monotonic() - load.kills[0]
+                memories.wait_until_ready(within=60)
+                ready = time.monotonic() - load.kills[0]
+                load.wait_for_more()
+                print(f"{number} {killed}: LiteLLM answers after {answers:.1f} s, memory is ready after {ready:.1f} s")
+            loads.append(load)
+        assert {load.user: lost_in_the_end(load, memories) for load in loads} == {load.user: [] for load in loads}
+        assert {load.user: load.doubled(memories) for load in loads} == {load.user: [] for load in loads}
+        print(f"{sum(len(load.due()) for load in loads)} were due in {len(kills)} rounds")
+
+
+def lost_in_the_end(load: Load, memories: Memories) -> list[str]:
+    """What is not there after all that waits in the journal should have been learned."""
+    deadline = time.monotonic() + 60
+    while (lost := load.lost(memories)) and time.monotonic() < deadline:
+        load.proxy.wait_for_exit(within=0.2)
+    return lost
 
 
 def test_after_the_owner_process_was_killed_memory_is_back_within_seconds(proxy: Proxy, memories: Memories) -> None:
