@@ -18,6 +18,7 @@ from litellm_memory.ledger import Learned, Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.metrics import count_learned
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
+from litellm_memory.quarantine import with_held_back
 from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings, RetentionSettings
 from litellm_memory.store import memory_id
@@ -173,7 +174,9 @@ class Learner:
     async def _obey(self, exchange: Exchange) -> list[Learned]:
         """Does at once what the person wishes of memory itself; what became of the memories that were meant."""
         obeyed: list[Learned] = []
-        for wish in wishes(exchange) if self.settings.patterns else ():
+        # Who pasted an attack did not wish what it says.
+        trusted = self.settings.patterns and why_to_review(exchange.text) is None
+        for wish in wishes(exchange) if trusted else ():
             scope = exchange.scope
             index = await self._memories.index(scope.partition, scope.user)
             for memory in _meant(wish, index.all(), exchange):
@@ -277,6 +280,8 @@ def memories_of(
     found = candidates(
         exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given, left_out=left_out
     )
+    if settings.patterns or settings.turns:
+        found = with_held_back(exchange, found)
     return [memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(found)]
 
 

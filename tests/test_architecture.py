@@ -15,8 +15,9 @@ FLOORS = (
     | {"screening"},
     {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics"},
     {"memories"},
-    {"forgetting", "audit", "erasure"},
+    {"forgetting", "audit", "erasure", "quarantine", "reembed"},
     {"recall", "learn", "review"},
+    {"learn_by_model"},
     {"engine"},
     {"hooks", "sidecar", "checks", "demo_model"},
     {"cli"},
@@ -34,9 +35,9 @@ DOORS = {
     "onnxruntime": {"embedding"},
     "tokenizers": {"embedding"},
     "litellm": {"hooks", "llm", "demo_model"},
-    "yaml": {"settings", "identity", "kinds", "wire", "extract", "redact"},
+    "yaml": {"settings", "identity", "kinds", "wire", "extract", "redact", "screening"},
     "typer": {"cli"},
-    "regex": {"words", "extract"},
+    "regex": {"words", "extract", "screening"},
     "Stemmer": {"words"},
 }
 

@@ -14,7 +14,7 @@ LONGEST_READ = 8_000
 LONGEST_LINE = 4_000
 """Characters. Nobody types a longer line."""
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _QUOTED = re.compile(r">")
 _MACHINE = re.compile(
     r"""(?:
@@ -40,7 +40,7 @@ def own_prose(text: str) -> str:
     """What of ``text`` its sender wrote in words; paragraphs stay apart, wrapped lines are one again."""
     if len(text) > LONGEST_READ:
         text = f"{text[: LONGEST_READ // 2]}\n\n{text[-LONGEST_READ // 2 :]}"
-    own = _before_others(_CODE.sub("\n", text))
+    own = _before_others(CODE.sub("\n", text))
     kept = [_prose(paragraph.split("\n")) for paragraph in re.split(r"\n\s*\n", own)]
     return "\n\n".join(paragraph for paragraph in kept if paragraph)
 

@@ -1,0 +1,143 @@
+"""Texts that want more than to be remembered: they speak to the model, its tools or its rules. A person looks first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from litellm_memory.screening.reading import readings
+from litellm_memory.screening.signs import Span, signs_in
+
+__all__ = ["suspicious", "why_to_review"]
+
+RULES: Final = "it speaks of the rules that the model follows"
+BLOCK: Final = "it speaks in the signs by which memory or a model tells who says what"
+TOOLS: Final = "it wants something done with tools, or behind somebody's back"
+SECRETS: Final = "it wants something secret shown or sent away"
+OTHERS: Final = "it speaks for other people, or swaps one for another"
+TRUST: Final = "it wants a source or a seller to be preferred"
+
+LONGEST: Final = 20_000
+"""Characters that are looked at: a memory is shorter."""
+BESIDE: Final = 14
+"""Characters: a word that close to a verb says who does it, or that nobody shall."""
+EXCUSED: Final = 120
+"""Characters: a word that forbids something does so for a clause around it."""
+_PARTED: Final = re.compile(r"[.!?]\s|[。！？；\n]")
+_PAUSE: Final = re.compile(r"[,;:，；：、。.!?！？\n]")
+_PARAGRAPH: Final = re.compile(r"\n\s*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Signs that, within ``near`` characters of one sentence and in any order, show what a text is after.
+
+    The first is the rarest of them. A wish about answers and work ("always run the tests before a commit") is nobody's
+    attack, so each aim needs more than one sign, or one that nobody would utter by chance.
+    """
+
+    reason: str
+    signs: tuple[str, ...]
+    near: int = 60
+    unless: tuple[str, ...] = ()
+    """Signs that excuse the first when they stand beside it: it is forbidden, or said to be done already."""
+    never_with: tuple[str, ...] = ()
+    """Signs that excuse it anywhere in the same sentence."""
+
+    def shows_in(self, text: str) -> bool:
+        """True when ``text``, in lower case, shows this aim."""
+        found = signs_in(text)
+        if not all(sign in found for sign in self.signs):
+            return False
+        return any(self._is_joined(span, found, text) for span in found[self.signs[0]])
+
+    def _is_joined(self, span: Span, found: Mapping[str, Sequence[Span]], text: str) -> bool:
+        if any(_beside(span, excuse, text) for sign in self.unless for excuse in found.get(sign, ())):
+            return False
+        if any(_within(span, excuse, text, EXCUSED) for sign in self.never_with for excuse in found.get(sign, ())):
+            return False
+        return all(any(_within(span, other, text, self.near) for other in found[sign]) for sign in self.signs[1:])
+
+
+AIMS: Final = (
+    Aim(BLOCK, ("marks",)),
+    Aim(BLOCK, ("speaker",)),
+    Aim(BLOCK, ("addressed",)),
+    Aim(RULES, ("void", "orders"), never_with=("linters",)),
+    Aim(RULES, ("free", "model"), near=50),
+    Aim(RULES, ("free", "persona"), near=50),
+    Aim(RULES, ("void", "persona", "orders")),
+    Aim(RULES, ("modes",)),
+    Aim(RULES, ("new_orders",)),
+    Aim(RULES, ("prevail", "orders"), near=50),
+    Aim(SECRETS, ("send", "secrets"), unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("send", "words"), unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("show", "secrets"), unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("send", "away"), near=90, unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("alter", "away"), near=60, unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("image",)),
+    Aim(SECRETS, ("put", "secrets", "public"), unless=("we",), never_with=("never",)),
+    Aim(SECRETS, ("carrier", "words"), near=70),
+    Aim(SECRETS, ("carrier", "said"), near=70),
+    Aim(SECRETS, ("away", "show", "said"), near=90),
+    Aim(TOOLS, ("fetch", "away", "every"), near=70, unless=("we",), never_with=("never",)),
+    Aim(TOOLS, ("tell", "away", "every"), near=70, unless=("we",), never_with=("never",)),
+    Aim(TOOLS, ("commands",)),
+    Aim(TOOLS, ("tools", "harm"), near=50, never_with=("never",)),
+    Aim(TOOLS, ("asked", "harm"), near=90, never_with=("never",)),
+    Aim(TOOLS, ("asked", "alter"), near=90, never_with=("never",)),
+    Aim(TOOLS, ("topic", "harm"), near=90, never_with=("never",)),
+    Aim(TOOLS, ("asked", "tell"), near=90),
+    Aim(TOOLS, ("pay", "money"), unless=("we",)),
+    Aim(TOOLS, ("buy", "purse"), unless=("we",)),
+    Aim(TOOLS, ("unasked",)),
+    Aim(TOOLS, ("blind", "harm"), unless=("we",)),
+    Aim(TOOLS, ("stealth", "harm")),
+    Aim(TOOLS, ("stealth", "alter")),
+    Aim(TOOLS, ("weaken", "guards"), near=40, never_with=("never",)),
+    Aim(TOOLS, ("plant", "malice"), near=50, never_with=("never",)),
+    Aim(OTHERS, ("others", "grant")),
+    Aim(OTHERS, ("accounts", "swap"), near=70),
+    Aim(TOOLS, ("weak",)),
+    Aim(OTHERS, ("pair", "give"), near=50),
+    Aim(OTHERS, ("pair", "every"), near=50),
+    Aim(OTHERS, ("claims",)),
+    Aim(OTHERS, ("omit", "hazard"), near=50),
+    Aim(OTHERS, ("counts",)),
+    Aim(TRUST, ("trusted", "believe"), near=90),
+    Aim(TRUST, ("promote", "wares"), near=70),
+    Aim(TRUST, ("smear",)),
+)
+
+
+@lru_cache(maxsize=64)
+def why_to_review(text: str) -> str | None:
+    """The reason for which ``text`` must wait for its owner's word before it is recalled; None when it need not."""
+    for reading in readings(text[:LONGEST]):
+        for aim in AIMS:
+            if aim.shows_in(reading):
+                return aim.reason
+    return None
+
+
+def suspicious(text: str) -> Iterator[tuple[str, str]]:
+    """The paragraphs of ``text`` that must wait for their owner's word, each with the reason."""
+    for paragraph in _PARAGRAPH.split(text[:LONGEST]):
+        reason = why_to_review(paragraph)
+        if reason is not None:
+            yield paragraph.strip(), reason
+
+
+def _within(one: Span, other: Span, text: str, near: int) -> bool:
+    """True when the two stand in one sentence, ``near`` characters apart at most."""
+    (_, end), (start, _) = sorted((one, other))
+    return start - end <= near and not _PARTED.search(text, max(end - 1, 0), start)
+
+
+def _beside(span: Span, other: Span, text: str) -> bool:
+    """True when ``other`` stands directly before or behind ``span``, with no pause between them."""
+    (_, end), (start, _) = sorted((span, other))
+    return 0 <= start - end <= BESIDE and not _PAUSE.search(text, end, start)

@@ -1,0 +1,41 @@
+"""The ways in which a text may be meant to be read: as it stands, and with what hides its words taken away."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+# Letters of other scripts that look like Latin ones, and digits that stand for letters.
+_LOOKS: Final = str.maketrans("аеорсухіѕјԁһοανкмтвнѵ", "aeopcyxisjdhoavkmtbhv")
+_FIGURES: Final = str.maketrans("013457@$", "oieastas")
+_MIXED: Final = re.compile(r"\b(?=\w*[a-z])(?=\w*[Ͱ-ӿ])\w+\b")
+_FIGURED: Final = re.compile(r"(?<!\w)(?=[\w@$]*[a-z])(?=[\w@$]*[013457@$])[\w@$]{3,}(?!\w)")
+_SPREAD: Final = re.compile(r"(?<!\w)(?:[a-z][ .\-_*]){3,}[a-z](?!\w)")
+_ENCODED: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}={0,2}")
+
+
+def readings(text: str) -> Iterator[str]:
+    """``text`` in lower case and in the usual form of its letters; then, where it hides words, without the disguise."""
+    folded = unicodedata.normalize("NFKC", text).replace("’", "'")
+    shown = "".join(character for character in folded if unicodedata.category(character) != "Cf")
+    plain = shown.lower()
+    yield plain
+    bare = _SPREAD.sub(lambda found: re.sub(r"[^a-z]", "", found[0]), plain)
+    bare = _MIXED.sub(lambda found: found[0].translate(_LOOKS), bare)
+    bare = _FIGURED.sub(lambda found: found[0].translate(_FIGURES), bare)
+    if bare != plain:
+        yield bare
+    yield from (decoded.lower() for found in _ENCODED.finditer(shown) if (decoded := _decoded(found[0])))
+
+
+def _decoded(encoded: str) -> str:
+    """What a run of base64 says; nothing when that is no text."""
+    try:
+        text = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text if text.isprintable() else ""

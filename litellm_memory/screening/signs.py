@@ -1,0 +1,75 @@
+"""The words by which an aim shows, as data: one YAML file a language beside this module, compiled once.
+
+A file maps the name of a sign to regular expressions in lower case. A sign is found in the words of every language at
+once, because an attack may mix them. ``spaced: false`` says that a sign may begin and end anywhere, because the
+language writes no spaces; otherwise it begins and ends where words do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import regex
+import yaml
+
+Span: TypeAlias = tuple[int, int]
+"""Where a sign stands in a text: from, up to."""
+
+FILES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
+BEGINNING: Final = 3
+"""Letters of a word that tell which signs it can begin."""
+_WORD: Final = re.compile(r"(?<!\w)[\w.]")
+
+
+@lru_cache(maxsize=64)
+def signs_in(text: str) -> Mapping[str, Sequence[Span]]:
+    """The signs that ``text``, which is in lower case, shows, by name, and where."""
+    found: dict[str, list[Span]] = {}
+    for sign, span in (*_in_words(text), *_anywhere(text)):
+        found.setdefault(sign, []).append(span)
+    return found
+
+
+def _in_words(text: str) -> Iterator[tuple[str, Span]]:
+    for word in _WORD.finditer(text):
+        start = word.start()
+        for sign, pattern in _beginning_with(text[start : start + BEGINNING]):
+            match = pattern.match(text, start)
+            if match is not None:
+                yield sign, match.span()
+
+
+def _anywhere(text: str) -> Iterator[tuple[str, Span]]:
+    for spaced, signs in _languages():
+        if not spaced:
+            for sign, pattern in signs.items():
+                yield from ((sign, match.span()) for match in pattern.finditer(text))
+
+
+@lru_cache(maxsize=20_000)
+def _beginning_with(letters: str) -> Sequence[tuple[str, regex.Pattern[str]]]:
+    """The patterns that a word with these first letters may begin: few of them, where trying all would cost much."""
+    return [
+        (sign, pattern)
+        for spaced, signs in _languages()
+        if spaced
+        for sign, pattern in signs.items()
+        if pattern.match(letters, partial=True)
+    ]
+
+
+@cache
+def _languages() -> Sequence[tuple[bool, Mapping[str, regex.Pattern[str]]]]:
+    """Of each language: whether it writes spaces, and its signs."""
+    files = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in FILES)
+    return [_compiled(signs.pop("spaced", True), signs) for signs in files]
+
+
+def _compiled(spaced: bool, signs: Mapping[str, Sequence[str]]) -> tuple[bool, Mapping[str, regex.Pattern[str]]]:
+    end = r"(?!\w)" if spaced else ""
+    joined = {sign: "|".join(patterns).replace(" ", r"\s+") for sign, patterns in signs.items()}
+    return spaced, {sign: regex.compile(f"(?:{pattern}){end}", regex.MULTILINE) for sign, pattern in joined.items()}
