@@ -7,11 +7,12 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from litellm_memory.conversation import Said, said_in
 from litellm_memory.embedding import Embedders, EmbeddingModels
@@ -21,6 +22,7 @@ from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify, told_checkouts
 from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
+from litellm_memory.learn_by_model import ChatModels, ModelLearner
 from litellm_memory.ledger import Candidate, Ledger, LedgerError, Trace
 from litellm_memory.memories import Count, Memories
 from litellm_memory.models import (
@@ -167,6 +169,10 @@ class _Reading:
         return self.earlier.mark if self.earlier else None
 
 
+class Models(EmbeddingModels, ChatModels, Protocol):
+    """The models that LiteLLM can call."""
+
+
 @dataclass(slots=True)
 class Health:
     """What works. Each field but ``opened`` is None when all is well, else one sentence that says what to do."""
@@ -201,15 +207,16 @@ class Engine:
     embedders: Embedders
     erasure: Erasure
     health: Health = field(default_factory=Health)
+    models: Models | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    def build(cls, settings: Settings, *, count: Count, models: EmbeddingModels | None = None) -> Engine:
+    def build(cls, settings: Settings, *, count: Count, models: Models | None = None) -> Engine:
         """An engine with its ledger open; quick and synchronous, so that nothing that is said from now on is lost.
 
         When the disk does not allow that, ``health`` says so, and ``open`` tries again. ``models`` are needed for an
-        embedder other than the local one. Raises SettingsError.
+        embedder other than the local one, and for learning by model. Raises SettingsError.
         """
         ledger = Ledger(settings.ledger_url)
         health = Health()
@@ -219,7 +226,7 @@ class Engine:
         embedders = Embedders(settings, models)
         recall, learner = Recall(memories, ledger.paths), Learner(ledger, memories)
         erasure = Erasure(ledger, memories, settings.data_dir)
-        engine = cls(settings, ledger, memories, recall, learner, embedders, erasure, health)
+        engine = cls(settings, ledger, memories, recall, learner, embedders, erasure, health, models)
         engine.use(settings)
         return engine
 
@@ -439,16 +446,11 @@ class Engine:
         self, reading: _Reading, last: Said, earlier: Mapping[str, Block], *, otherwise: Block
     ) -> tuple[Block, Status, str]:
         """The block for a person's new message, durable before it is used; ``otherwise`` when that took too long."""
-        freeze = {"namespace": reading.scope.namespace, "call": reading.request.id}
         try:
             async with asyncio.timeout(self.settings.recall.deadline_ms / 1000):
-                with reading.notes.stage("recall"):
-                    block, reason = await self._recalled(reading, last, earlier)
-                if reading.request.dry:
-                    return block, "injected" if block.text else "empty", reason
-                with reading.notes.stage("freeze"):
-                    block = await self.ledger.freeze(block, **freeze)
-                self.memories.used(given.memory for given in block.given)
+                block, reason = await self._recalled(reading, last, earlier)
+                if not reading.request.dry:
+                    self.memories.used(given.memory for given in block.given)
                 return block, "injected" if block.text else "empty", reason
         except TimeoutError:
             status: Status = "late"
@@ -467,24 +469,44 @@ class Engine:
             self.ledger.give_up(otherwise, namespace=reading.scope.namespace, call=reading.request.id)
 
     async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
-        wanted = reading.wishes.query or last.text
+        """The block that stands for a person's new message, and why it is as it is."""
+        notes, wanted = reading.notes, reading.wishes.query or last.text
         if is_trivial(wanted):
-            return Block(last.mark), "trivial"
-        notes = reading.notes
-        notes.query = self._query(reading, wanted, frozen)
-        recalled = notes.recalled = await self.recall(notes.query, now=datetime.now(UTC), left_out=notes.left_out)
+            block, reason, freezing = self._rendered(reading, last, [], reason="trivial")
+        else:
+            notes.query = self._query(reading, wanted, frozen)
+            with notes.stage("recall"):
+                block, reason, freezing = await self.recall.then(
+                    partial(self._rendered, reading, last), notes.query, now=notes.at, left_out=notes.left_out
+                )
+        if freezing is not None:
+            with notes.stage("freeze"):
+                block = await self.ledger.stands(freezing)
+        return block, reason
+
+    def _rendered(
+        self, reading: _Reading, last: Said, recalled: Sequence[Recalled], *, reason: str | None = None
+    ) -> tuple[Block, str, Future[Block] | None]:
+        """The block of what was recalled, why, and its way into the ledger, which a dry run spares it."""
+        reading.notes.recalled = recalled
+        block = self._block(reading, last, recalled)
+        reason = reason or ("recalled" if recalled else "nothing_relevant")
+        if reading.request.dry:
+            return block, reason, None
+        return block, reason, self.ledger.freeze_here(block, namespace=reading.scope.namespace, call=reading.request.id)
+
+    def _block(self, reading: _Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
         if self.settings.learn.redact:
             # What is kept may be older than the rule that knows a secret.
             words = self.settings.learn.redact_words
             recalled = [replace(item, memory=redacted(item.memory, words)) for item in recalled]
-        block = render(
+        return render(
             recalled,
             self.settings.recall.format,
             mark=last.mark,
             layout=reading.wishes.layout,
             name_projects=reading.scope.project is None,
         )
-        return block, "recalled" if recalled else "nothing_relevant"
 
     def _query(self, reading: _Reading, wanted: str, frozen: Mapping[str, Block]) -> Query:
         recall, wishes = self.settings.recall, reading.wishes
@@ -495,10 +517,10 @@ class Engine:
             tokens=_bounded(wishes.token_budget, recall.token_budget, recall.header_ceiling),
             min_score=recall.min_score,
             kinds=frozenset(wishes.kinds),
-            said=frozenset(said.mark for said in reading.said),
-            layout=reading.wishes.layout,
             tags=frozenset(wishes.tags),
             without=frozenset(_carried(frozen.values(), reading.earlier)),
+            said=frozenset(said.mark for said in reading.said),
+            layout=reading.wishes.layout,
             strict_projects=self.settings.identity.projects == "strict",
         )
 
@@ -568,6 +590,8 @@ class Engine:
                 self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
         self.spawn(self.learner.run())
+        if self.models is not None:
+            self.spawn(ModelLearner(self.ledger, self.memories, self.learner, self.models).run())
         self.spawn(self.erasure.run())
         await self._follow()
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.compare import CONFIRMED
-from litellm_memory.embedding import Embedder, memory_vectors
+from litellm_memory.embedding import Embedder, LocalModel, memory_vectors
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError, StoreError
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory
@@ -81,6 +83,25 @@ class Memories:
         """What the hot path searches for one user."""
         return await self._indexes.of(partition, user)
 
+    @property
+    def reads_any_script(self) -> bool:
+        """False for the local model: what is not written in English letters looks all alike to it."""
+        return self._embedder is not None and not isinstance(self._embedder, LocalModel)
+
+    async def vector_source(self, text: str) -> Callable[[], Floats | None]:
+        """What gives the vector of ``query_vector`` in any thread; the local model makes it there and then."""
+        if isinstance(self._embedder, LocalModel):
+            return partial(self._vector_here, self._embedder, text)
+        vector = await self.query_vector(text)
+        return lambda: vector
+
+    def _vector_here(self, model: LocalModel, text: str) -> Floats | None:
+        try:
+            return model.query_here(text)
+        except Exception as error:
+            self._failed(error)
+            return None
+
     async def query_vector(self, text: str) -> Floats | None:
         """The vector of what is searched for; None when there is no model, or it failed or is late."""
         if self._embedder is None:
@@ -114,7 +135,7 @@ class Memories:
             reason = str(error) if isinstance(error, LiteLLMMemoryError) else type(error).__name__
             logger.warning("The embedding model failed, so words alone are searched: %s", reason)
         self._model_fails = True
-        self._embeds_again = asyncio.get_running_loop().time() + PAUSE_SECONDS
+        self._embeds_again = time.monotonic() + PAUSE_SECONDS
 
     async def keep(self, memories: Sequence[Memory]) -> list[Memory]:
         """What stands for each memory now: itself, or the one in force that said the same before, confirmed.
@@ -208,7 +229,7 @@ class Memories:
 
     async def embed_missing(self) -> int:
         """How many memories in use got the vector that they were kept without."""
-        if self._embedder is None or asyncio.get_running_loop().time() < self._embeds_again:
+        if self._embedder is None or time.monotonic() < self._embeds_again:
             return 0
         missing = self._indexes.unembedded(EMBEDDED_AT_ONCE, without=self._refused)
         vectors = await self.vectors([memory.text for memory in missing])

@@ -185,9 +185,17 @@ class Ledger:
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that stands for its mark once this returns: this one, unless another waits for its answer there."""
-        stands = await self._write(lambda c: _freeze(c, block, namespace, call))
-        self._remember(stands)
-        return stands
+        return await self.stands(self._writer.submit(lambda c: _freeze(c, block, namespace, call)))
+
+    def freeze_here(self, block: Block, *, namespace: str, call: str) -> Future[Block]:
+        """As ``freeze``, from a thread that may block; ``stands`` says what came of it."""
+        return self._writer.submit_here(lambda c: _freeze(c, block, namespace, call))
+
+    async def stands(self, freezing: Future[Block]) -> Block:
+        """The block that ``freeze_here`` found or left for its mark."""
+        block = await self._written(freezing)
+        self._remember(block)
+        return block
 
     def give_up(self, instead: Block, *, namespace: str, call: str) -> None:
         """Freezes ``instead`` in place of whatever ``call`` may still freeze for its mark; does not wait.
@@ -318,8 +326,11 @@ class Ledger:
             raise LedgerError(f"The ledger cannot be read ({kind_of(error)}).") from None
 
     async def _write(self, write: Callable[[Connection], T]) -> T:
+        return await self._written(self._writer.submit(write))
+
+    async def _written(self, writing: Future[T]) -> T:
         try:
-            return await asyncio.wrap_future(self._writer.submit(write))
+            return writing.result() if writing.done() else await asyncio.wrap_future(writing)
         except SQLAlchemyError as error:
             raise LedgerError(f"The ledger cannot be written ({kind_of(error)}).") from None
 

@@ -45,6 +45,8 @@ class Writer:
         self._engine = engine
         self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
         self._soon: deque[Item] = deque()
+        self._pen = threading.Lock()
+        """Held by the thread that commits."""
         self._closing = threading.Event()
         self.failure: Exception | None = None
         """What the newest write met; None when it was committed."""
@@ -73,6 +75,17 @@ class Writer:
         self._soon.append((write, future))
         return future
 
+    def submit_here(self, write: Write[T]) -> Future[T]:
+        """As ``submit``, from a thread that may block: committed by it, unless another thread is just committing."""
+        if not self._pen.acquire(blocking=False):
+            return self.submit(write)
+        future: Future[T] = Future()
+        try:
+            self._commit([*self._waited(), (write, future)])
+        finally:
+            self._pen.release()
+        return future
+
     def close(self, seconds: float = 5.0) -> None:
         """Commits what waits, for at most ``seconds``, then stops."""
         self._closing.set()
@@ -84,9 +97,9 @@ class Writer:
         while open_:
             asked = self._asked()
             open_ = None not in asked
-            # What waits was noted before what was just asked for, so it comes first.
-            batch = [*self._waited(), *(item for item in asked if item is not None)]
-            self._commit([item for item in batch if item[1].set_running_or_notify_cancel()])
+            with self._pen:
+                # What waits was noted before what was just asked for, so it comes first.
+                self._commit([*self._waited(), *(item for item in asked if item is not None)])
 
     def _asked(self) -> list[Item | None]:
         """The writes that somebody waits for, and None once there will be no more; empty when none came for a while."""
@@ -101,8 +114,9 @@ class Writer:
     def _waited(self) -> list[Item]:
         return [self._soon.popleft() for _ in range(len(self._soon))]
 
-    def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
-        """All of the batch in one transaction; when that fails, each write in its own, so that none fails another."""
+    def _commit(self, items: list[Item]) -> None:
+        """All of them in one transaction; when that fails, each write in its own, so that none fails another."""
+        batch = [item for item in items if item[1].set_running_or_notify_cancel()]
         if not batch:
             return
         try:
