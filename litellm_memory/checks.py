@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.embedding import Embedders, LocalModel, find_model, models_for
 from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.ledger import Ledger
+from litellm_memory.ledger import Ledger, LedgerError, is_damaged
 from litellm_memory.settings import Settings, load_settings, read_config
-from litellm_memory.store import open_store
+from litellm_memory.store import Store, open_known_store
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.109.1"
 """The versions of LiteLLM that this release was tested with."""
 HANDLER = "litellm_memory.handler"
+REBUILD = "Restore a backup, or stop the proxy and run `litellm-memory check --rebuild`."
 
 Level = Literal["ok", "warning", "error"]
 
@@ -39,9 +41,12 @@ async def findings(config: Path) -> list[Finding]:
     except LiteLLMMemoryError as error:
         remedy = "Correct the config, or name another with --config; docs/configuration.md lists every key."
         return [_litellm(), Finding("error", str(error), remedy)]
-    found = [_litellm(), _callback(parsed), *_model(settings), _data_dir(settings.data_dir)]
+    embedders = Embedders(settings, await asyncio.to_thread(models_for, settings, parsed))
+    model = _model(settings) if settings.embedding.model == "local" else [await _called_model(embedders)]
+    found = [_litellm(), _callback(parsed), *model, _data_dir(settings.data_dir)]
     if found[-1].level != "error":
-        found += [_ledger(settings), await _store(settings)]
+        found += [_ledger(settings), *await _store(settings, embedders)]
+    embedders.close()
     return found
 
 
@@ -103,28 +108,61 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"embedding model {LocalModel.identity} in {directory}")
 
 
+async def _called_model(embedders: Embedders) -> Finding:
+    """Asks the model, as recall would."""
+    try:
+        dimension = await embedders.dimension()
+        return Finding("ok", f"embedding model {embedders.identity} answers with {dimension} dimensions")
+    except LiteLLMMemoryError as error:
+        remedy = "Correct embedding.model, its key or its address; docs/embedding.md"
+        return Finding("warning", f"Words alone are searched. {error}", remedy)
+
+
 def _ledger(settings: Settings) -> Finding:
     try:
         Ledger.open(settings.ledger_url).close()
     except LiteLLMMemoryError as error:
         return Finding("error", str(error), "Correct ledger.url, or free the disk that holds data_dir.")
+    if settings.ledger.url is None and is_damaged(settings.data_dir / "ledger.db"):
+        return Finding("error", "The ledger is damaged.", REBUILD)
     return Finding("ok", "the ledger opens")
 
 
-async def _store(settings: Settings) -> Finding:
+async def _store(settings: Settings, embedders: Embedders) -> list[Finding]:
     try:
-        store = await open_store(
-            settings.store, settings.data_dir, embedder=LocalModel.identity, dimension=LocalModel.dimension
-        )
+        store = await open_known_store(settings.store, settings.data_dir)
+        if store is None:
+            return [Finding("ok", "there is no store yet: the first start of the proxy makes one")]
     except LiteLLMMemoryError as error:
-        return Finding("error", str(error), "docs/troubleshooting.md")
+        return [Finding("error", str(error), "docs/troubleshooting.md")]
     try:
-        await store.health()
+        await store.verify()
+        await _belongs(settings, store)
+        moving = await store.copies()
     except LiteLLMMemoryError as error:
-        return Finding("error", str(error), "docs/troubleshooting.md")
+        return [Finding("error", str(error), "docs/troubleshooting.md")]
     finally:
         await store.aclose()
-    return Finding("ok", f"the store opens ({settings.store.mode})")
+    found = [Finding("ok", f"the store opens ({settings.store.mode})")]
+    if moving:
+        what = f"A move of the memories between {store.embedder} and {moving[0].embedder} is under way, or broke off."
+        found.append(Finding("warning", what, "litellm-memory reembed goes on with it"))
+    elif embedders.differs(store.embedder):
+        problem = await asyncio.to_thread(embedders.problem, store.embedder)
+        found.append(Finding("warning", problem or "", "litellm-memory reembed"))
+    return found
+
+
+async def _belongs(settings: Settings, store: Store) -> None:
+    """Raises StoreError when the ledger knows the memories of another store; a ledger that does not open knows none."""
+    if settings.store.mode != "embedded":
+        return
+    with suppress(LedgerError):
+        ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
+        try:
+            await ledger.expect_store(store.id)
+        finally:
+            await ledger.aclose()
 
 
 def _number(text: str) -> tuple[int, ...]:

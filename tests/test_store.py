@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,9 +12,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import numpy as np
 import pytest
+from bed.chroma import chroma_server, make_database, start_chroma, wait_for_chroma
+from bed.proxy import free_port
 
 from litellm_memory.errors import StoreError
 from litellm_memory.models import Memory, Origin, Superseded, namespace
@@ -71,29 +69,10 @@ def embedded_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
     """A Chroma server on loopback with a database for each layout."""
-    port = free_port()
-    process = start_chroma(tmp_path_factory.mktemp("server"), port)
-    try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=7), base_url=f"http://127.0.0.1:{port}/api/v2") as http:
-            for name in ("buckets", "per-namespace"):
-                http.post("/tenants/default_tenant/databases", json={"name": name}).raise_for_status()
+    with chroma_server(tmp_path_factory.mktemp("server")) as port:
+        for name in ("buckets", "per-namespace"):
+            make_database(port, name)
         yield StoreSettings(mode="server", port=port)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def start_chroma(directory: Path, port: int) -> subprocess.Popen[bytes]:
-    run = "from chromadb.cli.cli import app; app()"
-    arguments = ["run", "--path", str(directory), "--port", str(port)]
-    return subprocess.Popen(
-        [sys.executable, "-c", run, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory
-    )
 
 
 @pytest.fixture(params=MODES)
@@ -345,11 +324,6 @@ async def test_a_server_that_went_away_fails_calls_and_is_used_again_when_it_is_
     await store.aclose()
     process.terminate()
     process.wait()
-
-
-def wait_for_chroma(port: int) -> None:
-    with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as http:
-        http.get(f"http://127.0.0.1:{port}/api/v2/heartbeat").raise_for_status()
 
 
 async def test_an_embedded_store_has_buckets_only(tmp_path: Path) -> None:

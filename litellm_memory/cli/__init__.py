@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from litellm_memory.cli import memories, portable, quality, routing, setup, traces, usage
+from litellm_memory.cli import memories, portable, quality, reembed, routing, setup, traces, usage
 
 COMMANDS = (
     setup.init,
@@ -23,6 +23,7 @@ COMMANDS = (
     traces.preview,
     traces.trace,
     usage.usage,
+    reembed.reembed_memories,
     setup.serve,
     setup.version,
 )
@@ -30,6 +31,7 @@ NAMES = {
     memories.list_memories: "list",
     portable.import_memories: "import",
     quality.audit_memories: "audit",
+    reembed.reembed_memories: "reembed",
 }
 """Commands whose own name means something else in Python or in this package."""
 

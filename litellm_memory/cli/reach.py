@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import httpx
 import typer
 
+from litellm_memory.embedding import models_for
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.models import Caller
@@ -103,9 +104,9 @@ async def opened(settings: Settings, config: Path) -> AsyncIterator[Engine]:
     Raises LiteLLMMemoryError.
     """
     # LiteLLM's import takes seconds.
-    from litellm_memory.llm import count_tokens, models_of
+    from litellm_memory.llm import count_tokens
 
-    models = models_of(await asyncio.to_thread(read_config, config)) if settings.embedding.model != "local" else None
+    models = models_for(settings, await asyncio.to_thread(read_config, config))
     engine = Engine.build(settings, count=count_tokens, models=models)
     try:
         await engine.open_data()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from litellm_memory.embedding.embedder import Embedder
 from litellm_memory.embedding.install import find_model
@@ -12,24 +14,35 @@ from litellm_memory.errors import ModelCallError, ModelMissingError
 from litellm_memory.redact import redact
 from litellm_memory.settings import Settings
 
+if TYPE_CHECKING:
+    from litellm_memory.llm import Models
+
 MISSING = "There is no embedding model here, so words alone are searched: run `litellm-memory model install`."
+
+
+def models_for(settings: Settings, config: Mapping[str, Any]) -> Models | None:
+    """The models of a LiteLLM config, outside its proxy; None when the settings ask for none."""
+    if settings.embedding.model == "local":
+        return None
+    # LiteLLM's import takes seconds.
+    from litellm_memory.llm import models_of
+
+    return models_of(config)
 
 
 class Embedders:
     """The embedders of one process, each opened when it is first needed. ``models`` are LiteLLM's, where it runs."""
 
     def __init__(self, settings: Settings, models: EmbeddingModels | None = None) -> None:
+        self._models = models
         self._settings = settings.embedding
         self._local: LocalModel | None = None
-        self._remote: RemoteModel | None = None
-        if self._settings.model != "local" and models is not None:
-            self._remote = RemoteModel(
-                models,
-                self._settings.model,
-                dimensions=self._settings.dimensions,
-                # Also where secrets may be kept: they do not leave this host.
-                clean=partial(redact, words=settings.learn.redact_words),
-            )
+        self._remote = self._called(settings)
+        self._foreseen: RemoteModel | None = None
+
+    def foresee(self, settings: Settings) -> None:
+        """The config names another embedder now: once the store has moved to it, it serves without a restart."""
+        self._foreseen = self._called(settings)
 
     @property
     def identity(self) -> str:
@@ -53,11 +66,17 @@ class Embedders:
         try:
             if identity == LocalModel.identity:
                 return self._opened()
-            if self._remote is not None and identity == self._remote.identity:
-                return self._remote
+            remotes = (remote for remote in (self._remote, self._foreseen) if remote is not None)
+            return next((remote for remote in remotes if remote.identity == identity), None)
         except (ModelMissingError, ModelCallError):
-            pass
-        return None
+            return None
+
+    def differs(self, identity: str) -> bool:
+        """True when the settings name another embedder than this; False also when it is not known which."""
+        try:
+            return identity != self.identity
+        except ModelCallError:
+            return False
 
     def problem(self, identity: str) -> str | None:
         """What keeps vectors of this identity from being searched as the settings say; one sentence with what to do."""
@@ -67,7 +86,7 @@ class Embedders:
                 self._opened()
         except (ModelMissingError, ModelCallError) as error:
             return str(error)
-        if identity == wanted:
+        if identity == wanted or (self._foreseen is not None and self.of(identity) is self._foreseen):
             return None
         serves = "which still serves" if self.of(identity) else "so words alone are searched until then"
         return (
@@ -77,9 +96,20 @@ class Embedders:
 
     def close(self) -> None:
         """Closes those that are open."""
-        for embedder in (self._local, self._remote):
+        for embedder in (self._local, self._remote, self._foreseen):
             if embedder is not None:
                 embedder.close()
+
+    def _called(self, settings: Settings) -> RemoteModel | None:
+        if settings.embedding.model == "local" or self._models is None:
+            return None
+        return RemoteModel(
+            self._models,
+            settings.embedding.model,
+            dimensions=settings.embedding.dimensions,
+            # Also where secrets may be kept: they do not leave this host.
+            clean=partial(redact, words=settings.learn.redact_words),
+        )
 
     def _named(self) -> RemoteModel:
         if self._remote is None:

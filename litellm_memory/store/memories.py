@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
+
+import numpy as np
 
 from litellm_memory.errors import StoreError, StoreMovedError
 from litellm_memory.models import namespace
@@ -18,6 +20,8 @@ from litellm_memory.store.records import Entry, blank_rows, checked_id, counted,
 SCHEMA = 1
 MARKER = "litellm-memory"
 """The collection whose metadata say what this Chroma holds."""
+COPY, COPY_DIMENSION = "copy", "copy_dimension"
+"""Metadata of the marker while a store moves: the embedder of the records that do not serve, yet or any more."""
 
 PAGE = 300
 """Most records of one read: Chroma Cloud gives no more."""
@@ -29,6 +33,9 @@ through a large collection costs more with every page."""
 BATCH = 32
 """Most records of one write. An embedded Chroma replaces a record of a large collection in some 8 ms, and no read of
 any worker is answered meanwhile."""
+
+LOOKED_AT = 10
+"""Memories of a collection that are looked for to see whether its index is whole."""
 
 OVERFETCH = 3
 """Chroma's filtered search misses some neighbours in large collections; asking for more brings them back."""
@@ -69,6 +76,11 @@ class Store:
         """How long the vectors are."""
         return self._layout.dimension
 
+    @property
+    def id(self) -> str:
+        """Made once, with the store: another one means another store, or an emptied one."""
+        return str(self._marker["store_id"])
+
     async def put(self, entries: Sequence[Entry]) -> None:
         """Insert the entries or replace them whole, by id; the last of equal ids counts.
 
@@ -79,7 +91,9 @@ class Store:
         This and the other writes raise StoreMovedError, and keep nothing, once the store has moved.
         """
         last = {checked_id(entry.memory): entry for entry in entries}
-        groups = [(name, [last[memory_id] for memory_id in ids]) for name, ids in self._by_collection(last, BATCH)]
+        groups = [
+            (name, [last[memory_id] for memory_id in ids]) for name, ids in by_collection(self._layout, last, BATCH)
+        ]
         batches = [(name, rows_of(group, self._layout.dimension)) for name, group in groups]
         await self.health()
         for name, rows in batches:
@@ -88,7 +102,7 @@ class Store:
     async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
         """The entries with these ids, in their order; missing ones and other partitions' are left out."""
         found: dict[str, Entry] = {}
-        for name, asked in self._by_collection(ids, PAGE):
+        for name, asked in by_collection(self._layout, ids, PAGE):
             rows = await self._collections.get(name, asked)
             found |= {entry.memory.id: entry for entry in entries_of(rows, partition=partition)}
         return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
@@ -125,15 +139,15 @@ class Store:
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
         """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
-        await self.health()
-        for name, asked in self._by_collection(ids, BATCH):
-            rows = await self._collections.get(name, asked, vectors=False)
-            records = zip(rows.ids, rows.metadatas, strict=True)
-            own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
-            if own:
-                # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
-                await self._collections.upsert(name, blank_rows(own, self._layout.dimension))
-                await self._collections.delete(name, own)
+        for layout in (self._layout, *await self.copies()):
+            for name, asked in by_collection(layout, ids, BATCH):
+                rows = await self._collections.get(name, asked, vectors=False)
+                records = zip(rows.ids, rows.metadatas, strict=True)
+                own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
+                if own:
+                    # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
+                    await self._collections.upsert(name, blank_rows(own, layout.dimension))
+                    await self._collections.delete(name, own)
 
     async def touch(self, used: Mapping[str, int], at: datetime) -> None:
         """Add to the uses of these memories and set when they were last used; missing ones are passed over.
@@ -141,7 +155,7 @@ class Store:
         Two processes that touch one memory at the same instant may count one use.
         """
         await self.health()
-        for name, asked in self._by_collection(used, BATCH):
+        for name, asked in by_collection(self._layout, used, BATCH):
             rows = await self._collections.get(name, asked, vectors=False)
             if rows.ids:
                 records = zip(rows.ids, rows.metadatas, strict=True)
@@ -160,19 +174,47 @@ class Store:
 
     async def health(self) -> None:
         """Nothing when Chroma answers and is the store that was opened; else StoreError with what to do."""
+        await self._current_marker()
+
+    async def copies(self) -> list[Layout]:
+        """Where else the records are, wholly or in part: the copy that a move makes, or the originals that it left."""
+        marker = await self._current_marker()
+        if COPY not in marker:
+            return []
+        return [replace(self._layout, embedder=str(marker[COPY]), dimension=int(marker[COPY_DIMENSION] or 0))]
+
+    async def _current_marker(self) -> Metadata:
         marker = await self._collections.describe(MARKER)
-        if marker == self._marker:
-            return
-        if marker is not None and marker.get("store_id") == self._marker["store_id"]:
+        if marker is None or marker.get("store_id") != self._marker["store_id"]:
+            raise StoreError(
+                "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
+            )
+        if (marker["embedder"], marker["dimension"]) != (self.embedder, self.dimension):
             raise StoreMovedError("The memories have moved to another embedder; they are used again in a moment.")
-        raise StoreError(
-            "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
-        )
+        return marker
 
     async def reopened(self) -> Store:
         """The store as it is now, on the same connection. Raises StoreError when it is not for us any more."""
         marker = await self._collections.describe(MARKER) or {}
         return known_store(self._collections, self._layout.kind, marker)
+
+    async def verify(self) -> None:
+        """Nothing when a few memories of each collection are found by their own vectors; else StoreError."""
+        await self.health()
+        for name in await self._collections.names(self._layout.prefix):
+            rows = await self._collections.page(name, None, limit=LOOKED_AT, offset=0)
+            vectors = [] if rows.vectors is None else [vector for vector in rows.vectors if vector.any()]
+            found = [await self._finds(name, vector) for vector in vectors]
+            # An index may miss one of many without being damaged.
+            if len(rows.ids) and (rows.vectors is None or found.count(False) > len(found) / 2):
+                raise StoreError(
+                    f"The index of {name} does not find what it holds: stop the proxy and run "
+                    "`litellm-memory check --rebuild`, which makes it anew from the texts."
+                )
+
+    async def _finds(self, name: str, vector: Vectors) -> bool:
+        rows = await self._collections.nearest(name, None, vector, limit=LOOKED_AT)
+        return rows.vectors is not None and bool(np.isclose(rows.vectors, vector, atol=1e-3).all(axis=1).any())
 
     async def aclose(self) -> None:
         """Let go of Chroma."""
@@ -198,13 +240,14 @@ class Store:
                 return
             offset += limit
 
-    def _by_collection(self, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
-        """Each collection with the ids that lie in it, at most ``size`` at a time; what is no id is left out."""
-        groups: dict[str, list[str]] = {}
-        for memory_id in dict.fromkeys(ids):
-            if is_memory_id(memory_id):
-                groups.setdefault(self._layout.collection(memory_id), []).append(memory_id)
-        return ((name, chunk) for name, group in groups.items() for chunk in chunks(group, size))
+
+def by_collection(layout: Layout, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
+    """Each collection with the ids that lie in it, at most ``size`` at a time; what is no id is left out."""
+    groups: dict[str, list[str]] = {}
+    for memory_id in dict.fromkeys(ids):
+        if is_memory_id(memory_id):
+            groups.setdefault(layout.collection(memory_id), []).append(memory_id)
+    return ((name, chunk) for name, group in groups.items() for chunk in chunks(group, size))
 
 
 async def open_collections(collections: Collections, layout: Layout) -> Store:

@@ -1,0 +1,124 @@
+"""Moves a store to the embedder that the settings name, while the old one serves: the work of ``reembed``."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from litellm_memory.embedding import Embedder, Embedders, memory_vectors
+from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, StoreError
+from litellm_memory.settings import Settings
+from litellm_memory.store import Store, open_known_store
+from litellm_memory.store.collections import Vectors
+from litellm_memory.store.moving import Move, remove_leftovers
+
+FEW = 32
+"""Changes of one round of copying after which the switch may come: they are what others wrote meanwhile."""
+MOST_ROUNDS = 5
+SETTLE_SECONDS = 8.0
+"""Longer than any worker takes to notice that the store has moved."""
+TRIES = 6
+FIRST_PAUSE_SECONDS = 2.0
+
+Report = Callable[[str, int, int], None]
+"""Is told what is being done, and how many of how many memories are through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move came to. ``memories`` 0 with equal embedders: there was nothing to do."""
+
+    before: str
+    after: str
+    memories: int
+    without_vector: int = 0
+
+
+async def reembed(
+    settings: Settings, embedders: Embedders, *, report: Report, settle_seconds: float = SETTLE_SECONDS
+) -> Moved:
+    """Moves the store that ``settings`` name to the embedder that they name. Started again, it goes on.
+
+    Raises LiteLLMMemoryError when another process does so already, there is no store, or the model does not answer.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(settings.data_dir):
+        store = await open_known_store(settings.store, settings.data_dir)
+        if store is None:
+            raise StoreError("There is no store of memories yet, and so nothing to move.")
+        try:
+            return await _moved(store, embedders, report, settle_seconds)
+        finally:
+            await store.aclose()
+
+
+async def _moved(store: Store, embedders: Embedders, report: Report, settle_seconds: float) -> Moved:
+    wanted = embedders.identity
+    if store.embedder == wanted:
+        await remove_leftovers(store)
+        return Moved(wanted, wanted, 0)
+    embedder = await asyncio.to_thread(embedders.named)
+    work = _Work(embedder, report, total=(await store.facts()).count)
+    move = Move(store, embedder=wanted, dimension=await embedders.dimension(), embed=work.embed)
+    await move.begin()
+    for _ in range(MOST_ROUNDS):
+        work.seen = 0
+        if await move.copy(work.brought) <= FEW:
+            break
+    report("switching", work.seen, work.seen)
+    await move.switch()
+    await asyncio.sleep(settle_seconds)
+    await move.finish()
+    return Moved(store.embedder, wanted, work.seen, work.refused)
+
+
+class _Work:
+    """Embeds what is copied, patiently, and tells how far it is."""
+
+    def __init__(self, embedder: Embedder, report: Report, *, total: int) -> None:
+        self._embedder = embedder
+        self._report = report
+        self._total = total
+        self.seen = 0
+        self.refused = 0
+
+    def brought(self, count: int) -> None:
+        """So many more memories are in the copy."""
+        self.seen += count
+        self._report("copying", self.seen, max(self.seen, self._total))
+
+    async def embed(self, texts: Sequence[str]) -> list[Vectors | None]:
+        """A vector each; a model that fails is asked again, later each time. Raises what it raises in the end."""
+        pause = FIRST_PAUSE_SECONDS
+        for left in reversed(range(TRIES)):
+            try:
+                vectors = await memory_vectors(self._embedder, texts)
+            except ModelCallError:
+                if not left:
+                    raise
+                self._report("waiting for the model", self.seen, self._total)
+                await asyncio.sleep(pause)
+                pause *= 2
+            else:
+                self.refused += sum(vector is None for vector in vectors)
+                return vectors
+        raise AssertionError("the last try returns or raises")
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Holds off a second move of the same data directory. Raises LiteLLMMemoryError."""
+    try:
+        lock = (data_dir / "reembed.lock").open("a")
+    except OSError as error:
+        raise StoreError(f"{data_dir} cannot be written: {error.strerror}.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LiteLLMMemoryError("Another `litellm-memory reembed` is at work here.") from None
+        yield
