@@ -38,9 +38,13 @@ _numbers = itertools.count(1)
 def proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """Two workers."""
     session_provider.reset()
-    callbacks = {"litellm_settings": {"callbacks": ["litellm_memory.handler", "bed.worker.worker"]}}
+    callbacks = {"litellm_settings": {"callbacks": ["litellm_memory.handler", "bed.worker.worker", "prometheus"]}}
     directory = tmp_path_factory.mktemp("workers")
-    with Proxy(directory, session_provider.url, memory={}, config=callbacks, workers=WORKERS) as proxy:
+    # LiteLLM's own choice for it is one directory for all proxies of a machine.
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(directory / "figures")}
+    with Proxy(
+        directory, session_provider.url, memory={}, config=callbacks, environment=environment, workers=WORKERS
+    ) as proxy:
         yield proxy
 
 
@@ -93,6 +97,33 @@ def test_what_one_worker_learned_all_recall_within_five_seconds(proxy: Proxy, me
         lambda statuses: len(statuses) == WORKERS and set(statuses.values()) == {"injected"},
         within=5,
     )
+
+
+def test_the_figures_of_all_workers_stand_on_both_pages(proxy: Proxy, memories: Memories) -> None:
+    seen: list[int] = []
+    with proxy.sidecar() as sidecar, proxy.client() as litellm:
+        while len(seen) < 10 or len(set(seen)) < WORKERS:
+            assert len(seen) < 500
+            seen.append(ask_from_codex(proxy))
+        deadline = time.monotonic() + 10
+        while not counted(sidecar) == counted(litellm) == len(seen):
+            assert time.monotonic() < deadline, (counted(sidecar), counted(litellm), len(seen))
+            time.sleep(0.1)
+
+
+def ask_from_codex(proxy: Proxy) -> int:
+    """The worker that answered. No other test of this module asks as Codex does."""
+    body = {"model": "gpt", "messages": [{"role": "user", "content": QUESTION}]}
+    with proxy.client() as client:
+        client.headers["user-agent"] = "codex_cli_rs/0.50.0"
+        return int(client.post("/v1/chat/completions", json=body).raise_for_status().headers[HEADER])
+
+
+def counted(client: httpx.Client) -> float:
+    """How many requests of Codex memory counted, as the metrics of LiteLLM or of the sidecar have it."""
+    page = client.get("/metrics", follow_redirects=True).raise_for_status().text
+    figures = [line for line in page.splitlines() if line.startswith('litellm_memory_requests_total{client="codex"')]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in figures)
 
 
 async def test_many_exchanges_at_once_lose_and_double_nothing(proxy: Proxy, memories: Memories) -> None:
