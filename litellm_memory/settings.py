@@ -105,10 +105,10 @@ class EmbeddingSettings(Section):
 class RecallSettings(Section):
     """How much is recalled for a turn, and how long that may take."""
 
-    max_memories: int = Field(8, ge=0, le=100, description="Most memories in one block.")
+    max_memories: int = Field(24, ge=0, le=100, description="Most memories in one block.")
     token_budget: int = Field(1000, ge=0, le=100_000, description="Most tokens of one block.")
     min_score: float = Field(
-        0.43, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
+        0.3, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
     )
     deadline_ms: int = Field(
         150, ge=1, le=60_000, description="After this many milliseconds the request goes on without new memory."
@@ -289,6 +289,9 @@ class SidecarSettings(Section):
     port: int = Field(8764, ge=0, le=65535, description="Port that it listens on; 0 lets the system choose.")
     api_key: SecretStr | None = Field(
         None, description="An extra operator key with the master key's rights. Unset, only LiteLLM's keys work."
+    )
+    requests_per_minute: int = Field(
+        6000, ge=1, description="Requests a minute that one LiteLLM key may make; past that it is told to wait."
     )
 
 

@@ -42,8 +42,8 @@ def carries_key(request: Request) -> bool:
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """The request's headers, names in lower case."""
-    return {name.lower(): value for name, value in request.headers.items()}
+    """The request's headers, names in lower case. A cookie is not among them: browsers send it whoever asks."""
+    return {name.lower(): value for name, value in request.headers.items() if name.lower() != "cookie"}
 
 
 def is_loopback(request: Request) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from litellm_memory import __version__
 from litellm_memory.engine import Engine
@@ -16,16 +16,20 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
+from litellm_memory.sidecar.browsers import Browsers
 from litellm_memory.sidecar.jobs import jobs_router
 from litellm_memory.sidecar.memories import memories_router
 from litellm_memory.sidecar.metrics import metrics_router
 from litellm_memory.sidecar.namespaces import namespaces_router
 from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.preview import preview_router
+from litellm_memory.sidecar.rates import Rates
 from litellm_memory.sidecar.review import review_router
 from litellm_memory.sidecar.routing import routing_router
+from litellm_memory.sidecar.shapes import ErrorOut
 from litellm_memory.sidecar.sizes import Sizes
 from litellm_memory.sidecar.traces import traces_router
+from litellm_memory.sidecar.unforeseen import Unforeseen
 from litellm_memory.sidecar.usage import usage_router
 
 CODES = {
@@ -38,6 +42,7 @@ CODES = {
     413: "too_large",
     422: "invalid",
     429: "too_many_requests",
+    500: "internal",
     503: "unavailable",
 }
 
@@ -47,19 +52,21 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
 
     ``shared``: what already tells this process's figures; its own when there is none.
     """
-    app = FastAPI(title="litellm-memory", version=__version__, docs_url=None, redoc_url=None)
-    # A web page that resolves its own name to this host must not reach the sidecar through a browser.
-    hosts = _hosts(engine.settings.sidecar.host)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app = FastAPI(
+        title="litellm-memory", version=__version__, docs_url=None, redoc_url=None, responses=_documented_errors()
+    )
+    app.add_middleware(Unforeseen, answer=_error(500, "Something went wrong; the log of the proxy names it."))
     app.add_middleware(Sizes)
+    app.add_middleware(Browsers, host=engine.settings.sidecar.host, refuse=_error)
+    rated = Rates(authenticate, lambda: engine.settings.sidecar.requests_per_minute)
 
     async def verified(request: Request) -> Caller:
-        return await caller_of(request, authenticate, engine.settings)
+        return await caller_of(request, rated, engine.settings)
 
     _answer_errors(app)
     _add_health(app, engine)
     app.include_router(metrics_router(engine, verified, shared or Shared(engine.ledger.figures)))
-    app.include_router(routing_router(engine, authenticate, open_on_loopback=True))
+    app.include_router(routing_router(engine, rated, open_on_loopback=True))
     for router in (
         memories_router,
         namespaces_router,
@@ -74,8 +81,9 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
     return app
 
 
-def _hosts(host: str) -> list[str]:
-    return ["*"] if host in ("0.0.0.0", "::") else ["localhost", "127.0.0.1", "[::1]", host]
+def _documented_errors() -> dict[int | str, dict[str, Any]]:
+    """The errors that any route may answer with, for machines that read the description."""
+    return {status: {"model": ErrorOut, "description": code.replace("_", " ")} for status, code in CODES.items()}
 
 
 def _add_health(app: FastAPI, engine: Engine) -> None:
@@ -94,7 +102,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        return _error(error.status_code, str(error.detail))
+        return _error(error.status_code, str(error.detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -111,5 +119,5 @@ def _answer_errors(app: FastAPI) -> None:
         return _error(503, str(error))
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": CODES.get(status, "error"), "message": message}}, status)
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": CODES.get(status, "error"), "message": message}}, status, headers)

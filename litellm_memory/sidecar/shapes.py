@@ -32,6 +32,19 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ErrorCode(Shape):
+    """What went wrong: a word for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class ErrorOut(Shape):
+    """Every error of every route."""
+
+    error: ErrorCode
+
+
 class OriginOut(Shape):
     """Who said it, in which client, in which call."""
 
