@@ -572,7 +572,13 @@ class Engine:
         if store is None:
             dimension = await self.embedders.dimension()
             store = await open_store(place, data_dir, embedder=self.embedders.identity, dimension=dimension)
-        await self._use(store)
+        try:
+            if place.mode == "embedded":
+                await self.ledger.expect_store(store.id)
+            await self._use(store)
+        except BaseException:
+            await store.aclose()
+            raise
         self.health.opened, self.health.store = True, None
 
     async def _use(self, store: Store) -> None:

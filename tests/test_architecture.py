@@ -13,13 +13,14 @@ FLOORS = (
     {"models", "errors"},
     {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
     | {"screening"},
-    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics"},
+    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics"}
+    | {"salvage"},
     {"memories"},
     {"forgetting", "audit", "erasure", "quarantine", "reembed"},
     {"recall", "learn", "review"},
     {"learn_by_model"},
     {"engine"},
-    {"hooks", "sidecar", "checks", "demo_model"},
+    {"hooks", "sidecar", "checks", "demo_model", "rebuild"},
     {"cli"},
     {"__main__"},
 )

@@ -22,6 +22,7 @@ from litellm_memory.cli.reach import CONFIG, KEY_VARIABLE, AsJson, CommandError,
 from litellm_memory.embedding import install_model
 from litellm_memory.errors import LiteLLMMemoryError, UnauthorizedError
 from litellm_memory.models import Caller
+from litellm_memory.rebuild import rebuild_all
 from litellm_memory.settings import read_config, read_settings
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar import serve as run_sidecar
@@ -82,8 +83,16 @@ def serve(config: Config = CONFIG) -> None:
         run(served())
 
 
-def check(config: Config = CONFIG, as_json: AsJson = False) -> None:
+def check(
+    config: Config = CONFIG,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="First make store and ledger anew from what can be read; stop the proxy.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Find and explain what is wrong with a set-up. Exit code 1 when memory cannot work."""
+    for sentence in run(_rebuilt(config)) if rebuild else ():
+        typer.echo(sentence, err=True)
     found = asyncio.run(findings(config))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found]))
@@ -92,6 +101,10 @@ def check(config: Config = CONFIG, as_json: AsJson = False) -> None:
             typer.echo(_line(finding))
     if any(finding.level == "error" for finding in found):
         raise typer.Exit(1)
+
+
+async def _rebuilt(config: Path) -> list[str]:
+    return await rebuild_all(read_settings(config))
 
 
 @model.command("install")

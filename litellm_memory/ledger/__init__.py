@@ -35,13 +35,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, S
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from litellm_memory.errors import SettingsError
+from litellm_memory.errors import SettingsError, StoreError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
 from litellm_memory.ledger.erasures import Erasures, Job, note_forgotten
 from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.migrations import ASIDE, LedgerError, keep_copy, migrate, schema_of
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
+from litellm_memory.ledger.rebuilding import fill_from, is_damaged
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
     answers,
@@ -55,6 +56,7 @@ from litellm_memory.ledger.tables import (
     learned,
     metadata,
     texts,
+    upsert_all,
 )
 from litellm_memory.ledger.traces import Candidate, Learned, Trace, Traces
 from litellm_memory.ledger.unread import Spent, Unread, Unreads
@@ -76,6 +78,8 @@ __all__ = [
     "Trace",
     "Unread",
     "Usage",
+    "fill_from",
+    "is_damaged",
 ]
 
 T = TypeVar("T")
@@ -137,9 +141,8 @@ class Ledger:
             _create(self._engine)
             self._key = bytes.fromhex(self._fact("key"))
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerError(
-                f"The ledger cannot be opened ({kind_of(error)}); check `ledger.url` and `data_dir`."
-            ) from None
+            usual = "check `ledger.url` and `data_dir`"
+            raise LedgerError(f"The ledger cannot be opened ({kind_of(error)}); {_remedy(error, usual)}.") from None
 
     @property
     def key(self) -> bytes:
@@ -153,7 +156,8 @@ class Ledger:
         """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
         if self._writer.failure is None:
             return None
-        return f"The ledger cannot be written ({kind_of(self._writer.failure)}); check its disk, and what else uses it."
+        remedy = _remedy(self._writer.failure, "check its disk, and what else uses it")
+        return f"The ledger cannot be written ({kind_of(self._writer.failure)}); {remedy}."
 
     async def aclose(self) -> None:
         """Commits what waits and closes."""
@@ -301,6 +305,24 @@ class Ledger:
     async def prune(self, now: datetime) -> int:
         """How many frozen blocks and answers of conversations that nobody goes on with were dropped."""
         return await self._write(lambda c: _prune(c, now))
+
+    # The store
+
+    async def expect_store(self, store_id: str) -> None:
+        """Notes at its first call which store holds the memories that this ledger knows.
+
+        Raises StoreError when that is another one, as when its files were lost and Chroma made new ones.
+        """
+        known = await self._write(lambda c: _store_of(c, store_id))
+        if known != store_id:
+            raise StoreError(
+                "Chroma holds another store than the one that the ledger belongs to: restore both from one backup, or "
+                "stop the proxy and run `litellm-memory check --rebuild` to go on with what is there."
+            )
+
+    def belongs_to(self, store_id: str) -> None:
+        """From now on the memories are in this store, once that is durable. In the calling thread."""
+        self._writer.submit(lambda c: upsert_all(c, facts, [{"name": "store", "value": store_id}])).result()
 
     async def scrub(self) -> None:
         """Writes an SQLite file anew without what was deleted, and empties its log; other writers wait meanwhile.
@@ -597,6 +619,24 @@ def _tell(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[in
     numbers = connection.scalars(changes.insert().returning(changes.c.seq), rows).all()
     connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))
     return list(numbers)
+
+
+REMEDIES = {
+    "SQLITE_FULL": "free space on its disk",
+    "SQLITE_READONLY": "let this user write to its directory",
+    "SQLITE_CANTOPEN": "let this user write to its directory",
+    "SQLITE_NOTADB": "restore a backup, or stop the proxy and run `litellm-memory check --rebuild`",
+    "SQLITE_CORRUPT": "restore a backup, or stop the proxy and run `litellm-memory check --rebuild`",
+}
+
+
+def _remedy(error: Exception, usual: str) -> str:
+    return next((remedy for name, remedy in REMEDIES.items() if kind_of(error).startswith(name)), usual)
+
+
+def _store_of(connection: Connection, store_id: str) -> str:
+    insert_new(connection, facts, {"name": "store", "value": store_id})
+    return str(connection.scalar(select(facts.c.value).where(facts.c.name == "store")))
 
 
 def _tell_erased(connection: Connection, namespace: str, marks: Sequence[str]) -> None:

@@ -44,6 +44,11 @@ def log_path(data_dir: Path) -> Path:
     return data_dir / "owner.log"
 
 
+def failure_path(data_dir: Path) -> Path:
+    """Why the last owner that was started could not open the store, in one sentence; no such file when it could."""
+    return data_dir / "owner.failure"
+
+
 def scrub_path(data_dir: Path) -> Path:
     """A file that is there until the next owner has taken what was deleted out of Chroma's files."""
     return data_dir / "owner.scrub"

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, is_private, log_path, read_record, scrub_path
+from litellm_memory.store.address import Record, failure_path, is_private, log_path, read_record, scrub_path
 from litellm_memory.store.collections import READ_SECONDS, SCRUB_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
 
 OPEN_SECONDS = 30.0
@@ -275,7 +275,10 @@ def _is_over(opening: asyncio.Task[Connection], *, paused: bool) -> bool:
 def _why_ended(data_dir: Path, exit_code: int) -> str:
     if exit_code == os.EX_CANTCREAT:
         return f"{data_dir} cannot be written or locked: see its permissions, its file system and the free space."
-    return f"The memory store does not open: {log_path(data_dir)} says why."
+    try:
+        return failure_path(data_dir).read_text(encoding="utf-8")
+    except OSError:
+        return f"The memory store does not open: {log_path(data_dir)} says why."
 
 
 def _why_silent(data_dir: Path, record: Record | None) -> str:

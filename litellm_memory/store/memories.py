@@ -202,7 +202,8 @@ class Store:
         """Nothing when a few memories of each collection are found by their own vectors; else StoreError."""
         await self.health()
         for name in await self._collections.names(self._layout.prefix):
-            rows = await self._collections.page(name, None, limit=LOOKED_AT, offset=0)
+            ids = await self._collections.ids(name, None, limit=LOOKED_AT, offset=0)
+            rows = await self._collections.get(name, ids)
             vectors = [] if rows.vectors is None else [vector for vector in rows.vectors if vector.any()]
             found = [await self._finds(name, vector) for vector in vectors]
             # An index may miss one of many without being damaged.

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, log_path, make_private, owned, scrub_path, socket_path
+from litellm_memory.store.address import Record, failure_path, log_path, make_private, owned, scrub_path, socket_path
 from litellm_memory.store.collections import WRITE_SECONDS, Collections
+from litellm_memory.store.integrity import damage
 from litellm_memory.store.vacuum import vacuum
 
 log = logging.getLogger("litellm_memory.store.owner")
@@ -150,16 +151,28 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
         # Chroma reads a .env of the working directory when it is imported.
         os.chdir(data_dir)
         log.info("Process %d on %s owns the directory.", record.pid, record.host)
+        _look_at(data_dir / "chroma")
         _scrub(data_dir)
+        failure_path(data_dir).unlink(missing_ok=True)
         asyncio.run(serve_directory(data_dir, record, idle_seconds=idle_seconds))
     except (StoreError, OSError) as error:
         log.error("%s", error)
+        with suppress(OSError):
+            failure_path(data_dir).write_text(str(error), encoding="utf-8")
         return 1
     finally:
         with suppress(OSError):
             Path(record.socket).unlink()
     log.info("Process %d leaves.", record.pid)
     return 0
+
+
+def _look_at(directory: Path) -> None:
+    if (wrong := damage(directory)) is not None:
+        raise StoreError(
+            f"The memory store in {directory} is damaged ({wrong}): restore a backup, or stop the proxy and run "
+            "`litellm-memory check --rebuild`, which makes the store anew from the texts that can be read."
+        )
 
 
 def _scrub(data_dir: Path) -> None:

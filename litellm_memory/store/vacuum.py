@@ -9,10 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-DATABASE = "chroma.sqlite3"
+from litellm_memory.store.integrity import DATABASE, LENGTH_BYTES, index_header
+
 LOCKED_SECONDS = 60.0
-ELEMENT_BYTES = 4
-"""Of ``length.bin``, which holds a float32 for each element."""
 
 
 def vacuum(directory: Path) -> None:
@@ -48,17 +47,14 @@ def _segments(directory: Path) -> Iterator[Path]:
 def _wipe_unused(segment: Path) -> None:
     """Zeros where an index has room for elements that it has not: Chroma writes there whatever its RAM held before.
 
-    Texts of memories were seen there. The header is a 4-byte version, then 8-byte numbers: an offset, the elements that
-    there is room for, those that there are, and the bytes of one.
+    Texts of memories were seen there.
     """
-    header = segment / "header.bin"
-    if not header.exists():
+    if not (segment / "header.bin").exists() or (header := index_header(segment)) is None:
         return
-    numbers = memoryview(header.read_bytes())[4:36].cast("Q")
-    _, _, elements, size = numbers
-    for name, bytes_each in (("data_level0.bin", size), ("length.bin", ELEMENT_BYTES)):
+    elements, size = header
+    for name, bytes_each in (("data_level0.bin", size), ("length.bin", LENGTH_BYTES)):
         path = segment / name
+        used = min(elements * bytes_each, path.stat().st_size)
         with path.open("r+b") as file:
-            used = min(elements * bytes_each, path.stat().st_size)
             file.seek(used)
             file.write(bytes(path.stat().st_size - used))

@@ -1,0 +1,39 @@
+"""An SQLite ledger made anew from the rows that its damaged file still holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from litellm_memory.ledger.tables import SCHEMA_VERSION, metadata
+from litellm_memory.salvage import Damaged
+
+
+def is_damaged(path: Path) -> bool:
+    """True for a file that SQLite finds faults in; reads all of it."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+    except sqlite3.DatabaseError:
+        return True
+
+
+def fill_from(damaged: Path, path: Path) -> tuple[int, int]:
+    """How many rows of a damaged ledger were brought into the new one at ``path``, and the spans that were not read."""
+    old = Damaged(damaged)
+    brought = 0
+    with closing(sqlite3.connect(path)) as new, new:
+        for table in metadata.sorted_tables:
+            columns = [column.name for column in table.columns]
+            named = ", ".join(f'"{column}"' for column in columns)
+            marks = ", ".join("?" * len(columns))
+            cursor = new.executemany(
+                f"INSERT OR REPLACE INTO {table.name} ({named}) VALUES ({marks})", old.rows(table.name, columns)
+            )
+            brought += max(0, cursor.rowcount)
+        # The tables are of this version, whichever wrote the rows.
+        new.execute("UPDATE facts SET value = ? WHERE name = 'schema'", (str(SCHEMA_VERSION),))
+    return brought, old.unreadable

@@ -1,0 +1,124 @@
+"""An embedded store made anew from the texts that its damaged files still hold; vectors are made anew as well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from litellm_memory.salvage import Damaged
+from litellm_memory.store.collections import Metadata, Rows, Vectors
+from litellm_memory.store.integrity import DATABASE
+from litellm_memory.store.layout import Layout, is_memory_id
+from litellm_memory.store.memories import BATCH, MARKER, SCHEMA, by_collection, facts_of
+
+DOCUMENT = "chroma:document"
+
+Embed = Callable[[str, Sequence[str]], Awaitable[Sequence[Vectors | None]]]
+"""The vectors of the embedder of this identity for memories' texts; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What a damaged store still tells: its marker, the records by id, and how many spans could not be read."""
+
+    marker: Mapping[str, object]
+    records: Mapping[str, tuple[str, Metadata]]
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The store that was made anew. ``aside`` holds the files that it was made from; None when there were none."""
+
+    store_id: str
+    memories: int
+    embedded: int
+    unreadable: int
+    aside: Path | None
+
+
+async def rebuild(data_dir: Path, aside: Path, embed: Embed, *, embedder: str, dimension: int) -> Rebuilt:
+    """Moves the files of the store to ``aside`` and makes it anew; ``embedder`` where it does not tell its own.
+
+    The caller owns the directory. Raises StoreError and OSError.
+    """
+    # Importing Chroma costs 0.8 s and 100 MB, and its SQLite must not be loaded while ours has the file open.
+    directory = data_dir / "chroma"
+    found = await asyncio.to_thread(readable, directory)
+    moved = put_aside(directory, aside)
+    from litellm_memory.store.chroma import open_directory
+
+    marker: Metadata = {
+        "store_id": uuid4().hex,
+        "schema": SCHEMA,
+        "layout": "buckets",
+        "embedder": embedder,
+        "dimension": dimension,
+        **_known(found.marker),
+    }
+    facts = facts_of(marker, count=0)
+    layout = Layout("buckets", facts.embedder, facts.dimension)
+    collections = await open_directory(directory)
+    try:
+        await collections.create(MARKER, marker)
+        embedded = 0
+        for name, ids in by_collection(layout, found.records, BATCH):
+            vectors = await embed(facts.embedder, [found.records[memory_id][0] for memory_id in ids])
+            embedded += sum(vector is not None for vector in vectors)
+            await collections.upsert(name, _rows(found, ids, vectors, facts.dimension))
+    finally:
+        await collections.aclose()
+    return Rebuilt(facts.store_id, len(found.records), embedded, found.unreadable, moved)
+
+
+def readable(directory: Path) -> Readable:
+    """What can be read of the memories in a Chroma directory, damaged or not."""
+    damaged = Damaged(directory / DATABASE)
+    values: dict[int, dict[str, str | int | float | bool | None]] = {}
+    columns = ("id", "key", "string_value", "int_value", "float_value", "bool_value")
+    for row, key, text, whole, number, truth in damaged.rows("embedding_metadata", columns):
+        known = [value for value in (text, whole, number) if value is not None]
+        values.setdefault(row, {})[key] = known[0] if known else None if truth is None else bool(truth)
+    records = {
+        memory_id: (str(values[row].pop(DOCUMENT, "") or ""), values[row])
+        for row, memory_id in damaged.rows("embeddings", ("id", "embedding_id"), key="id")
+        if row in values and is_memory_id(memory_id)
+    }
+    marker = damaged.rows("collection_metadata", ("collection_id", "key", "str_value", "int_value"))
+    of_collections: dict[str, dict[str, object]] = {}
+    for collection, key, text, whole in marker:
+        of_collections.setdefault(collection, {})[key] = whole if text is None else text
+    ours = next((facts for facts in of_collections.values() if "store_id" in facts), {})
+    return Readable(ours, {key: record for key, record in records.items() if record[0]}, damaged.unreadable)
+
+
+def put_aside(path: Path, aside: Path) -> Path | None:
+    """Where ``path`` was moved to, under a name that tells when; None when there is nothing to move."""
+    if not path.exists():
+        return None
+    aside.mkdir(mode=0o700, exist_ok=True)
+    return path.rename(aside / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}{path.suffix}")
+
+
+def _known(marker: Mapping[str, object]) -> dict[str, str | int]:
+    names = ("store_id", "embedder", "dimension")
+    known = {name: value for name in names if isinstance(value := marker.get(name), str | int)}
+    return known if len(known) == len(names) else {}
+
+
+def _rows(found: Readable, ids: Sequence[str], vectors: Sequence[Vectors | None], dimension: int) -> Rows:
+    return Rows(
+        ids=list(ids),
+        documents=[found.records[memory_id][0] for memory_id in ids],
+        metadatas=[
+            {**found.records[memory_id][1], "embedded": vector is not None}
+            for memory_id, vector in zip(ids, vectors, strict=True)
+        ],
+        vectors=np.stack([np.zeros(dimension, np.float32) if vector is None else vector for vector in vectors]),
+    )
