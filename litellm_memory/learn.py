@@ -25,7 +25,7 @@ from litellm_memory.store import memory_id
 
 logger = logging.getLogger(__name__)
 
-BATCH = 16
+BATCH = 64
 RETRY_SECONDS = 2.0
 """Pause after the store refused a write; the journal keeps everything meanwhile."""
 ADOPT_SECONDS = 5.0
@@ -33,8 +33,9 @@ SWEEP_SECONDS = 3600.0
 """How often it is looked for memories that are too old or too many."""
 FIRST_SWEEP_SECONDS = 600.0
 WISHED = "the person wished it"
-LULL_SECONDS = 0.2
-"""Learning waits this long after an answer, so that what is said close together costs one reading and one writing."""
+LULL_SECONDS, ROUND_SECONDS = 0.2, 0.5
+"""How long learning waits after an answer, and at least from one round to the next: what is said close together costs
+one reading and one writing."""
 
 
 class Learner:
@@ -62,6 +63,7 @@ class Learner:
         self._sweeps_at = asyncio.get_running_loop().time() + FIRST_SWEEP_SECONDS
         while True:
             self._awake.clear()
+            began = asyncio.get_running_loop().time()
             pause = ADOPT_SECONDS
             try:
                 await self._adopt()
@@ -81,7 +83,8 @@ class Learner:
                     await self._awake.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(LULL_SECONDS)
+            lasted = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(max(LULL_SECONDS, ROUND_SECONDS - lasted))
 
     def _wait_for(self, reason: str) -> None:
         if reason != self._waits:

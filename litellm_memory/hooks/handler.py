@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import time
@@ -65,7 +66,7 @@ class MemoryHandler(CustomLogger):
             _failed(call, error)
             return data
         finally:
-            add_span(user_api_key_dict.parent_otel_span, call, began=began)
+            add_span(user_api_key_dict, call, began=began)
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
         """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
@@ -184,7 +185,17 @@ def build_handler() -> MemoryHandler:
     engine.spawn(keep_figures(engine, shared))
     if settings.sidecar.enabled:
         engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate, shared=shared), engine))
+    _settle_heap()
     return MemoryHandler(engine)
+
+
+def _settle_heap() -> None:
+    """Spares later garbage collections what has been loaded by now, which is never garbage.
+
+    A full collection walks LiteLLM's 460,000 objects, and for those 0.3 s no request goes on.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _install(engine: Engine) -> None:
