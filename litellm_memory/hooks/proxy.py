@@ -19,8 +19,8 @@ from starlette.requests import Request
 from litellm_memory.engine import Outcome
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.hooks.asgi import App
-from litellm_memory.llm import Models
 from litellm_memory.identity import told_to_vendor
+from litellm_memory.llm import Models
 from litellm_memory.models import Caller
 from litellm_memory.settings import SECTION, Settings, load_settings, vendor_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from litellm.proxy import proxy_server
+from litellm.proxy._types import UserAPIKeyAuth
 
 from litellm_memory.engine import Outcome
 from litellm_memory.hooks.call import Call
@@ -16,11 +16,12 @@ logger = logging.getLogger(__name__)
 NAME = "memory recall"
 
 
-def add_span(parent: Any, call: Call, *, began: int) -> None:
-    """Adds what memory did to a request, from ``began`` (nanoseconds since the epoch) until now, under ``parent``.
+def add_span(key: UserAPIKeyAuth, call: Call, *, began: int) -> None:
+    """Adds what memory did to a request, from ``began`` (nanoseconds since the epoch) until now.
 
-    ``parent`` is LiteLLM's span of the request; None where OpenTelemetry is not set up.
+    It stands under LiteLLM's span of the request, which comes with the verified key; without one nothing is added.
     """
+    parent = getattr(key, "parent_otel_span", None)
     if parent is None or call.outcome is None:
         return
     try:

@@ -117,7 +117,7 @@ class Ledger:
         self.erasures = Erasures(self._read, self._write, _tell_erased)
         # A container's name changes with every start, and an SQLite ledger serves one host in any case.
         host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
-        self.figures = Figures(self._read, self._writer.submit, host=host)
+        self.figures = Figures(self._read, self._write, host=host)
         self._key: bytes | None = None
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import Connection, select
 
@@ -23,21 +21,21 @@ class Figures:
     def __init__(
         self,
         read: Callable[[Callable[[Connection], dict[Figure, float]]], Awaitable[dict[Figure, float]]],
-        submit: Callable[[Callable[[Connection], Any]], Future[Any]],
+        write: Callable[[Callable[[Connection], None]], Awaitable[None]],
         *,
         host: str,
     ) -> None:
         self._read = read
-        self._submit = submit
+        self._write = write
         self._host = host
 
     async def add(self, grown: Mapping[Figure, float]) -> None:
-        """Returns once these amounts are added to the sums and durable."""
+        """Returns once these amounts are added to the sums and durable. Raises LedgerError."""
         rows = [
             {"host": self._host, "name": name, "labels": json.dumps(labels), "value": value, "at": datetime.now(UTC)}
             for (name, labels), value in grown.items()
         ]
-        await asyncio.wrap_future(self._submit(lambda connection: add_to_all(connection, figures, "value", rows)))
+        await self._write(lambda connection: add_to_all(connection, figures, "value", rows))
 
     async def all(self) -> dict[Figure, float]:
         """The sums of this host's workers. Raises LedgerError."""
