@@ -23,6 +23,7 @@ from litellm_memory.identity import (
     routing_info,
     rules_in_force,
     told_checkouts,
+    told_to_vendor,
 )
 from litellm_memory.identity.directories import told_directory
 from litellm_memory.identity.projects import normalised_remote
@@ -698,3 +699,16 @@ def test_the_rules_in_force_are_the_settings_then_the_catalogue() -> None:
             client="claude-code",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        pytest.param(Scope("default", "ann"), "ann", id="the master key's user as it is"),
+        pytest.param(Scope("5f" * 16, "ann"), f"{'5f' * 16}/ann", id="another key's with its partition"),
+        pytest.param(Scope("default", f"{'5f' * 16}/ann"), f"{'5f' * 16}%2Fann", id="nobody can spell another's"),
+        pytest.param(Scope("default", "J\u00f3zsef \u738b"), "J%C3%B3zsef %E7%8E%8B", id="what a header cannot hold"),
+    ],
+)
+def test_a_memory_vendor_is_told_a_user_of_one_partition(scope: Scope, told: str) -> None:
+    assert told_to_vendor(scope) == told

@@ -109,6 +109,23 @@ def test_a_memory_without_secrets_is_itself() -> None:
     assert redacted(memory) is memory
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        pytest.param("The Bluebird deal.", "The [REDACTED:word] deal.", id="a word"),
+        pytest.param("BLUEBIRD, bluebird!", "[REDACTED:word], [REDACTED:word]!", id="in either case"),
+        pytest.param("Bluebirds sing.", "Bluebirds sing.", id="not inside a longer word"),
+        pytest.param("Bluebird Nine lands.", "[REDACTED:word] lands.", id="the longer of two"),
+        pytest.param("Costs (C++).", "Costs ([REDACTED:word]).", id="signs are no pattern"),
+    ],
+)
+def test_words_of_ones_own_are_replaced(text: str, kept: str) -> None:
+    words = ("Bluebird", "Bluebird Nine", "C++")
+    assert redact(text, words) == kept
+    memory = Memory("1", "p", "ada", text, "fact", datetime.now(UTC), reply=text, tags=(text,))
+    assert redacted(memory, words) == replace(memory, text=kept, reply=kept, tags=(kept,))
+
+
 def test_no_secret_that_was_told_is_in_any_file_or_log(proxy: Proxy, memories: Memories, user: str) -> None:
     told = [found for found in planted() if not leaks(found) and len(found.secret) >= PIECE]
     last = "The parcel of the heron arrived on a rainy Thursday."

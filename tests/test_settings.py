@@ -73,6 +73,10 @@ def test_a_config_without_the_section_has_every_default() -> None:
             {"sidecar": {"api_key": "os.environ/NOT_SET"}},
             "litellm_memory.sidecar.api_key: the environment variable NOT_SET is not set.",
         ),
+        (
+            {"learn": {"redact_words": [" "]}},
+            "litellm_memory.learn.redact_words: a blank word would redact everything.",
+        ),
         (["recall"], "litellm_memory: is list, but it has to be a mapping of settings."),
     ],
 )
