@@ -54,6 +54,12 @@ def is_long(text: str) -> bool:
     return len(text.split()) >= LONG_WORDS
 
 
+def plain(text: str) -> float:
+    """The share of the words of ``text`` that are written in English letters alone; 1 for no words."""
+    said = [word.isascii() for word in _WORD.findall(text.replace("’", "'"))]
+    return sum(said) / len(said) if said else 1.0
+
+
 def statement(text: str) -> float:
     """How much ``text`` states, from about -1 to 0: questions and talk about the listener are seldom what is asked for.
 

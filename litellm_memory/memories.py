@@ -84,8 +84,8 @@ class Memories:
         return await self._indexes.of(partition, user)
 
     @property
-    def reads_any_script(self) -> bool:
-        """False for the local model: what is not written in English letters looks all alike to it."""
+    def reads_any_language(self) -> bool:
+        """False for the local model: what is not English looks much alike to it."""
         return self._embedder is not None and not isinstance(self._embedder, LocalModel)
 
     async def vector_source(self, text: str) -> Callable[[], Floats | None]:

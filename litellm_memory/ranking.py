@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 Positions: TypeAlias = NDArray[np.int64]
 Links: TypeAlias = NDArray[np.int32]
 
-DENSE, WORDS = 0.6, 0.4
-"""Weights of vectors and words in what a memory says itself."""
+DENSE = 0.6
+"""Weight of vectors in what a memory says itself; words have the rest."""
 NEAR, FAR = 2, 8
 """How many memories before and after one its context reaches: what is said at once, and what is talked about."""
 FADE, REACH = 0.5, 2
@@ -41,7 +41,11 @@ SURE_DENSE = 0.85
 """Weight of vectors in how surely anything was found: shared words alone are often small talk."""
 STRANGE = 0.45
 """The share that is taken off the sureness when the query is about names that nobody has mentioned."""
-LENIENCY = 1.5
+WORDS_ALONE = 0.75
+"""What English words are worth without vectors: unrelated questions share many."""
+FEW, CROWD = 500, 0.035
+"""With how many memories it begins that something is near by chance, and what each e-fold of them takes off."""
+LENIENCY = 2.0
 """What comes along with a sure hit may itself score this much less."""
 FIRST_LOOK = 64
 
@@ -69,26 +73,35 @@ class Signals:
     previous: Links
     following: Links
     """The rows of its neighbours in time, in the same session; -1 for none."""
+    count: int = 0
+    """How many memories the index holds, those included that are not among the rows."""
     strange: float = 0.0
     """The share of the query's names that no memory of the index has."""
 
 
-def fuse(dense: Floats, words: Floats, *, with_vectors: bool) -> Floats:
-    """What each memory says itself, from 0 to 1. Without vectors the words alone decide."""
-    return DENSE * np.clip(dense, 0, 1) + WORDS * words if with_vectors else words
+def fuse(dense: Floats, words: Floats, *, trust: float) -> Floats:
+    """What each memory says itself, from 0 to 1. ``trust``, from 0 to 1: how far vectors count; at 0 words decide."""
+    share = np.float32(DENSE * trust)
+    return share * np.clip(dense, 0, 1) + (1 - share) * words
 
 
-def sureness(signals: Signals, *, with_vectors: bool) -> Floats:
-    """How surely each memory is about the query, from 0 to 1: the same in a scope of any size."""
-    words = signals.nearby
-    sure = SURE_DENSE * np.clip(signals.dense, 0, 1) + (1 - SURE_DENSE) * words if with_vectors else words
-    doubted: Floats = sure * np.float32(1 - STRANGE * signals.strange)
+def sureness(signals: Signals, *, trust: float, english: float) -> Floats:
+    """How surely each memory is about the query, from 0 to 1.
+
+    It means the same in a scope of any size, with vectors or without, and in any language: of questions that have
+    nothing to do with the memories, few reach 0.3. ``english``: how far the query is, from 0 to 1.
+    """
+    by_words = signals.nearby * np.float32(1 - (1 - WORDS_ALONE) * english)
+    by_both = SURE_DENSE * np.clip(signals.dense, 0, 1) + (1 - SURE_DENSE) * signals.nearby
+    sure = trust * by_both + (1 - trust) * by_words
+    by_chance = CROWD * math.log(max(1, signals.count / FEW))
+    doubted: Floats = np.maximum(sure * (1 - STRANGE * signals.strange) - by_chance, 0)
     return doubted
 
 
-def rank(signals: Signals, *, asks_time: bool, with_vectors: bool) -> Floats:
+def rank(signals: Signals, *, asks_time: bool, trust: float) -> Floats:
     """One score a memory to sort by: what it says, what is said around it, and what kind of text it is."""
-    own = fuse(signals.dense, signals.nearby, with_vectors=with_vectors)
+    own = fuse(signals.dense, signals.nearby, trust=trust)
     near = spread(own, signals, NEAR)
     around = (near + spread(near, signals, FAR - NEAR)) / 2
     context = LONG_CONTEXT + (CONTEXT - LONG_CONTEXT) * signals.leans

@@ -19,6 +19,7 @@ from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
 from litellm_memory.ranking import Room, Signals, best_first, rank, shown_scores, sureness
 from litellm_memory.render import Layout
 from litellm_memory.scope_index import ScopeIndex
+from litellm_memory.words import is_english
 
 T = TypeVar("T")
 
@@ -51,8 +52,8 @@ class Query:
     strict_projects: bool = False
     aliases: frozenset[str] = frozenset()
     """Paths that are the scope's project too; ``Recall`` looks them up."""
-    any_script: bool = False
-    """The vectors tell texts apart in any script; ``Recall`` asks."""
+    any_language: bool = False
+    """The vectors tell texts apart in any language; ``Recall`` asks."""
 
 
 LOOKED_AT = 30
@@ -132,7 +133,7 @@ class Recall:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         vector = await self._memories.vector_source(query.text)
-        query = replace(query, any_script=self._memories.reads_any_script)
+        query = replace(query, any_language=self._memories.reads_any_language)
         passed: list[LeftOut] = []
 
         def work() -> T:
@@ -173,9 +174,11 @@ def _found(
     """What the query may see and is near enough, in falling score; the best of the rest goes to ``passed``."""
     signals = index.signals(vector, query.text)
     letters = plain(query.text)
-    trust = 0.0 if vector is None else 1.0 if query.any_script else letters
-    ranks = rank(signals, asks_time=asks_time(query.text), trust=trust)
-    surest = sureness(signals, trust=trust, plain=letters)
+    english = letters if is_english(query.text) else 0.0
+    near, sure_of = (1.0, 1.0) if query.any_language else (letters, english)
+    with_vectors = vector is not None
+    ranks = rank(signals, asks_time=asks_time(query.text), trust=near * with_vectors)
+    surest = sureness(signals, trust=sure_of * with_vectors, english=english)
     seen = _Seen(index, signals, query, now)
     sure = next((float(surest[row]) for row in best_first(surest, at_least=0.0) if seen.at(row)), 0.0)
     scores = shown_scores(ranks, sure=sure)

@@ -132,6 +132,7 @@ class ScopeIndex:
                 answers=np.append(rows.asks[positions], np.float32(0))[previous],
                 previous=previous,
                 following=following,
+                count=len(self._positions),
                 strange=self._words.strange(names(query)),
             )
 

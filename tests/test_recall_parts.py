@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from bed.recall_set import Person, languages
 
-from litellm_memory.cues import MOST_PARTS, asks, asks_time, passages, statement, tells_time
+from litellm_memory.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
 from litellm_memory.models import Block, Memory, Recalled
 from litellm_memory.ranking import (
     Room,
@@ -25,7 +26,7 @@ from litellm_memory.ranking import (
 from litellm_memory.render import NOTE, Layout, render, shown, without
 from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.store import Entry
-from litellm_memory.words import same_text, words
+from litellm_memory.words import is_english, names, same_text, words
 
 DAY = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -46,18 +47,31 @@ def axis(number: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     [
         ("The dog's databases, and HERON-42!", ["dog", "databas", "heron", "42"]),
         ("Straße ﬁnal", ["strass", "final"]),
-        ("База данных называется цапля", ["база", "данных", "называется", "цапля"]),
-        ("قاعدة البيانات", ["قاعدة", "البيانات"]),
+        ("База данных называется цапля", ["баз", "дан", "называ", "цапл"]),
+        ("قاعدة البيانات", ["قاعد", "بيان"]),
         ("我的数据库", ["我的", "的数", "数据", "据库"]),
         ("東京タワーGPT", ["東京", "京タ", "タワ", "ワー", "gpt"]),
         ("บ้าน", ["บ้", "้า", "าน"]),
-        ("हिन्दी डेटाबेस", ["हिन्दी", "डेटाबेस"]),
+        ("고양이를", ["고양", "양이", "이를"]),
+        ("ο σκύλος, τον σκύλο", ["σκυλ", "σκυλ"]),
+        ("हिन्दी डेटाबेस", ["हिन्द", "डेटाबेस"]),
         ("", []),
     ],
-    ids=["english", "german", "russian", "arabic", "chinese", "japanese", "thai", "hindi", "empty"],
+    ids=["english", "german", "russian", "arabic", "chinese", "japanese", "thai", "korean", "greek", "hindi", "empty"],
 )
 def test_words_of_every_script(text: str, expected: list[str]) -> None:
     assert words(text) == expected
+
+
+@pytest.mark.parametrize("person", [person for person, _ in languages().values()], ids=languages())
+def test_words_alone_find_what_was_said_in_every_script(person: Person) -> None:
+    index = ScopeIndex(4)
+    index.put(Entry(memory(said.text, id=said.name, session=said.session), None) for said in person.said)
+    for question in person.asked:
+        ranks = rank(index.signals(None, question.text), asks_time=False, trust=0.0)
+        best = index.at(int(ranks.argmax()))
+        assert best is not None
+        assert {best.id} == question.answers
 
 
 def test_the_same_words_are_the_same_text_whatever_their_case_space_and_end() -> None:
@@ -174,16 +188,54 @@ def signals(dense: list[float], **fields: object) -> Signals:
         "previous": np.array(rows - 1, np.int32),
         "following": np.array([*rows[1:], -1], np.int32),
         **columns,
-        **{name: value if name == "strange" else np.array(value, np.float32) for name, value in fields.items()},
+        **{
+            name: value if name in ("strange", "count") else np.array(value, np.float32)
+            for name, value in fields.items()
+        },
     }
     return Signals(**given)  # type: ignore[arg-type]  # a table of columns
 
 
 def test_without_vectors_the_words_alone_decide() -> None:
     dense, lexical = np.array([1.0, -1.0], np.float32), np.array([0.0, 0.5], np.float32)
-    assert fuse(dense, lexical, with_vectors=True).tolist() == pytest.approx([0.6, 0.2])
-    assert fuse(dense, lexical, with_vectors=False).tolist() == [0.0, 0.5]
-    assert sureness(signals([1, -1], nearby=[0, 0.5]), with_vectors=False).tolist() == [0.0, 0.5]
+    assert fuse(dense, lexical, trust=1.0).tolist() == pytest.approx([0.6, 0.2])
+    assert fuse(dense, lexical, trust=0.0).tolist() == [0.0, 0.5]
+    assert sureness(signals([1, -1], nearby=[0, 0.8]), trust=0.0, english=1.0).tolist() == pytest.approx([0.0, 0.6])
+    assert sureness(signals([1, -1], nearby=[0, 0.8]), trust=0.0, english=0.0).tolist() == pytest.approx([0.0, 0.8])
+
+
+def test_the_more_memories_there_are_the_less_sure_is_the_nearest() -> None:
+    sure = [sureness(signals([0.9], count=count), trust=1.0, english=1.0)[0] for count in (1, 500, 5_000, 100_000)]
+    assert sure[0] == sure[1] > sure[2] > sure[3] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("What’s new in v2.1?", 1), ("Jak funguje čerpadlo?", 2 / 3), ("太阳系有几颗行星？", 0), ("", 1)],
+    ids=["english", "czech", "chinese", "empty"],
+)
+def test_how_much_of_a_text_is_in_english_letters(text: str, share: float) -> None:
+    assert plain(text) == pytest.approx(share)
+
+
+def test_a_german_noun_is_no_name() -> None:
+    assert names("Wie heißt unsere Datenbank in Köln?") == set()
+    assert names("What did Anna say?") == {"anna"}
+
+
+@pytest.mark.parametrize(
+    ("text", "english"),
+    [
+        ("What is in the box?", True),
+        ("Kubernetes upgrade", True),
+        ("Where is the Rue de la Paix?", True),
+        ("Où est mon vélo ?", False),
+        ("Wie heißt meine Datenbank in Köln?", False),
+        ("Как зовут мою собаку?", False),
+    ],
+)
+def test_whether_a_text_is_english(text: str, english: bool) -> None:
+    assert is_english(text) is english
 
 
 def test_a_name_that_nobody_has_mentioned_makes_a_hit_less_sure() -> None:
@@ -193,7 +245,7 @@ def test_a_name_that_nobody_has_mentioned_makes_a_hit_less_sure() -> None:
         text: index.signals(axis(0), text).strange for text in ("Is Jonas here?", "Is Ben here?", "Is Ben with Jonas?")
     }
     assert list(asked.values()) == [0, 1, 0.5]
-    known, unknown = (sureness(signals([1.0], strange=share), with_vectors=True)[0] for share in (0.0, 1.0))
+    known, unknown = (sureness(signals([1.0], strange=share), trust=1.0, english=1.0)[0] for share in (0.0, 1.0))
     assert known > unknown > 0.5 * known
 
 
@@ -217,7 +269,7 @@ def test_a_score_spreads_as_far_as_it_reaches_and_no_further() -> None:
 )
 def test_what_raises_a_memory_beside_a_hit(better: dict[str, object], worse: dict[str, object]) -> None:
     ranks = [
-        rank(signals(**{"dense": [0.9, 0.2], **fields}), asks_time=True, with_vectors=True)  # type: ignore[arg-type]
+        rank(signals(**{"dense": [0.9, 0.2], **fields}), asks_time=True, trust=1.0)  # type: ignore[arg-type]
         for fields in (better, worse)
     ]
     assert ranks[0][1] > ranks[1][1]
@@ -225,7 +277,7 @@ def test_what_raises_a_memory_beside_a_hit(better: dict[str, object], worse: dic
 
 def test_a_time_counts_only_for_a_question_for_one() -> None:
     told = signals([0.5, 0.5], tells_time=[0, 1])
-    ranks = rank(told, asks_time=False, with_vectors=True)
+    ranks = rank(told, asks_time=False, trust=1.0)
     assert ranks[0] == ranks[1]
 
 

@@ -33,6 +33,7 @@ from litellm_memory.recall import Query, search
 from litellm_memory.scope_index import ScopeIndex
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
+from litellm_memory.words import names
 
 FIRST = 10
 BLOCK_TOKENS = 512
@@ -40,7 +41,7 @@ SIZES = (1_000, 10_000, 100_000)
 AT_ONCE = 64
 OTHERS = 60
 """Questions of each other person that are asked as unrelated ones."""
-DEFAULT_MIN_SCORE = Settings().recall.min_score
+DEFAULT_MIN_SCORE, DEFAULT_LIMIT = Settings().recall.min_score, Settings().recall.max_memories
 
 
 class Place(Protocol):
@@ -181,12 +182,14 @@ async def _answered(place: Place, person: Person, question: Asked) -> Answered:
 
 
 def _questions_of_others(people: Sequence[Person], person: Person) -> list[str]:
+    """What others were asked; a question about a name that this person's messages have too may well be answered."""
+    known = set().union(*(names(said.text) for said in person.said))
     return [
         question.text
         for other in people
         if other.name != person.name
         for question in other.asked[:: max(1, len(other.asked) // OTHERS)]
-        if question.kind != "adversarial"
+        if question.kind != "adversarial" and known.isdisjoint(names(question.text))
     ]
 
 
@@ -243,7 +246,7 @@ def costs() -> Iterator[dict[str, object]]:
             )
             for n in range(size)
         )
-        query = Query(_spelt(said[size // 2]), Scope("p", "u"), 8, DEFAULT_MIN_SCORE, tokens=1000)
+        query = Query(_spelt(said[size // 2]), Scope("p", "u"), DEFAULT_LIMIT, DEFAULT_MIN_SCORE, tokens=1000)
         spent = [_spent(partial(search, index, vector, query, start, [])) for vector in vectors[:51]]
         yield {
             "memories": size,

@@ -56,6 +56,12 @@ def locomo(file: Path) -> list[Person]:
     return [_conversation(one) for one in json.loads(file.read_text(encoding="utf-8"))]
 
 
+def languages() -> dict[str, tuple[Person, str]]:
+    """For each family of scripts somebody who writes in it, and a question that they have said nothing about."""
+    told = yaml.safe_load((HERE / "recall_languages.yaml").read_text(encoding="utf-8"))
+    return {name: (_speaker(name, one), one["unrelated"]) for name, one in told.items()}
+
+
 def unrelated() -> list[str]:
     """Questions that nobody's memories answer."""
     return (HERE / "recall_unrelated.txt").read_text(encoding="utf-8").splitlines()
@@ -72,6 +78,14 @@ def _chats(sessions: list[Mapping[str, Any]]) -> tuple[Said, ...]:
         for number, session in enumerate(sessions)
         for place, (name, text) in enumerate(session["said"].items())
     )
+
+
+def _speaker(name: str, told: Mapping[str, Any]) -> Person:
+    """Somebody who said each thing on a day of its own."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    said = (Said(key, text, key, start + timedelta(days=day)) for day, (key, text) in enumerate(told["said"].items()))
+    asked = (Asked(text, "single", frozenset([key])) for text, key in told["asked"].items())
+    return Person(name, tuple(said), tuple(asked))
 
 
 def _questions(kinds: Mapping[str, Mapping[str, list[str]]]) -> tuple[Asked, ...]:
