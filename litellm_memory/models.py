@@ -172,7 +172,8 @@ class Memory:
         """True while it waits for no review, nothing has superseded it and ``now`` lies in its time of validity."""
         if self.superseded_by is not None or self.review is not None:
             return False
-        return (self.valid_from is None or self.valid_from <= now) and (
+        # What was true when it was kept is true, whatever the clock was set to since.
+        return (self.valid_from is None or self.valid_from <= max(now, self.created)) and (
             self.valid_until is None or now < self.valid_until
         )
 

@@ -140,7 +140,7 @@ class Ledger:
             _make_file(self._engine)
             _create(self._engine)
             self._key = bytes.fromhex(self._fact("key"))
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             usual = "check `ledger.url` and `data_dir`"
             raise LedgerError(f"The ledger cannot be opened ({kind_of(error)}); {_remedy(error, usual)}.") from None
 

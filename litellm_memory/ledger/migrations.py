@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -46,12 +47,16 @@ def keep_copy(engine: Engine) -> None:
     path = Path(engine.url.database)
     aside = path.parent / ASIDE
     aside.mkdir(mode=0o700, exist_ok=True)
-    # Several workers may do so at once, and each has seen all that was committed.
-    copy = aside / f"{path.stem}-schema-{version}.{os.getpid()}"
+    handle, copy = tempfile.mkstemp(dir=aside)
+    os.close(handle)
     with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
         old.backup(new)
-    copy.chmod(0o600)
-    copy.replace(aside / f"{path.stem}-schema-{version}{path.suffix}")
+        [copied] = new.execute("SELECT value FROM facts WHERE name = 'schema'").fetchone()
+    if copied == str(version):
+        Path(copy).replace(aside / f"{path.stem}-schema-{version}{path.suffix}")
+    else:
+        # Another worker was faster, and kept a copy of what was.
+        Path(copy).unlink()
 
 
 def migrate(connection: Connection, version: int) -> None:
