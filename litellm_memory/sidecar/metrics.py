@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
 
 from litellm_memory.audit import audit
 from litellm_memory.engine import Engine
@@ -35,7 +36,11 @@ def metrics_router(engine: Engine, verified: Callable[..., Awaitable[Caller]], s
     router = APIRouter(tags=["health"])
     Verified = Annotated[Caller, Depends(verified)]
 
-    @router.get("/metrics", summary="Figures of all workers of this host, as Prometheus reads them")
+    @router.get(
+        "/metrics",
+        summary="Figures of all workers of this host, as Prometheus reads them",
+        response_class=PlainTextResponse,
+    )
     async def metrics(caller: Verified) -> Response:
         await _look(engine)
         return Response(await shared.exposition(), media_type=MEDIA_TYPE)
