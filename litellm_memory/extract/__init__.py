@@ -9,7 +9,7 @@ from litellm_memory.extract.answers import claims_in, is_supported, restates
 from litellm_memory.extract.languages import Rule, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import facts_in
-from litellm_memory.extract.sentences import is_question, sentences, states_nothing
+from litellm_memory.extract.sentences import frames_a_letter, is_question, sentences, states_nothing
 from litellm_memory.extract.turns import episode_of, says_enough
 from litellm_memory.extract.wishes import Wish, meant, wish_in
 from litellm_memory.models import Exchange, MemoryKind
@@ -54,6 +54,8 @@ def candidates(
     found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
     covered = {fact.sentence for fact in facts} | {sentence for sentence in said if wish_in(sentence)}
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
+    if facts and "\n\n" in prose:
+        more = [line for line in more if not frames_a_letter(line)]
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))

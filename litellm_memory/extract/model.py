@@ -14,7 +14,7 @@ from litellm_memory.extract.answers import is_supported
 from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
-from litellm_memory.extract.sentences import clauses, is_question, sentences, states_nothing
+from litellm_memory.extract.sentences import clauses, is_question, reports, sentences, states_nothing
 from litellm_memory.extract.wishes import wish_in
 from litellm_memory.words import names, words
 
@@ -155,7 +155,7 @@ def _stated_in(message: str) -> list[str]:
 
 
 def _own_clauses(sentence: str) -> list[str]:
-    if any(states_nothing(sentence, language) or language.reports.search(sentence) for language in languages()):
+    if any(states_nothing(sentence, language) or reports(sentence, language) for language in languages()):
         return []
     if not is_question(sentence):
         return [sentence]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from litellm_memory.extract.languages import Rule, languages
-from litellm_memory.extract.sentences import clauses, is_question, states_nothing
+from litellm_memory.extract.languages import Language, Rule, languages
+from litellm_memory.extract.sentences import clauses, is_question, reports, states_nothing
 from litellm_memory.models import MemoryKind
 
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
+FEW_WORDS = 4
 CONFIDENCE = 0.7
 """Of a fact found by pattern; an earlier memory proxy, MAIA, uses the same."""
 
@@ -45,22 +46,34 @@ def _facts(plain: str, sentence: str, extra: Sequence[Rule]) -> list[Fact]:
         own = [fact for rule in extra if (fact := _fact(rule, plain, sentence))]
         if own:
             return own[:1]
+    if any(states_nothing(plain, language) or reports(plain, language) for language in languages()):
+        return []
     for language in languages():
-        if states_nothing(plain, language):
-            return []
-    for language in languages():
-        parts = clauses(plain, language)
-        if is_question(parts[0]):
-            continue
-        stated = (part for part in parts if not is_question(part))
-        found = [
-            fact
-            for part in stated
-            if (fact := next((fact for rule in language.rules if (fact := _fact(rule, part, sentence))), None))
-        ]
+        found = _facts_of_clauses(clauses(plain, language), sentence, language)
         if found:
             return found
     return []
+
+
+def _facts_of_clauses(parts: Sequence[str], sentence: str, language: Language) -> list[Fact]:
+    """The facts of a sentence's clauses. A few words before a clause ("At home, we speak Polish") belong to it."""
+    if is_question(parts[0]):
+        return []
+    found: list[Fact] = []
+    before = ""
+    for part in parts:
+        if is_question(part):
+            before = ""
+            continue
+        fact = (_first(f"{before}, {part}", sentence, language) if before else None) or _first(part, sentence, language)
+        before = part if fact is None and len(part.split()) <= FEW_WORDS else ""
+        if fact is not None:
+            found.append(fact)
+    return found
+
+
+def _first(clause: str, sentence: str, language: Language) -> Fact | None:
+    return next((fact for rule in language.rules if (fact := _fact(rule, clause, sentence))), None)
 
 
 def _fact(rule: Rule, clause: str, sentence: str) -> Fact | None:

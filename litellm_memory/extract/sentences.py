@@ -11,6 +11,9 @@ _SHORT = "".join(
 )
 # A mark that ends a sentence, the space after it, and something that can begin one; or a line's end.
 _END = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]”»]*\s+(?=\S)|(?<=[。！？])|\n+")
+_ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
+MOST_WORDS_OF_A_NAME = 5
+LONGEST_NAME = 40
 _MONTH = re.compile(r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)")
 _SPEECH = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
@@ -33,8 +36,18 @@ def is_question(sentence: str) -> bool:
 
 
 def states_nothing(sentence: str, language: Language) -> bool:
-    """True for a sentence that, in this language, supposes, doubts or reports."""
+    """True for a sentence that, in this language, supposes or doubts."""
     return bool(language.unsure.search(sentence))
+
+
+def reports(sentence: str, language: Language) -> bool:
+    """True for a sentence that, in this language, tells what somebody else says."""
+    return bool(language.reports.search(sentence))
+
+
+def frames_a_letter(line: str) -> bool:
+    """True for a salutation or a signature: a few words that no full stop ends."""
+    return not line.endswith(_ENDS) and len(line.split()) <= MOST_WORDS_OF_A_NAME and len(line) <= LONGEST_NAME
 
 
 def clauses(sentence: str, language: Language) -> list[str]:
