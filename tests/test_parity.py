@@ -358,6 +358,19 @@ def test_the_headers_that_clients_send_already_are_obeyed(
     assert [name for name in received.headers if name.startswith(("x-ai-mem", "x-maia", "x-memory"))] == []
 
 
+def test_the_block_is_written_as_the_headers_of_ai_mem_wish(
+    client: httpx.Client, provider: Provider, memories: Memories, user: str
+) -> None:
+    memories.add(MEMORY, user=user)
+    wished = {"x-ai-mem-total": "12", "x-ai-mem-full": "4", "x-ai-mem-full-field": "content"}
+    shown = {"x-ai-mem-show-tokens": "false", "x-ai-mem-wrap": "true"}
+    chat(client, "gpt", headers={"X-MAIA-Namespace": user, **wished, **shown})
+    [received] = asked(provider)
+    assert received.raw.count(b"<ai-mem-context>") == 1
+    assert MEMORY.encode() in received.raw
+    assert b"Tokens: " not in received.raw
+
+
 @pytest.mark.parametrize("header", [{"x-ai-mem-store": "false"}, {"X-MAIA-Skip-Extract": "true"}])
 def test_what_is_not_to_be_stored_is_not(
     client: httpx.Client, memories: Memories, user: str, header: dict[str, str]
