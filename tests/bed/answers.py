@@ -451,6 +451,22 @@ def _gemini_embedding(answer: Answer, received: Received) -> JSON:
     return {"embeddings": [{"values": list(VECTOR)} for _ in received.body.get("requests", ())]}
 
 
+# --- embeddings of Cohere, Bedrock and Ollama ---
+
+
+def _cohere_embedding(answer: Answer, received: Received) -> JSON:
+    vectors = [list(VECTOR) for _ in received.body["texts"]]
+    return {"id": "bed", "embeddings": {"float": vectors} if received.path.startswith("/v2/") else vectors}
+
+
+def _ollama_embedding(answer: Answer, received: Received) -> JSON:
+    return {"embeddings": [list(VECTOR) for _ in received.body["input"]], "prompt_eval_count": INPUT_TOKENS}
+
+
+def _titan_embedding(answer: Answer, received: Received) -> JSON:
+    return {"embedding": list(VECTOR), "inputTextTokenCount": INPUT_TOKENS}
+
+
 # --- Ollama ---
 
 
@@ -504,6 +520,9 @@ _TABLE: tuple[tuple[str, Format], ...] = (
     (r"/completions$", Format(_completion, _completion_frames, streams=_asked_to_stream)),
     (r"/responses$", Format(_response, _response_frames, streams=_asked_to_stream)),
     (r"/embeddings$", Format(_embeddings)),
+    (r"/api/embed$", Format(_ollama_embedding)),
+    (r"/(v2/embed|cohere\.embed[^/]*/invoke)$", Format(_cohere_embedding)),
+    (r"/amazon\.titan-embed[^/]*/invoke$", Format(_titan_embedding)),
     (r"/moderations$", Format(_moderation)),
     (r"/messages/count_tokens$", Format(lambda answer, received: {"input_tokens": INPUT_TOKENS})),
     (r"/messages$", Format(_message, _message_frames, streams=_asked_to_stream)),
