@@ -20,12 +20,10 @@ from litellm_memory.models import Caller, Memory
 
 logger = logging.getLogger(__name__)
 
-TELL_SECONDS = 1.0
-"""How old the figures of other workers may be."""
-LOOK_EVERY = 5
-"""Rounds of telling between two looks at the journal."""
-AUDIT_EVERY = 3600
-AUDIT_FIRST = 60
+TELL_SECONDS = 5.0
+"""How old the figures of other workers may be; collecting them costs some 10 ms of processor time."""
+AUDIT_EVERY = 720
+AUDIT_FIRST = 12
 """Rounds of telling between two looks at what is kept, and before the first one."""
 SAMPLE = 300
 """Memories of one look: the audit compares each with all older ones of its user."""
@@ -54,8 +52,7 @@ async def keep_figures(engine: Engine, shared: Shared) -> None:
     for round_ in itertools.count():
         try:
             await shared.tell()
-            if round_ % LOOK_EVERY == 0:
-                await _look(engine)
+            await _look(engine)
             if round_ % AUDIT_EVERY == AUDIT_FIRST and engine.health.opened:
                 JUNK.set(await _junk_share(engine))
         except LiteLLMMemoryError as error:
