@@ -15,6 +15,7 @@ from litellm_memory.headers import (
     read_headers,
     readable_id,
 )
+from litellm_memory.render import Layout
 from litellm_memory.settings import IdentitySettings
 
 SETTINGS = IdentitySettings()
@@ -53,6 +54,17 @@ SETTINGS = IdentitySettings()
         ),
         pytest.param({"x-memory-tags": "a, b"}, Wishes(tags=("a", "b")), id="tags"),
         pytest.param({"x-ai-mem-tags": "a"}, Wishes(tags=("a",)), id="tags, by their alias"),
+        pytest.param({"x-memory-full": "2"}, Wishes(max_memories=12, layout=Layout(full=2)), id="how many in full"),
+        pytest.param(
+            {"x-ai-mem-full-field": "Summary", "x-ai-mem-total": "3"},
+            Wishes(max_memories=3, layout=Layout(summaries=True)),
+            id="summaries, of so many, by their aliases",
+        ),
+        pytest.param(
+            {"x-memory-show-tokens": "off", "x-ai-mem-wrap": "0"},
+            Wishes(max_memories=12, layout=Layout(show_tokens=False, wrap=False)),
+            id="no token sums and no tag of ai-mem",
+        ),
         pytest.param({"x-memory-user-id": "Jose\u0301"}, Wishes(user="Jos\u00e9"), id="one form of a name"),
         pytest.param(
             {"x-memory-user-id": "\u0151rs".encode().decode("latin-1")}, Wishes(user="\u0151rs"), id="UTF-8 on the wire"
@@ -120,6 +132,16 @@ def test_a_header_means_what_its_page_says(headers: dict[str, str], wishes: Wish
         pytest.param({"x-memory-max": "\u0663"}, Wishes(unreadable=("x-memory-max",)), id="digits are ASCII"),
         pytest.param(
             {"x-memory-kinds": "fact,bugfix"}, Wishes(unreadable=("x-memory-kinds",)), id="an unknown kind is left out"
+        ),
+        pytest.param(
+            {"x-memory-full-field": "title"},
+            Wishes(unreadable=("x-memory-full-field",)),
+            id="an unknown field is left out",
+        ),
+        pytest.param(
+            {"x-memory-wrap": "maybe"},
+            Wishes(max_memories=12, layout=Layout(wrap=False), unreadable=("x-memory-wrap",)),
+            id="an unreadable tag switch is off",
         ),
         pytest.param({"x-memory-tags": " , "}, Wishes(unreadable=("x-memory-tags",)), id="no tags are left out"),
         pytest.param({"x-memory-query": "\n"}, Wishes(unreadable=("x-memory-query",)), id="a blank query is left out"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,12 +12,12 @@ import pytest_asyncio
 from bed.recall_set import Person, languages, made_up, unrelated
 
 from litellm_memory.embedding import find_model
-from litellm_memory.engine import Engine
+from litellm_memory.engine import Engine, Request
 from litellm_memory.llm import count_tokens
-from litellm_memory.models import Memory, Recalled, Scope, namespace
+from litellm_memory.models import Caller, Memory, Recalled, Scope, namespace
 from litellm_memory.recall import Query
-from litellm_memory.render import render
-from litellm_memory.settings import Settings
+from litellm_memory.render import OPENING, render
+from litellm_memory.settings import RecallSettings, Settings
 from litellm_memory.store import memory_id
 
 pytestmark = [
@@ -30,7 +31,8 @@ PEOPLE = made_up()
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     """An engine that knows all the people."""
-    engine = Engine.build(Settings(data_dir=tmp_path_factory.mktemp("data")), count=count_tokens)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), recall=RecallSettings(deadline_ms=5000))
+    engine = Engine.build(settings, count=count_tokens)
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:
@@ -92,6 +94,24 @@ async def test_a_block_is_never_larger_than_its_budget(engine: Engine) -> None:
             recalled = await engine.recall(query, now=datetime.now(UTC))
             assert recalled
             assert count_tokens(render(recalled, "xml").text) <= 256
+
+
+async def test_what_was_learned_from_the_conversation_itself_is_not_given(engine: Engine) -> None:
+    memories = [replace(memory, message="m1") for memory in memories_of(replace(PEOPLE[0], name="odile"), b"key")]
+    await engine.memories.keep(memories[:3])
+    query = Query("What did I say about the flat?", Scope("default", "odile"), 10, 0.0)
+    assert await engine.recall(query, now=datetime.now(UTC))
+    assert not await engine.recall(replace(query, said=frozenset({"m1"})), now=datetime.now(UTC))
+
+
+async def test_a_request_may_ask_for_an_index(engine: Engine) -> None:
+    headers = {"x-memory-user-id": PEOPLE[0].name, "x-ai-mem-full": "1", "x-ai-mem-total": "5"}
+    body = {"model": "any", "messages": [{"role": "user", "content": "What is my cat called?"}]}
+    request = Request("call", "acompletion", "/v1/chat/completions", headers, body, Caller(master=True), ("any",))
+    lines = (await engine.before(request)).block.splitlines()
+    assert (lines[0], lines[1], lines[-1]) == ("<ai-mem-context>", OPENING, "</ai-mem-context>")
+    assert any("Bobina" in line for line in lines)
+    assert lines[-3].startswith("Tokens: index ")
 
 
 async def test_unrelated_questions_are_given_nothing(engine: Engine) -> None:
