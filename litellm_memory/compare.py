@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from litellm_memory.extract.subjects import Statement, statement_of
+from litellm_memory.extract.subjects import Statement, ceased, corrected, correction_in, statement_of
 from litellm_memory.models import Memory, Superseded
 from litellm_memory.words import words
 
@@ -27,6 +27,10 @@ OTHER = Verdict("other")
 
 CONFIRMED = 0.1
 """What a memory's confidence gains each time the same thing is said again."""
+
+
+RECENTLY = timedelta(hours=1)
+"""So long after a statement "it is Postgres now" may speak of it, in the same session."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ def settle(new: Iterable[Memory], known: Sequence[Memory], *, only_session: bool
     there = {memory.id: memory for memory in known if _compares(memory)}
     for memory in new:
         here = [old for old in there.values() if old.id != memory.id and _together(memory, old, only_session)]
+        memory = _with_subject(memory, here)
         if not _compares(memory) or not _is_merged(memory, here, settled):
             settled.new[memory.id] = memory
             if _compares(memory):
@@ -63,6 +68,22 @@ def _compares(memory: Memory) -> bool:
 
 def _together(memory: Memory, known: Memory, only_session: bool) -> bool:
     return memory.project == known.project and (not only_session or memory.session == known.session)
+
+
+def _with_subject(memory: Memory, known: Sequence[Memory]) -> Memory:
+    """A correction that names no subject, said of what was said just before; one of nothing known waits for review."""
+    if not _compares(memory) or correction_in(memory.text) is None:
+        return memory
+    before = [old for old in known if _said_just_before(old, memory)]
+    last = max(before, key=_said, default=None)
+    text = corrected(memory.text, last.text) if last else None
+    if last is None or text is None:
+        return replace(memory, review="it does not say what it is about")
+    return replace(memory, text=text, kind=last.kind, project=last.project)
+
+
+def _said_just_before(old: Memory, memory: Memory) -> bool:
+    return old.session == memory.session and _said(memory) - RECENTLY <= _said(old) <= _said(memory)
 
 
 def _is_merged(memory: Memory, known: Sequence[Memory], settled: Settled) -> bool:
@@ -107,6 +128,9 @@ def _said(memory: Memory) -> datetime:
 def compare(new: str, known: str) -> Verdict:
     """How the sentence ``new``, said later, stands to the sentence ``known``."""
     later, earlier = statement_of(new), statement_of(known)
+    over = ceased(new)
+    if over and over == _said_in(known) and not ceased(known):
+        return Verdict("updates", "it was said to hold no more")
     if later is None or earlier is None:
         alike = later is earlier and _said_in(new) == _said_in(known)
         return Verdict("same", "the same words") if alike else OTHER
@@ -141,7 +165,7 @@ def _of_one_subject(later: Statement, earlier: Statement) -> Verdict:
     if later.holds != earlier.holds:
         ends = bool(later.value & earlier.value) or (later.single and later.holds)
         return Verdict("updates", "it was said to hold no more") if ends else OTHER
-    if later.value == earlier.value or later.value < earlier.value:
+    if later.value == earlier.value or (later.value < earlier.value and not later.changed):
         return Verdict("same", "the same thing")
     if earlier.value < later.value:
         return Verdict("updates", "it was said more fully")

@@ -598,3 +598,13 @@ async def test_what_an_answer_claims_after_tools_is_not_learned(engine: Engine, 
     assert [(memory.text, memory.review) for memory in claimed] == [
         ("my staging database is called owl-7.", "the answer says it, and the person did not")
     ]
+
+
+async def test_a_correction_without_a_subject_takes_the_place_of_what_was_said_before(
+    engine: Engine, user: str
+) -> None:
+    await tell(engine, user, "Our database is MySQL.", {"x-session-id": "one"})
+    await tell(engine, user, "Actually it is Postgres now.", {"x-session-id": "one"})
+    memories = await engine.memories.all("default", user)
+    in_force = [memory.text for memory in memories if memory.in_force(datetime.now(UTC))]
+    assert in_force == ["Our database is Postgres."]

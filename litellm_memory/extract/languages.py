@@ -16,6 +16,8 @@ Keys of a file, all regular expressions that ignore case:
 ``voice``    how an answer speaks of the person, and how the person would say it
 ``subjects`` what a statement is about, so that a newer one takes its place: see ``subjects.py`` for the groups
 ``attributes`` things that have one value at a time ("address"), and ``numbers``, written out
+``new``      words that say of a thing that it took another's place ("my new number")
+``corrections`` statements that name no subject: ``value`` takes the place of what was said last ("it is Postgres now")
 ``forget``   wishes to forget ``what``, and ``ends``: ``what`` is no longer true
 """
 
@@ -78,6 +80,8 @@ class Language:
     subjects: tuple[SubjectRule, ...]
     attributes: frozenset[str]
     numbers: frozenset[str]
+    new: re.Pattern[str]
+    corrections: tuple[re.Pattern[str], ...]
     forget: tuple[re.Pattern[str], ...]
     ends: tuple[re.Pattern[str], ...]
 
@@ -113,6 +117,8 @@ def _language(name: str, data: Mapping[str, Any]) -> Language:
         ),
         attributes=_words(data["attributes"]),
         numbers=_words(data["numbers"]),
+        new=_compiled(data["new"]),
+        corrections=tuple(map(_compiled, data["corrections"])),
         forget=tuple(map(_compiled, data["forget"])),
         ends=tuple(map(_compiled, data["ends"])),
     )

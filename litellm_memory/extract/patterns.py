@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from litellm_memory.extract.languages import Language, Rule, languages
 from litellm_memory.extract.sentences import clauses, is_question, reports, states_nothing
+from litellm_memory.extract.subjects import correction_in
 from litellm_memory.models import MemoryKind
 
 LONGEST = 500
@@ -48,6 +49,8 @@ def _facts(plain: str, sentence: str, extra: Sequence[Rule]) -> list[Fact]:
             return own[:1]
     if any(states_nothing(plain, language) or reports(plain, language) for language in languages()):
         return []
+    if correction_in(plain) is not None and not is_question(plain):
+        return [Fact(plain.strip(), sentence, "fact", CONFIDENCE, about_person=False)]
     for language in languages():
         found = _facts_of_clauses(clauses(plain, language), sentence, language)
         if found:

@@ -7,11 +7,12 @@ value that it had before, ``not`` (and ``not2``) that it holds no more, ``part``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from litellm_memory.extract.languages import Language, SubjectRule, languages
+from litellm_memory.extract.sentences import clauses
 from litellm_memory.words import words
 
 Shape = Literal["number", "name", "words"]
@@ -19,6 +20,17 @@ Shape = Literal["number", "name", "words"]
 _LATER = re.compile(
     r"(?i)\b(?:now|currently|any ?more|instead|these days|at the moment|jetzt|inzwischen|mittlerweile"
     r"|maintenant|désormais|ahora|actualmente)\b|现在|目前"
+)
+
+
+_NO_MORE = re.compile(r"(?i)\b(?:no longer|any ?more|nicht mehr|mehr|plus|ya)\b|不再|了$")
+_GAP = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
+"""Where a word was taken out of a script that has no spaces."""
+_SHORTENED = re.compile(r"(?i)(?<=\w)'(?:re|m|ve|s|ll|d)\b")
+_NAME = re.compile(r"(?:an? |the |eine?n? |une? |la |le |el |los |las )?[A-ZÄÖÜ]")
+# English ones are among the words that the search leaves out.
+_ARTICLES = frozenset(
+    "der die das den dem ein eine einen einem einer le la les l une un des du de el los las una".split()
 )
 
 
@@ -41,27 +53,93 @@ class Statement:
 
 @lru_cache(maxsize=65_536)
 def statement_of(text: str) -> Statement | None:
-    """The statement that a sentence makes; None when no language knows what it is about."""
-    plain = text.replace("’", "'").strip().rstrip(" .!。！")
+    """The statement that a sentence makes; None when no language knows what it is about.
+
+    Of "Carla left, my manager is now Devin" it is the last clause that any knows.
+    """
+    plain = _plain(text)
     for language in languages():
-        plain_here = language.openers.sub("", plain, count=1) if language.openers.match(plain) else plain
-        for rule in language.subjects:
-            match = rule.pattern.match(plain_here) if rule.start.match(plain_here) else None
-            if match is not None and match.end() == len(plain_here):
-                return _statement(rule, match, language, changed=plain_here != plain)
+        found = _stated(plain, language)
+        if found is not None:
+            return found[0]
+    for language in languages():
+        for clause in reversed(clauses(plain, language)[1:]):
+            found = _stated(clause, language)
+            if found is not None:
+                return replace(found[0], changed=True)
     return None
+
+
+def corrected(text: str, known: str) -> str | None:
+    """``known`` with the value that ``text`` gives without saying of what: "it is Postgres now"; None when it does not.
+
+    None also when the two values are of different shapes, a name and a number.
+    """
+    value = correction_in(text)
+    stated = next((found for language in languages() if (found := _stated(_plain(known), language))), None)
+    if value is None or stated is None or stated[1] is None:
+        return None
+    begin, end = stated[1]
+    plain = _plain(known)
+    if _shape(value, frozenset()) != stated[0].shape:
+        return None
+    return f"{plain[:begin]}{value}{plain[end:]}."
+
+
+@lru_cache(maxsize=65_536)
+def correction_in(text: str) -> str | None:
+    """The name or number that a sentence gives without saying of what; None for other sentences."""
+    plain = _plain(text)
+    matches = (pattern.fullmatch(plain) for language in languages() for pattern in language.corrections)
+    value = next((str(match["value"]) for match in matches if match is not None), "")
+    # "It is fine now" corrects nothing.
+    return value if _shape(value, frozenset()) != "words" else None
+
+
+@lru_cache(maxsize=65_536)
+def ceased(text: str) -> frozenset[str]:
+    """The words of what a sentence says is so no more; empty when it says no such thing."""
+    plain = _plain(text)
+    if not _NO_MORE.search(plain):
+        return frozenset()
+    plain = _SHORTENED.sub("", _NO_MORE.sub(" ", _LATER.sub(" ", plain)))
+    for language in languages():
+        plain = language.negations.sub(" ", plain)
+    return frozenset(words(_GAP.sub("", plain))) - _ARTICLES
+
+
+def _plain(text: str) -> str:
+    return text.replace("’", "'").strip().rstrip(" .!。！")
+
+
+def _stated(plain: str, language: Language) -> tuple[Statement, tuple[int, int] | None] | None:
+    """The statement that a sentence makes in one language, and where its value stands in the sentence."""
+    opened = language.openers.match(plain)
+    shift = opened.end() if opened else 0
+    bare = plain[shift:]
+    for rule in language.subjects:
+        match = rule.pattern.match(bare) if rule.start.match(bare) else None
+        if match is not None and match.end() == len(bare):
+            statement = _statement(rule, match, language, changed=bool(shift))
+            return statement, _span(match, shift)
+    return None
+
+
+def _span(match: re.Match[str], shift: int) -> tuple[int, int] | None:
+    begin, end = match.span("value") if match.groupdict().get("value") else (-1, -1)
+    return (begin + shift, end + shift) if begin >= 0 else None
 
 
 def _statement(rule: SubjectRule, match: re.Match[str], language: Language, *, changed: bool) -> Statement:
     groups = {name: text for name, text in match.groupdict().items() if text}
     value, was = _meaning(groups.get("value", "")), _meaning(groups.get("was", ""))
-    what = [word for name in ("what", "what2") for word in words(_LATER.sub("", groups.get(name, "")))]
+    about = " ".join(groups.get(name, "") for name in ("what", "what2"))
+    named = language.new.sub("", about)
+    what = [word for word in words(_LATER.sub("", named)) if word not in _ARTICLES]
     if rule.pair:
         what = sorted(value | was)
-    single = True
     how = groups.get("how", "")
-    if rule.subject == "of" and not how:
-        single = bool(set(what) & language.attributes)
+    single = rule.subject != "of" or bool(how) or named != about or bool(set(what) & language.attributes)
     return Statement(
         subject=(rule.subject, how.casefold(), *what),
         value=value,
@@ -70,15 +148,15 @@ def _statement(rule: SubjectRule, match: re.Match[str], language: Language, *, c
         partly="part" in groups,
         single=single,
         shape=_shape(groups.get("value", ""), value & language.numbers),
-        changed=changed or bool(_LATER.search(match.string)),
+        changed=changed or named != about or bool(_LATER.search(match.string)),
     )
 
 
 def _meaning(text: str) -> frozenset[str]:
-    return frozenset(words(_LATER.sub("", text)))
+    return frozenset(words(_LATER.sub("", text))) - _ARTICLES
 
 
 def _shape(value: str, numbers: frozenset[str]) -> Shape:
     if numbers or re.search(r"\d", value):
         return "number"
-    return "name" if re.match(r"[A-ZÄÖÜ]", value) else "words"
+    return "name" if _NAME.match(value.strip()) else "words"
