@@ -1,0 +1,279 @@
+"""What a model finds in conversations that went quiet: in batches, beside the requests, within a daily cap."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from litellm_memory.compare import compare
+from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, RefusedTextError
+from litellm_memory.extract import Candidate, meant, wishes
+from litellm_memory.extract.answers import restates
+from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError, facts_of, grounded, question
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.extract.sentences import sentences
+from litellm_memory.extract.turns import says_enough
+from litellm_memory.learn import Learner, memory_from
+from litellm_memory.ledger import CallRecord, Learned, Ledger, Spent, Unread
+from litellm_memory.memories import Memories
+from litellm_memory.models import Exchange, Memory, Scope
+from litellm_memory.words import same_text
+
+logger = logging.getLogger(__name__)
+
+CLIENT: Final = "litellm-memory"
+"""The client of the model's own calls in the figures of usage."""
+LOOK_SECONDS: Final = 5.0
+"""How often it is looked for conversations that went quiet."""
+CALL_SECONDS: Final = 90.0
+BACKOFF_SECONDS: Final = (5.0, 60.0, 900.0)
+"""Pauses after the first, second and third attempt that failed; after one more, the words are dropped."""
+MOST_CHARACTERS: Final = 24_000
+"""Of the messages of one call; what is beyond is read by the next one."""
+ANSWER_TOKENS: Final = 2_000
+FRAME_TOKENS: Final = 256
+"""What providers add around messages and a schema."""
+CONFIDENCE: Final = 0.8
+UNSUPPORTED: Final = "a model says so, and it is not quite what the person said"
+
+
+class Answer(Protocol):
+    """A chat model's answer, the tokens that were sent and answered, and dollars; None where nobody tells."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def sent(self) -> int | None: ...
+    @property
+    def answered(self) -> int | None: ...
+    @property
+    def cost(self) -> float | None: ...
+
+
+class ChatModels(Protocol):
+    """The chat models that LiteLLM can call."""
+
+    async def complete(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        schema: Mapping[str, Any] | None,
+        most_tokens: int,
+        seconds: float,
+    ) -> Answer:
+        """One answer. Raises RefusedTextError when the model will not take what it is sent, else ModelCallError."""
+
+    def prices(self, model: str) -> tuple[float, float]:
+        """Dollars of a token that is sent and of one that is answered, at the dearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OverCapError(Exception):
+    """The next call would pass the cap of ``day``."""
+
+    day: date
+
+
+class ModelLearner:
+    """Has ``learn.model`` read what waits in the ledger; ``learner`` keeps what it finds, as what patterns find."""
+
+    def __init__(self, ledger: Ledger, memories: Memories, learner: Learner, models: ChatModels) -> None:
+        self._ledger = ledger
+        self._memories = memories
+        self._learner = learner
+        self._models = models
+        self._plain: set[str] = set()
+        """Models that refuse a schema: they are asked for JSON in words alone."""
+        self._full: date | None = None
+        """The day of which the log says that its cap is reached."""
+
+    async def run(self) -> None:
+        """Reads until cancelled. What fails is tried again after a while, and dropped in the end."""
+        while True:
+            try:
+                while self._learner.settings.model is not None and await self.read_one():
+                    pass
+            except LiteLLMMemoryError as error:
+                logger.warning("The model cannot learn: %s", error)
+            except Exception as error:
+                logger.error("Learning by model failed (%s).", type(error).__name__)
+                logger.debug("Learning by model failed", exc_info=True)
+            await asyncio.sleep(min(LOOK_SECONDS, max(0.1, self._learner.settings.quiet_seconds)))
+
+    async def read_one(self) -> bool:
+        """True when a conversation that went quiet was looked at; False when none waits."""
+        quiet = timedelta(seconds=self._learner.settings.quiet_seconds)
+        taken = await self._ledger.unread.take(datetime.now(UTC), quiet=quiet)
+        if not taken:
+            return False
+        batch, rest = _first_of(taken)
+        if rest:
+            await self._ledger.unread.later(*_marks(rest), at=datetime.now(UTC), failed=False)
+        try:
+            await self._read([waiting.exchange for waiting in batch])
+        except _OverCapError as over:
+            await self._wait_for_tomorrow(batch, over.day)
+        except (ModelCallError, MalformedAnswerError) as error:
+            await self._try_again(batch, error)
+        else:
+            await self._ledger.unread.done(*_marks(batch))
+        return True
+
+    async def _read(self, exchanges: Sequence[Exchange]) -> None:
+        """Asks the model about these exchanges of one conversation, and keeps what it found."""
+        told = {exchange.id: own_prose(exchange.text) for exchange in exchanges}
+        worth = [exchange for exchange in exchanges if says_enough(sentences(told[exchange.id]))]
+        if not worth:
+            return
+        said = [told[exchange.id] for exchange in worth]
+        answer = await self._ask(question(said), worth[-1].scope)
+        found = await asyncio.to_thread(grounded, facts_of(answer), said)
+        await self._keep(worth, found)
+
+    # What it costs
+
+    async def _ask(self, messages: Sequence[Mapping[str, str]], scope: Scope) -> str:
+        """The model's answer. Raises _OverCapError before a call that could pass the cap, else ModelCallError."""
+        settings, day = self._learner.settings, datetime.now(UTC).date()
+        model = settings.model
+        if model is None:
+            raise ModelCallError("learn.model is not set any more.")
+        asked = self._dearest(model, messages)
+        most = Spent(
+            settings.max_tokens_per_day,
+            float("inf") if settings.max_cost_per_day is None else settings.max_cost_per_day,
+        )
+        if not await self._ledger.unread.reserve(day, asked, most=most):
+            raise _OverCapError(day)
+        begun = datetime.now(UTC)
+        # What is reserved for a call that fails stays spent: it may have cost that, and nobody tells.
+        answer = await self._complete(model, messages)
+        if answer.sent is not None and answer.answered is not None:
+            cost = asked.cost if answer.cost is None else answer.cost
+            await self._ledger.unread.settle(day, asked, Spent(answer.sent + answer.answered, cost))
+        self._ledger.calls.note(_record(model, scope, answer, begun))
+        return answer.text
+
+    def _dearest(self, model: str, messages: Sequence[Mapping[str, str]]) -> Spent:
+        """The most that a call can cost: no tokenizer makes more tokens of a text than it has bytes."""
+        sent = len(json.dumps([messages, SCHEMA], ensure_ascii=False).encode()) + FRAME_TOKENS
+        for_sent, for_answer = self._models.prices(model)
+        return Spent(sent + ANSWER_TOKENS, sent * for_sent + ANSWER_TOKENS * for_answer)
+
+    async def _complete(self, model: str, messages: Sequence[Mapping[str, str]]) -> Answer:
+        schema = None if model in self._plain else SCHEMA
+        try:
+            return await self._models.complete(
+                model, messages, schema=schema, most_tokens=ANSWER_TOKENS, seconds=CALL_SECONDS
+            )
+        except RefusedTextError:
+            self._plain.add(model)
+            raise
+
+    async def _wait_for_tomorrow(self, batch: Sequence[Unread], day: date) -> None:
+        if self._full != day:
+            logger.warning("The model learns no more today: its cap of tokens or of cost is reached.")
+            self._full = day
+        tomorrow = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
+        await self._ledger.unread.later(*_marks(batch), at=tomorrow, failed=False)
+
+    async def _try_again(self, batch: Sequence[Unread], error: LiteLLMMemoryError) -> None:
+        """Puts each exchange off, longer with every attempt; those that failed too often are dropped."""
+        logger.info("The model could not learn: %s", error)
+        spent = [waiting for waiting in batch if waiting.attempts >= len(BACKOFF_SECONDS)]
+        if spent:
+            logger.warning("%d exchanges are not read by the model: it failed too often.", len(spent))
+            await self._ledger.unread.done(*_marks(spent))
+        for attempts, pause in enumerate(BACKOFF_SECONDS):
+            waiting = [one for one in batch if one.attempts == attempts]
+            at = datetime.now(UTC) + timedelta(seconds=pause)
+            await self._ledger.unread.later(*_marks(waiting), at=at, failed=True)
+
+    # What is kept
+
+    async def _keep(self, exchanges: Sequence[Exchange], found: Sequence[Grounded]) -> None:
+        scope = exchanges[0].scope
+        index = await self._memories.index(scope.partition, scope.user)
+        known = [memory for memory in index.all() if memory.kind != "episode"]
+        made: list[tuple[Exchange, list[Memory]]] = []
+        told: dict[str, list[Learned]] = {exchange.id: [] for exchange in exchanges}
+        for place, exchange in enumerate(exchanges):
+            wished = [wish for later in exchanges[place:] for wish in wishes(later)]
+            memories: list[Memory] = []
+            for fact in (one for one in found if one.place == place):
+                reason = _why_dropped(fact, [memory for memory in known if memory.message == exchange.mark])
+                if reason is None and any(meant(wish, [fact.fact.text]) for wish in wished):
+                    reason = "the person wished it away"
+                if reason is None:
+                    memories.append(self._memory(exchange, fact))
+                else:
+                    told[exchange.id].append(Learned("dropped", f"by model: {reason}", None, fact.fact.kind))
+            made.append((exchange, memories))
+        for call, learned in await self._learner.keep(made):
+            told[call].append(replace(learned, reason=f"by model: {learned.reason}".rstrip(": ")))
+        self._ledger.traces.learned(told)
+
+    def _memory(self, exchange: Exchange, found: Grounded) -> Memory:
+        fact = found.fact
+        doubt = None if found.ground == "said" else UNSUPPORTED
+        candidate = Candidate(fact.text, fact.kind, CONFIDENCE, about_person=fact.about_person, review=doubt)
+        return memory_from(exchange, candidate, f"model {same_text(fact.text)}", self._ledger.key)
+
+
+def _why_dropped(found: Grounded, from_message: Sequence[Memory]) -> str | None:
+    """Why a fact is not kept; None when it is. What the patterns found in the same message, they found better."""
+    if found.ground == "not said":
+        return "the person did not say so"
+    text = found.fact.text
+    if any(restates(text, [memory.text]) or compare(text, memory.text).relation != "other" for memory in from_message):
+        return "it is known from the same message"
+    return None
+
+
+def _first_of(taken: Sequence[Unread]) -> tuple[list[Unread], list[Unread]]:
+    """As many of the first exchanges as go into one call, at least one, and the rest."""
+    characters = 0
+    for number, waiting in enumerate(taken):
+        characters += len(waiting.exchange.text)
+        if number and characters > MOST_CHARACTERS:
+            return [*taken[:number]], [*taken[number:]]
+    return [*taken], []
+
+
+def _marks(waiting: Sequence[Unread]) -> list[str]:
+    return [one.exchange.mark for one in waiting]
+
+
+def _record(model: str, scope: Scope, answer: Answer, begun: datetime) -> CallRecord:
+    return CallRecord(
+        id=secrets.token_hex(16),
+        at=begun,
+        partition=scope.partition,
+        user=scope.user,
+        client=CLIENT,
+        project=scope.project,
+        model_asked=model,
+        model=model,
+        provider=None,
+        kind="learning",
+        stream=False,
+        input_tokens=answer.sent or 0,
+        output_tokens=answer.answered or 0,
+        cached_tokens=0,
+        memory_tokens=0,
+        cost=answer.cost or 0.0,
+        latency=(datetime.now(UTC) - begun).total_seconds(),
+        first_token=None,
+        status="success",
+        error=None,
+        retries=0,
+        finish_reason=None,
+        recalled=0,
+    )
