@@ -130,11 +130,13 @@ class Erasure:
     async def _scrub(self) -> None:
         """Takes what was forgotten before this call out of all files of this host."""
         pairs = await self._ledger.erasures.unscrubbed()
-        # A worker that had not yet read that a memory was gone may have frozen it once more.
-        await self._ledger.forget([pair for pair in pairs if pair[1]])
+        for start in range(0, len(pairs), AT_ONCE):
+            # A worker that had not yet read that a memory was gone may have frozen it once more.
+            await self._ledger.forget([pair for pair in pairs[start : start + AT_ONCE] if pair[1]])
         await self._memories.store.scrub()
         await self._ledger.scrub()
-        await self._ledger.erasures.scrubbed(pairs)
+        for start in range(0, len(pairs), AT_ONCE):
+            await self._ledger.erasures.scrubbed(pairs[start : start + AT_ONCE])
 
 
 def operator_steps(settings: Settings) -> list[str]:

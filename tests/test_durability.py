@@ -7,12 +7,11 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from bed.data import end_owner, let_go
 from bed.engines import opened_engine
 from bed.proxy import CHECKOUT, free_port
 from numpy.typing import NDArray
@@ -31,7 +31,6 @@ from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
-from litellm_memory.store.address import lock_path, read_record
 
 DIMENSION = 384
 MANY = 130
@@ -80,21 +79,6 @@ def home(whole: Path, tmp_path: Path) -> Iterator[Path]:
     write_config(tmp_path / "home")
     yield tmp_path / "home"
     end_owner(tmp_path / "home" / ".litellm-memory")
-
-
-def end_owner(data_dir: Path) -> None:
-    owner = read_record(data_dir)
-    if owner is not None:
-        with suppress(ProcessLookupError):
-            os.kill(owner.pid, signal.SIGTERM)
-
-
-async def let_go(data_dir: Path) -> None:
-    """Returns when no owner holds the directory."""
-    end_owner(data_dir)
-    async with asyncio.timeout(20):
-        while lock_path(data_dir).read_text():
-            await asyncio.sleep(0.02)
 
 
 async def problem(data_dir: Path) -> str | None:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
+import yaml
+from bed.data import let_go
 from bed.engines import opened_engine
 from bed.leftovers import leftovers
 from bed.memories import Memories, mentioning
-from bed.proxy import Proxy
+from bed.proxy import Proxy, free_port
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from litellm_memory import erasure
+from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.erasure import operator_steps
 from litellm_memory.ledger import CallRecord, Job, Trace
@@ -25,6 +32,7 @@ from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
 from litellm_memory.store.address import scrub_path
+from litellm_memory.store.vacuum import vacuum
 
 SAID = datetime(2026, 6, 1, tzinfo=UTC)
 DIMENSION = 384
@@ -211,6 +219,7 @@ async def test_a_session_is_erased_alone(tmp_path: Path) -> None:
         assert leftovers(tmp_path, texts=SECRETS[:3]) == set()
 
 
+@pytest.mark.long
 async def test_a_partition_is_erased_with_all_its_users_and_no_other(tmp_path: Path) -> None:
     elsewhere = replace(BERT, partition="q")
     async with opened_engine(tmp_path) as engine:
@@ -230,7 +239,7 @@ async def corrected(engine: Engine, kept: Memory) -> None:
     await engine.memories.correct("p", kept.id, lambda known: replace(known, text="I keep ducks now"))
 
 
-@pytest.mark.parametrize("change", [forgotten, corrected])
+@pytest.mark.parametrize("change", [forgotten, pytest.param(corrected, marks=pytest.mark.long)])
 async def test_the_files_follow_by_themselves_what_is_forgotten_or_corrected(
     change: Callable[[Engine, Memory], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +266,56 @@ async def test_an_erasure_that_cannot_go_on_says_why_and_goes_on_later(tmp_path:
         scrub_path(tmp_path).rmdir()
         assert (await until_done(engine, job)).problem is None
         assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
+
+
+@pytest.mark.long
+async def test_unused_room_and_forgotten_directories_of_an_index_are_wiped(tmp_path: Path) -> None:
+    kept = [memory(BERT, str(number), f"Bert keeps bees {number}") for number in range(3)]
+    async with opened_engine(tmp_path) as engine:
+        await engine.memories.store.put([Entry(m, vector(number)) for number, m in enumerate(kept)])
+        await engine.memories.store.scrub()
+    await let_go(tmp_path)
+    for path in (tmp_path / "chroma").glob("*/length.bin"):
+        with path.open("ab") as file:
+            file.write(SECRETS[0].encode())
+    orphan = tmp_path / "chroma" / str(uuid4())
+    orphan.mkdir()
+    (orphan / "data_level0.bin").write_text(SECRETS[0])
+    assert len(leftovers(tmp_path, texts=[SECRETS[0]])) == 2
+    vacuum(tmp_path / "chroma")
+    assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
+    async with opened_engine(tmp_path) as engine:
+        await engine.memories.store.verify()
+        assert vectors_of(await engine.memories.store.load("p", BERT.user)) == pytest.approx(
+            np.stack([vector(number) for number in range(3)]), abs=1e-6
+        )
+
+
+def test_the_command_erases_a_user_of_a_proxy_that_does_not_run(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"litellm_memory": {"sidecar": {"port": free_port()}}}))
+
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--config", str(config), "--json"])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    run("add", "My aunt Klothilde breeds axolotls.", "--user", "ada/home")
+    run("add", "My sister Anna plays the cello.", "--user", "bert")
+    told = run("forget", "--user", "ada/home")
+    assert (told["progress"], told["forgotten"], len(told["remaining_steps"])) == ("done", 1, 1)
+    assert leftovers(tmp_path / ".litellm-memory", texts=["My aunt Klothilde breeds axolotls.", "ada/home"]) == set()
+    assert [kept["user"] for kept in run("list", "--user", "bert")] == ["bert"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["an id", "--user", "ada"], ["--user", "ada", "--all"], ["--session", "monday"], ["an id", "--all", "--yes"]],
+    ids=" ".join,
+)
+def test_a_command_that_names_nothing_or_two_things_erases_nothing(arguments: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["forget", *arguments, "--config", str(tmp_path / "config.yaml")])
+    assert result.exit_code == 2
 
 
 SQLITE: dict[str, object] = {}

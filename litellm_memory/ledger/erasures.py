@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from litellm_memory.ledger.tables import (
@@ -179,8 +179,7 @@ def _users(connection: Connection, partition: str) -> set[str]:
 
 
 def _scrubbed(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    for space, memory in pairs:
-        connection.execute(delete(forgotten).where(forgotten.c.namespace == space, forgotten.c.memory == memory))
+    connection.execute(delete(forgotten).where(tuple_(forgotten.c.namespace, forgotten.c.memory).in_(pairs)))
     connection.execute(delete(jobs).where(jobs.c.finished < datetime.now(UTC) - JOBS_KEPT))
 
 
