@@ -6,14 +6,14 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from litellm_memory.compare import compare
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, RefusedTextError
-from litellm_memory.extract import Candidate, meant, wishes
+from litellm_memory.extract import Candidate, Wish, meant, wishes
 from litellm_memory.extract.answers import restates
 from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError, facts_of, grounded, question
 from litellm_memory.extract.pastes import own_prose
@@ -201,39 +201,53 @@ class ModelLearner:
     async def _keep(self, exchanges: Sequence[Exchange], found: Sequence[Grounded]) -> None:
         scope = exchanges[0].scope
         index = await self._memories.index(scope.partition, scope.user)
-        known = [memory for memory in index.all() if memory.kind != "episode"]
-        made: list[tuple[Exchange, list[Memory]]] = []
+        made, dropped = memories_by_model(exchanges, found, index.all(), self._ledger.key)
         told: dict[str, list[Learned]] = {exchange.id: [] for exchange in exchanges}
-        for place, exchange in enumerate(exchanges):
-            wished = [wish for later in exchanges[place:] for wish in wishes(later)]
-            memories: list[Memory] = []
-            for fact in (one for one in found if one.place == place):
-                reason = _why_dropped(fact, [memory for memory in known if memory.message == exchange.mark])
-                if reason is None and any(meant(wish, [fact.fact.text]) for wish in wished):
-                    reason = "the person wished it away"
-                if reason is None:
-                    memories.append(self._memory(exchange, fact))
-                else:
-                    told[exchange.id].append(Learned("dropped", f"by model: {reason}", None, fact.fact.kind))
-            made.append((exchange, memories))
+        for exchange, learned in dropped:
+            told[exchange.id].append(learned)
         for call, learned in await self._learner.keep(made):
             told[call].append(replace(learned, reason=f"by model: {learned.reason}".rstrip(": ")))
         self._ledger.traces.learned(told)
 
-    def _memory(self, exchange: Exchange, found: Grounded) -> Memory:
-        fact = found.fact
-        doubt = None if found.ground == "said" else UNSUPPORTED
-        candidate = Candidate(fact.text, fact.kind, CONFIDENCE, about_person=fact.about_person, review=doubt)
-        return memory_from(exchange, candidate, f"model {same_text(fact.text)}", self._ledger.key)
+
+def memories_by_model(
+    exchanges: Sequence[Exchange], found: Sequence[Grounded], known: Iterable[Memory], key: bytes
+) -> tuple[list[tuple[Exchange, list[Memory]]], list[tuple[Exchange, Learned]]]:
+    """The memories that a model's facts about these exchanges make, and those facts that make none, with the reason."""
+    there = [memory for memory in known if memory.kind != "episode"]
+    made: list[tuple[Exchange, list[Memory]]] = []
+    dropped: list[tuple[Exchange, Learned]] = []
+    for place, exchange in enumerate(exchanges):
+        wished = [wish for later in exchanges[place:] for wish in wishes(later)]
+        own = [memory for memory in there if memory.message == exchange.mark]
+        memories: dict[str, Memory] = {}
+        for fact in (one for one in found if one.place == place):
+            reason = _why_dropped(fact, own, wished)
+            if reason is None:
+                memory = _memory(exchange, fact, key)
+                memories[memory.id] = memory
+            else:
+                dropped.append((exchange, Learned("dropped", f"by model: {reason}", None, fact.fact.kind)))
+        made.append((exchange, [*memories.values()]))
+    return made, dropped
 
 
-def _why_dropped(found: Grounded, from_message: Sequence[Memory]) -> str | None:
+def _memory(exchange: Exchange, found: Grounded, key: bytes) -> Memory:
+    fact = found.fact
+    doubt = None if found.ground == "said" else UNSUPPORTED
+    candidate = Candidate(fact.text, fact.kind, CONFIDENCE, about_person=fact.about_person, review=doubt)
+    return memory_from(exchange, candidate, f"model {same_text(fact.text)}", key)
+
+
+def _why_dropped(found: Grounded, from_message: Sequence[Memory], wished: Sequence[Wish]) -> str | None:
     """Why a fact is not kept; None when it is. What the patterns found in the same message, they found better."""
     if found.ground == "not said":
         return "the person did not say so"
     text = found.fact.text
     if any(restates(text, [memory.text]) or compare(text, memory.text).relation != "other" for memory in from_message):
         return "it is known from the same message"
+    if any(meant(wish, [text]) for wish in wished):
+        return "the person wished it away"
     return None
 
 

@@ -25,6 +25,8 @@ class Labelled:
     shape: str
     said: str
     kept: tuple[Kept, ...]
+    marked: tuple[Kept, ...] = ()
+    """The same without episodes, and as it is written."""
 
 
 def labelled() -> list[Labelled]:
@@ -38,7 +40,8 @@ def labelled() -> list[Labelled]:
             said = line[2:].replace("\\n", "\n")
             kept = [folded(kind, text) for kind, text in _MARK.findall(said)]
             episode = [folded("episode", "")] if line[0] == "+" else []
-            messages.append(Labelled(language, shape, _MARK.sub(r"\2", said), (*kept, *episode)))
+            marked = tuple((kind, text) for kind, text in _MARK.findall(said))
+            messages.append(Labelled(language, shape, _MARK.sub(r"\2", said), (*kept, *episode), marked))
     return messages
 
 
