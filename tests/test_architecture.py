@@ -13,10 +13,10 @@ FLOORS = (
     {"models", "errors"},
     {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
     | {"screening"},
-    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics"}
+    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics", "indexes"}
     | {"salvage"},
     {"memories"},
-    {"forgetting", "audit", "erasure", "quarantine", "reembed"},
+    {"forgetting", "audit", "erasure", "quarantine", "reembed", "rollback", "mending"},
     {"recall", "learn", "review"},
     {"learn_by_model"},
     {"engine"},

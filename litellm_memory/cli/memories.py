@@ -21,6 +21,7 @@ from litellm_memory.cli.reach import (
     run,
     sidecar,
 )
+from litellm_memory.cli.rollback import Rollback, print_rollback, rolled_back
 
 MemoryId = Annotated[str, typer.Argument(help="The memory's id.", show_default=False)]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be given several times.")]
@@ -159,13 +160,27 @@ def forget(
     everybody: Annotated[bool, typer.Option("--all", help="Erase all users of the partition.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Take what was forgotten out of all files now.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether --all is meant.")] = False,
+    call: Annotated[
+        str | None, typer.Option(help="Forget what was learned from this request (x-memory-trace).")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Forget what was learned since this time, as RFC 3339.")] = None,
+    review: Annotated[bool, typer.Option("--review", help="With --call or --since: let it wait for review.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --call or --since: only tell what it is.")] = False,
     config: Config = CONFIG,
     url: Url = None,
     key: Key = None,
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Forget a memory, or erase a user, a session or everybody from every file."""
+    """Forget a memory or what was learned from a request, or erase a user, a session or everybody from every file."""
+    if call is not None or since is not None:
+        if memory_id is not None or user is not None or everybody:
+            raise typer.BadParameter("--call and --since are about a whole partition: give no memory and no user.")
+        taking = Rollback(call, since, review=review, dry_run=dry_run)
+        print_rollback(run(rolled_back(taking, url=url, key=key, config=config, partition=partition)), in_json)
+        return
+    if review or dry_run:
+        raise typer.BadParameter("--review and --dry-run go with --call or --since.")
     erasure = erasure_of(memory_id, user=user, session=session, everybody=everybody, now=now)
     if everybody and not yes:
         typer.confirm("Erase the memories of all users of this partition?", abort=True)

@@ -25,6 +25,7 @@ from litellm_memory.cli.reach import (
     run,
     sidecar,
 )
+from litellm_memory.cli.secrets import audited_secrets, print_secrets
 from litellm_memory.models import Memory, Superseded
 
 PAGE = 1000
@@ -84,6 +85,8 @@ async def _pages(answering: Sidecar, path: str, user: str | None) -> list[dict[s
 
 
 def audit_memories(
+    secrets: Annotated[bool, typer.Option("--secrets", help="Look for secrets in all that is kept.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="With --secrets: redact them.")] = False,
     user: User = None,
     config: Config = CONFIG,
     url: Url = None,
@@ -91,7 +94,12 @@ def audit_memories(
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Tell how much of what is kept is junk, and what mends each piece."""
+    """Tell how much of what is kept is junk, and what mends each piece; or find secrets and redact them."""
+    if secrets:
+        print_secrets(run(audited_secrets(fix=fix, url=url, key=key, config=config, partition=partition)), in_json)
+        return
+    if fix:
+        raise typer.BadParameter("--fix goes with --secrets.")
 
     async def read() -> list[dict[str, Any]]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:

@@ -39,6 +39,7 @@ from litellm_memory.errors import SettingsError, StoreError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
 from litellm_memory.ledger.erasures import Erasures, Job, note_forgotten
 from litellm_memory.ledger.figures import Figures
+from litellm_memory.ledger.mending import Mending
 from litellm_memory.ledger.migrations import ASIDE, LedgerError, keep_copy, migrate, schema_of
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
@@ -115,6 +116,7 @@ class Ledger:
         self.traces = Traces(self._read, self._writer.submit)
         self.unread = Unreads(self._write)
         self.erasures = Erasures(self._read, self._write, _tell_erased)
+        self.mending = Mending(self._read, self._write, _tell_mended)
         # A container's name changes with every start, and an SQLite ledger serves one host in any case.
         host = "" if self._engine.dialect.name == "sqlite" else socket.gethostname()
         self.figures = Figures(self._read, self._write, host=host)
@@ -641,6 +643,10 @@ def _store_of(connection: Connection, store_id: str) -> str:
 
 def _tell_erased(connection: Connection, namespace: str, marks: Sequence[str]) -> None:
     _tell(connection, [(namespace, ""), *((NO_NAMESPACE, mark) for mark in marks)])
+
+
+def _tell_mended(connection: Connection, marks: Sequence[str]) -> None:
+    _tell(connection, [(NO_NAMESPACE, mark) for mark in marks])
 
 
 def _scrub(engine: Engine) -> None:

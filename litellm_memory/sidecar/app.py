@@ -16,6 +16,7 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
+from litellm_memory.sidecar.audit import audit_router
 from litellm_memory.sidecar.browsers import Browsers
 from litellm_memory.sidecar.jobs import jobs_router
 from litellm_memory.sidecar.memories import memories_router
@@ -25,6 +26,7 @@ from litellm_memory.sidecar.portable import portable_router
 from litellm_memory.sidecar.preview import preview_router
 from litellm_memory.sidecar.rates import Rates
 from litellm_memory.sidecar.review import review_router
+from litellm_memory.sidecar.rollback import rollback_router
 from litellm_memory.sidecar.routing import routing_router
 from litellm_memory.sidecar.shapes import ErrorOut
 from litellm_memory.sidecar.sizes import Sizes
@@ -74,6 +76,8 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
         portable_router,
         preview_router,
         review_router,
+        rollback_router,
+        audit_router,
         traces_router,
         usage_router,
     ):

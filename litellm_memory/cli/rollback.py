@@ -1,0 +1,42 @@
+"""Taking back on the command line what was learned from a request, or since a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from litellm_memory.cli.print import MEMORY_COLUMNS, as_json, memory_rows, table
+from litellm_memory.cli.reach import sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What to take back. ``review``: it is kept and waits, instead of being forgotten."""
+
+    call: str | None
+    since: str | None
+    review: bool
+    dry_run: bool
+
+
+async def rolled_back(
+    asked: Rollback, *, url: str | None, key: str | None, config: Path, partition: str | None
+) -> dict[str, Any]:
+    """What was taken back, or would be."""
+    named = {name: value for name, value in (("call", asked.call), ("since", asked.since)) if value is not None}
+    body = {**named, "action": "review" if asked.review else "forget", "dry_run": asked.dry_run}
+    async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
+        return dict(await answering.ask("POST", "/v1/rollback", json=body))
+
+
+def print_rollback(told: dict[str, Any], in_json: bool) -> None:
+    """Prints the memories, and what became of them."""
+    if in_json:
+        as_json(told)
+        return
+    table(MEMORY_COLUMNS, memory_rows(told["data"]), empty="Nothing was learned then.")
+    done = {"forget": "forgotten", "review": "put aside for review"}[told["action"]]
+    typer.echo(f"{len(told['data'])} {'would be ' if told['dry_run'] else ''}{done}")

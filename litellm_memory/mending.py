@@ -1,0 +1,65 @@
+"""Secrets that were kept before a rule knew them: where they lie, and their redaction after the fact."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from litellm_memory.ledger import Ledger
+from litellm_memory.memories import Memories
+from litellm_memory.models import Memory
+from litellm_memory.redact import redact, redacted
+
+_MARK: Final = re.compile(r"\[REDACTED:([\w-]+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A place that keeps secrets: the ids of what holds them, and how many of each kind there are."""
+
+    place: str
+    ids: tuple[str, ...]
+    kinds: Mapping[str, int]
+
+
+async def mend_secrets(
+    memories: Memories, ledger: Ledger, partition: str, *, words: tuple[str, ...] = (), fix: bool = False
+) -> list[Kept]:
+    """What a partition keeps that would be redacted today, by place; ``fix``: it is redacted once this returns.
+
+    The bytes before stay in free pages of files until these are scrubbed.
+    """
+    clean = partial(redact, words=words)
+    held = await memories.all(partition, None)
+    secret = [memory for memory in held if redacted(memory, words) is not memory]
+    users = {memory.user for memory in held} | await ledger.erasures.users(partition)
+    rows = await ledger.mending.unclean(partition, users, clean)
+    if fix:
+        await ledger.mending.mend(rows)
+        for memory in secret:
+            await memories.correct(partition, memory.id, partial(redacted, words=words))
+    places = sorted({row.place for row in rows})
+    found = [_kept("memories", [(memory.id, *_texts(memory, words)) for memory in secret])]
+    found += [_kept(name, [(row.mark, row.before, row.after) for row in rows if row.place == name]) for name in places]
+    return [kept for kept in found if kept.ids]
+
+
+def _kept(place: str, changed: Sequence[tuple[str, str, str]]) -> Kept:
+    kinds: Counter[str] = Counter()
+    for _, before, after in changed:
+        kinds += Counter(_MARK.findall(after)) - Counter(_MARK.findall(before))
+    return Kept(place, tuple(mark for mark, _, _ in changed), dict(sorted(kinds.items())))
+
+
+def _texts(memory: Memory, words: tuple[str, ...]) -> tuple[str, str]:
+    """All that a memory says, as it is kept and as it would be."""
+    return _said(memory), _said(redacted(memory, words))
+
+
+def _said(memory: Memory) -> str:
+    parts: Iterable[str] = (memory.text, memory.reply or "", *memory.tags)
+    return "\n".join(parts)

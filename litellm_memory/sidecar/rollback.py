@@ -1,0 +1,65 @@
+"""Taking back over HTTP what was learned from a request, or since a time."""
+
+# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Depends
+from pydantic import Field, model_validator
+
+from litellm_memory.engine import Engine
+from litellm_memory.models import Caller
+from litellm_memory.redact import redacted
+from litellm_memory.rollback import forget, learned_from, put_aside
+from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of
+
+
+class RollbackIn(Shape):
+    """Which request (its id was in `x-memory-trace`), or since when; and what becomes of what was learned."""
+
+    call: Name | None = None
+    since: datetime | None = None
+    action: Literal["forget", "review"] = "forget"
+    dry_run: bool = Field(False, description="Only tell what it would be.")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.call is None and self.since is None:
+            raise ValueError("name a call, a time, or both")
+        return self
+
+
+class RollbackOut(Shape):
+    """What was taken back, or would be."""
+
+    action: Literal["forget", "review"]
+    dry_run: bool
+    data: list[MemoryOut]
+
+
+def rollback_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
+    """``/v1/rollback``."""
+    router = APIRouter(prefix="/v1", tags=["review"])
+    Verified = Annotated[Caller, Depends(verified)]
+
+    @router.post(
+        "/rollback", summary="Forget, or put aside for review, what was learned from a request or since a time"
+    )
+    async def roll_back(caller: Verified, asked: RollbackIn, partition: PartitionParameter = None) -> RollbackOut:
+        if asked.dry_run:
+            acting = partition_for(caller, engine.settings, partition)
+        else:
+            acting = await partition_to_write(caller, engine, partition)
+        since = aware(asked.since) if asked.since else None
+        learned = await learned_from(engine.memories, acting, call=asked.call, since=since)
+        if asked.action == "forget" and not asked.dry_run:
+            await forget(engine.memories, learned)
+        elif not asked.dry_run:
+            await put_aside(engine.memories, engine.ledger, learned)
+        # What is kept may be older than the rule that knows a secret.
+        shown = map(redacted, learned) if engine.settings.learn.redact else learned
+        return RollbackOut(action=asked.action, dry_run=asked.dry_run, data=[shape_of(memory) for memory in shown])
+
+    return router
