@@ -188,7 +188,8 @@ async def test_an_owner_told_to_stop_answers_first_and_the_next_call_starts_anot
     store = await opened(data_dir)
     stopped = owner_of(data_dir)
     under_way = asyncio.create_task(store.put([entry()]))
-    await store.health()
+    for _ in range(2):  # Writing looks at the store first, so its second request is sent when this is answered twice.
+        await store.health()
     os.kill(stopped.pid, signal.SIGTERM)
     await under_way
     await has_left(data_dir)
@@ -278,12 +279,12 @@ async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         await opened(tmp_path / "file" / "data")
 
 
-async def test_a_damaged_chroma_does_not_open_and_the_log_says_why(data_dir: Path) -> None:
+async def test_a_damaged_chroma_does_not_open_and_the_error_and_the_log_say_why(data_dir: Path) -> None:
     (data_dir / "chroma").mkdir(parents=True)
     (data_dir / "chroma" / "chroma.sqlite3").write_bytes(b"no database at all" * 1000)
-    with pytest.raises(StoreError, match=r"owner\.log says why"):
+    with pytest.raises(StoreError, match="file is not a database") as failure:
         await opened(data_dir)
-    assert "file is not a database" in log_path(data_dir).read_text()
+    assert str(failure.value) in log_path(data_dir).read_text()
 
 
 async def test_the_log_never_holds_what_is_remembered(data_dir: Path) -> None:
