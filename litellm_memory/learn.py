@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -136,27 +136,30 @@ class Learner:
         new: list[list[Memory]] = []
         changed: dict[str, Memory] = {}
         merged: dict[str, str] = {}
+        across_sessions: set[str] = set()
         for scope, memories in _by_scope(found):
             known = (await self._memories.index(scope.partition, scope.user)).all()
             settled = await asyncio.to_thread(settle, memories, known, only_session=scope.only_session)
             new.append([*settled.new.values()])
             changed |= settled.known
             merged |= settled.merged
-        stands = await self._keep(new)
+            if not scope.only_session:
+                across_sessions |= settled.new.keys()
+        stands = await self._keep(new, across_sessions)
         count_learned(memory for made in new for memory in made if stands.get(memory.id) == memory.id)
         for memory in changed.values():
             await self._change(memory, stands)
         return _became([*chain.from_iterable(memories for _, memories in found)], new, changed, merged, stands)
 
-    async def _keep(self, found: Sequence[Sequence[Memory]]) -> dict[str, str]:
+    async def _keep(self, found: Sequence[Sequence[Memory]], across_sessions: Collection[str]) -> dict[str, str]:
         """Keeps memories, in one go when that can be. Which id stands for each: another's that said the same before."""
         memories = list(chain.from_iterable(found))
         try:
-            kept = await self._memories.keep(memories)
+            kept = await self._memories.keep(memories, across_sessions=across_sessions)
             return {memory.id: stands.id for memory, stands in zip(memories, kept, strict=True)}
         except ValueError:
             if len(memories) > 1:
-                alone = [await self._keep([[memory]]) for memory in memories]
+                alone = [await self._keep([[memory]], across_sessions) for memory in memories]
                 return {new: stands for ids in alone for new, stands in ids.items()}
             # Chroma can never keep it; trying again would stop all that waits behind it.
             logger.error("A memory cannot be kept and is left out.")

@@ -7,7 +7,7 @@ import hmac
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -137,13 +137,15 @@ class Memories:
         self._model_fails = True
         self._embeds_again = time.monotonic() + PAUSE_SECONDS
 
-    async def keep(self, memories: Sequence[Memory]) -> list[Memory]:
+    async def keep(self, memories: Sequence[Memory], *, across_sessions: Collection[str] = ()) -> list[Memory]:
         """What stands for each memory now: itself, or the one in force that said the same before, confirmed.
+
+        That has to be of the same session, but for those whose ids are in ``across_sessions``.
 
         Once this returns, all of them are durable and other workers have been told.
         """
         # Side by side, so that the ledger commits their claims together.
-        kept = await asyncio.gather(*map(self._merged, memories))
+        kept = await asyncio.gather(*(self._merged(memory, memory.id in across_sessions) for memory in memories))
         if kept:
             vectors = await self.vectors([memory.text for memory in kept])
             await self._put([Entry(memory, vector) for memory, vector in zip(kept, vectors, strict=True)])
@@ -263,9 +265,10 @@ class Memories:
             self._uses.update(uses)
             raise
 
-    async def _merged(self, memory: Memory) -> Memory:
+    async def _merged(self, memory: Memory, across_sessions: bool) -> Memory:
         """``memory`` with its tokens counted, or the memory in force that says the same in the same scope."""
-        holder = await self._ledger.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
+        mark = self._text_mark(replace(memory, session=None) if across_sessions else memory)
+        holder = await self._ledger.claim(mark, memory.id, namespace=memory.namespace)
         fresh = replace(memory, id=holder, tokens=self._count(shown(memory)))
         if holder == memory.id:
             return fresh
