@@ -234,6 +234,7 @@ class Engine:
         """From now on these settings hold; what needs a restart stays as it was."""
         self.settings = settings
         self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
+        self.memories.glance = settings.recall.deadline_ms / 3 / 1000
         self.learner.settings = settings.learn
         self.learner.retention = settings.retention
 
@@ -595,11 +596,16 @@ class Engine:
             except LiteLLMMemoryError as error:
                 self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
+        self.spawn(self._warm_up())
         self.spawn(self.learner.run())
         if self.models is not None:
             self.spawn(ModelLearner(self.ledger, self.memories, self.learner, self.models).run())
         self.spawn(self.erasure.run())
         await self._follow()
+
+    async def _warm_up(self) -> None:
+        with suppress(LiteLLMMemoryError):
+            logger.debug("%d scopes were loaded at start.", await self.memories.warm_up())
 
     async def _follow(self) -> None:
         for round_ in itertools.count():

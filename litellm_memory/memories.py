@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 from litellm_memory.compare import CONFIRMED
 from litellm_memory.embedding import Embedder, LocalModel, memory_vectors
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError, StoreError
+from litellm_memory.indexes import ScopeIndexes
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory
 from litellm_memory.render import shown
-from litellm_memory.scope_index import ScopeIndex, ScopeIndexes
+from litellm_memory.scope_index import ScopeIndex
 from litellm_memory.store import Entry, Store
 from litellm_memory.words import same_text
 
@@ -34,6 +36,9 @@ Count = Callable[[str], int]
 EMBEDDED_AT_ONCE = 64
 PAUSE_SECONDS = 5.0
 """After the model failed, what was kept without a vector waits this long for the next attempt."""
+WARM_SCOPES = 200
+WARM_SECONDS = 20.0
+WARM_SHARE = 0.5
 USES_AT_ONCE = 32
 """Most memories whose uses are written down at once: the store answers no other call meanwhile."""
 
@@ -44,6 +49,8 @@ class Memories:
     def __init__(self, ledger: Ledger, *, count: Count) -> None:
         self.patience = 0.1
         """Seconds that a query waits for its vector; words decide after that."""
+        self.glance = 0.05
+        """Seconds that a query waits for a scope that is being loaded."""
         self._ledger = ledger
         self._embedder: Embedder | None = None
         self._model_fails = False
@@ -80,8 +87,37 @@ class Memories:
             await self._store.aclose()
 
     async def index(self, partition: str, user: str) -> ScopeIndex:
-        """What the hot path searches for one user."""
+        """All memories of one user, once they are in RAM; of a scope too large for that, the newest."""
         return await self._indexes.of(partition, user)
+
+    async def searched(self, partition: str, user: str, text: str) -> ScopeIndex:
+        """What the hot path searches for ``text``: all memories of one user, if they are in RAM within ``glance``.
+
+        Otherwise what is there of them, widened by what the store finds by vector and by words.
+        """
+        if (whole := self._indexes.whole(partition, user)) is not None:
+            return whole
+        try:
+            async with asyncio.timeout(self.glance):
+                await self._indexes.of(partition, user)
+        except TimeoutError:
+            pass
+        if (whole := self._indexes.whole(partition, user)) is not None:
+            return whole
+        vector = await self.query_vector(text)
+        return await self._indexes.widened(partition, user, vector=vector, text=text, seconds=self.glance)
+
+    async def warm_up(self, *, seconds: float = WARM_SECONDS, share: float = WARM_SHARE) -> int:
+        """How many scopes were loaded: those asked for last, for so long or until they fill that share of the cap."""
+        loaded = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for partition, user in await self._ledger.traces.scopes(WARM_SCOPES):
+                    if self._indexes.weight > share * self._indexes.max_bytes:
+                        break
+                    await self._indexes.of(partition, user)
+                    loaded += 1
+        return loaded
 
     @property
     def reads_any_language(self) -> bool:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 WISHES = 4
 """Most standing wishes of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
-SPARE = 32
+SPARE = 16
 """Memories that are looked at beyond the limit, for those that do not fit into the budget."""
 
 
@@ -125,7 +125,7 @@ class Recall:
         From the query's vector on all is done in that one thread, because each change of thread costs a request a
         wait and some 0.2 ms of processor time.
         """
-        index = await self._memories.index(query.scope.partition, query.scope.user)
+        index = await self._memories.searched(query.scope.partition, query.scope.user, query.text)
         if not len(index) or query.limit == 0:
             return do([])
         scope = query.scope

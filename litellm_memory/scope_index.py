@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import bisect
 import math
 import threading
 from array import array
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import islice
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.cues import asks, is_long, statement, tells_time
-from litellm_memory.models import Memory, namespace
+from litellm_memory.models import Memory
 from litellm_memory.ranking import Links, Positions, Signals, with_neighbours
-from litellm_memory.store import Entry, Store
+from litellm_memory.store import Entry
 from litellm_memory.words import names, words
 
 Floats = NDArray[np.float32]
+Vectors: TypeAlias = NDArray[np.float32] | NDArray[np.float16]
 Found: TypeAlias = tuple[NDArray[np.int32], Floats]
 """Positions that have a word, and the share of each."""
 
@@ -42,7 +41,9 @@ WEIGHTIEST = 12
 NEAREST, WORDIEST, BESIDE = 1200, 400, 100
 """Memories of a large scope that are looked at: the nearest by few axes, those with the weightiest words, and those
 beside the best of both."""
-OBJECT_BYTES = 2048
+HALF = np.dtype(np.float16)
+USUAL_TEXT_BYTES = 300
+OBJECT_BYTES = 1536
 """What one memory weighs in RAM beside its vector and its text: objects and postings, measured on short texts."""
 
 
@@ -70,7 +71,14 @@ class ScopeIndex:
     @property
     def weight(self) -> int:
         """Bytes that this index holds, about."""
-        return self._rows.vectors.nbytes + self.text_bytes + OBJECT_BYTES * len(self._memories)
+        return (
+            self._rows.vectors.nbytes + self._rows.coarse.nbytes + self.text_bytes + OBJECT_BYTES * len(self._memories)
+        )
+
+    @property
+    def bytes_a_memory(self) -> int:
+        """Bytes that one more memory of a large scope takes, about."""
+        return int(self._rows.vectors.shape[1]) * HALF.itemsize + AXES * 4 + OBJECT_BYTES + USUAL_TEXT_BYTES
 
     def standing_wishes(self) -> list[Memory]:
         """The instructions among the memories: they are recalled whatever is asked."""
@@ -98,6 +106,19 @@ class ScopeIndex:
                 self._drop(entry.memory.id)
                 self._append(entry)
 
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Adds those memories that are not here yet."""
+        for entry in entries:
+            with self._lock:
+                if entry.memory.id not in self._positions:
+                    self._append(entry)
+
+    def prepare(self) -> None:
+        """Does now what the first search in a large scope would have to do."""
+        with self._lock:
+            if len(self._memories) >= FIRST_LOOK_FROM:
+                self._look_along_axes()
+
     def drop(self, ids: Iterable[str]) -> None:
         """Takes memories out; unknown ids are passed over."""
         for memory_id in ids:
@@ -112,12 +133,12 @@ class ScopeIndex:
             shares = _total(found, size)
             if size < FIRST_LOOK_FROM:
                 positions = np.arange(size)
-                dense = rows.vectors[:size] @ vector if vector is not None else np.zeros(size, np.float32)
+                dense = _cosines(rows.vectors[:size], vector)
                 previous, following = rows.previous[:size].copy(), rows.following[:size].copy()
                 places = np.arange(size, dtype=np.int32)
             else:
                 positions = self._first_look(vector, shares)
-                dense = rows.vectors[positions] @ vector if vector is not None else np.zeros(len(positions), np.float32)
+                dense = _cosines(rows.vectors[positions], vector)
                 places = np.full(size + 1, -1, np.int32)
                 places[positions] = np.arange(len(positions))
                 previous, following = places[rows.previous[positions]], places[rows.following[positions]]
@@ -142,10 +163,8 @@ class ScopeIndex:
         found = [_best(shares, WORDIEST)]
         best = [_best(shares, BESIDE)]
         if vector is not None:
-            if self._axes is None:
-                self._axes = _principal_axes(rows.vectors[:size])
-                rows.coarse = np.ascontiguousarray(rows.vectors @ self._axes)
-            coarse = rows.coarse[:size] @ (vector @ self._axes)
+            axes = self._look_along_axes()
+            coarse = rows.coarse[:size] @ (vector @ axes)
             found.append(_best(coarse, NEAREST))
             best.append(_best(coarse, BESIDE))
         looked_at = np.zeros(size + 1, bool)  # The last place stands for "no neighbour", which is -1.
@@ -154,6 +173,17 @@ class ScopeIndex:
         for positions in best:
             looked_at[rows.previous[positions]] = looked_at[rows.following[positions]] = True
         return np.flatnonzero(looked_at[:size])
+
+    def _look_along_axes(self) -> Floats:
+        """The axes of the first look, with all vectors along them."""
+        if self._axes is None:
+            rows = self._rows
+            self._axes = _principal_axes(rows.vectors[: len(self._memories)])
+            steps = range(0, len(rows.vectors), FIRST_LOOK_FROM)
+            rows.coarse = np.concatenate(
+                [rows.vectors[step : step + FIRST_LOOK_FROM].astype(np.float32) @ self._axes for step in steps]
+            )
+        return self._axes
 
     def _drop(self, memory_id: str) -> None:
         position = self._positions.pop(memory_id, None)
@@ -165,7 +195,7 @@ class ScopeIndex:
         assert memory is not None
         self._words.drop(position, words(memory.text))
         self._unchain(memory, position)
-        self.text_bytes -= len(memory.text)
+        self.text_bytes -= len(memory.text) + len(memory.reply or "")
         self._memories[position] = None
         self._rows.clear(position)
 
@@ -191,7 +221,7 @@ class ScopeIndex:
             self._wishes[memory.id] = memory
         self._positions[memory.id] = position
         self._chain(memory, position)
-        self.text_bytes += len(memory.text)
+        self.text_bytes += len(memory.text) + len(memory.reply or "")
 
     def _chain(self, memory: Memory, position: int) -> None:
         """Puts a memory between those said before and after it in its session and project."""
@@ -224,7 +254,7 @@ class _Rows:
     """Columns with a row for each position, grown by doubling."""
 
     def __init__(self, dimension: int) -> None:
-        self.vectors: Floats = np.zeros((0, dimension), np.float32)
+        self.vectors: Vectors = np.zeros((0, dimension), np.float32)
         self.coarse: Floats = np.zeros((0, AXES), np.float32)
         self.lengths: Floats = np.zeros(0, np.float32)
         self.statement: Floats = np.zeros(0, np.float32)
@@ -238,9 +268,11 @@ class _Rows:
         """Makes room for ``size`` rows; new ones are zeros beside nothing."""
         if size <= len(self.vectors):
             return
-        room = max(16, 2 * size)
+        large = size > FIRST_LOOK_FROM
+        room = size + size // 8 if large else max(16, 2 * size)
         for name, column in vars(self).items():
-            grown = np.zeros((room, *column.shape[1:]), column.dtype)
+            # Half as exact is exact enough to order what the first look has found, and half of what weighs most.
+            grown = np.zeros((room, *column.shape[1:]), HALF if large and name == "vectors" else column.dtype)
             if name in ("previous", "following"):
                 grown.fill(-1)
             if name == "coarse" and not len(column):
@@ -335,79 +367,16 @@ def _best(scores: Floats, count: int) -> Positions:
     return np.flatnonzero((scores >= lowest) & (scores > 0))
 
 
-def _principal_axes(vectors: Floats) -> Floats:
+def _cosines(vectors: Vectors, vector: Floats | None) -> Floats:
+    """The cosine of each of these unit vectors to ``vector``; zeros when there is none."""
+    if vector is None:
+        return np.zeros(len(vectors), np.float32)
+    cosines: Floats = vectors.astype(np.float32, copy=False) @ vector
+    return cosines
+
+
+def _principal_axes(vectors: Vectors) -> Floats:
     """The directions in which vectors differ most, as columns, from a sample of them."""
     sample = vectors[:: max(1, len(vectors) // 4096)].astype(np.float64)
     _, axes = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(axes[:, -AXES:], np.float32)
-
-
-class ScopeIndexes:
-    """The indexes in use, the longest unused leaving first when they outgrow ``max_bytes``."""
-
-    def __init__(self, store: Callable[[], Store], *, max_bytes: int = 256 * 2**20) -> None:
-        self._store = store
-        self._max_bytes = max_bytes
-        self._indexes: OrderedDict[str, ScopeIndex] = OrderedDict()
-        self._partitions: dict[str, str] = {}
-        self._loading: dict[str, asyncio.Task[ScopeIndex]] = {}
-
-    async def of(self, partition: str, user: str) -> ScopeIndex:
-        """The index of one user of a partition, loaded from the store at its first touch.
-
-        A caller that gives up waiting does not stop the load: the next one finds it done.
-        """
-        name = namespace(partition, user)
-        if name in self._indexes:
-            self._indexes.move_to_end(name)
-            return self._indexes[name]
-        if name not in self._loading:
-            self._partitions[name] = partition
-            self._loading[name] = asyncio.create_task(self._load(name, partition, user))
-            self._loading[name].add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._loading[name])
-
-    async def refresh(self, changed: Iterable[tuple[str, str]]) -> None:
-        """Reads again what changed: (namespace, memory id) pairs. Namespaces that are not in RAM are passed over."""
-        by_namespace: dict[str, set[str]] = {}
-        for name, memory_id in changed:
-            by_namespace.setdefault(name, set()).add(memory_id)
-        for name, ids in by_namespace.items():
-            if name in self._loading:
-                await asyncio.wait([self._loading[name]])
-            if name in self._indexes:
-                entries = await self._store().get(self._partitions[name], sorted(ids))
-                index = self._indexes.get(name)
-                if index is not None:
-                    own = [entry for entry in entries if entry.memory.namespace == name]
-                    index.put(own)
-                    index.drop(ids - {entry.memory.id for entry in own})
-
-    def unembedded(self, limit: int, *, without: Collection[str]) -> list[Memory]:
-        """Up to ``limit`` memories in RAM that have no vector, ``without`` those of these ids."""
-        missing = (memory for index in self._indexes.values() for memory in index.unembedded())
-        return list(islice((memory for memory in missing if memory.id not in without), limit))
-
-    async def aclose(self) -> None:
-        """Ends the loads that are under way."""
-        for task in self._loading.values():
-            task.cancel()
-        await asyncio.gather(*self._loading.values(), return_exceptions=True)
-
-    async def _load(self, name: str, partition: str, user: str) -> ScopeIndex:
-        try:
-            entries = await self._store().load(partition, user)
-            index = ScopeIndex(self._store().dimension)
-            await asyncio.to_thread(index.put, entries)
-            self._indexes[name] = index
-            self._evict()
-            return index
-        finally:
-            del self._loading[name]
-
-    def _evict(self) -> None:
-        weight = sum(index.weight for index in self._indexes.values())
-        while weight > self._max_bytes and len(self._indexes) > 1:
-            name, index = self._indexes.popitem(last=False)
-            del self._partitions[name]
-            weight -= index.weight

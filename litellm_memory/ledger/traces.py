@@ -121,6 +121,12 @@ class Traces:
         await self._written()
         return await self._read(lambda connection: _newest(connection, partition, user, limit, before))
 
+    async def scopes(self, limit: int) -> list[tuple[str, str]]:
+        """The partitions and users of the last ``limit`` requests, each once, the last first. Raises LedgerError."""
+        last = select(traces).order_by(traces.c.at.desc()).limit(limit)
+        read = await self._read(lambda connection: [_trace(row) for row in connection.execute(last)])
+        return list(dict.fromkeys((trace.partition, trace.user) for trace in read))
+
     async def get(self, partition: str, trace: str) -> Trace | None:
         """One trace of a partition; None for an unknown or a foreign id alike. Raises LedgerError."""
         await self._written()

@@ -117,6 +117,20 @@ class ChromaCollections:
         columns = ("ids", "documents", "metadatas", "embeddings")
         return _rows({column: cast(Any, found)[column][0] for column in columns})
 
+    async def containing(self, name: str, where: Metadata | None, texts: Sequence[str], *, limit: int) -> Rows:
+        each: list[dict[str, Any]] = [{"$contains": text} for text in texts]
+        async with self._answering(READ_SECONDS):
+            collection = await self._collection(name)
+            if collection is None:
+                return NO_ROWS
+            found = await collection.get(
+                where=cast(Any, where),
+                where_document=cast(Any, {"$or": each} if len(each) > 1 else each[0]),
+                limit=limit,
+                include=["documents", "metadatas", "embeddings"],
+            )
+            return _rows(cast(Any, found))
+
     async def upsert(self, name: str, rows: Rows) -> None:
         async with self._answering(WRITE_SECONDS):
             if name not in self._known:

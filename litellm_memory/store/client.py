@@ -70,6 +70,9 @@ class OwnerCollections:
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
         return cast(Rows, await self._ask(READ_SECONDS, "nearest", name, where, vector, limit=limit))
 
+    async def containing(self, name: str, where: Metadata | None, texts: Sequence[str], *, limit: int) -> Rows:
+        return cast(Rows, await self._ask(READ_SECONDS, "containing", name, where, texts, limit=limit))
+
     async def upsert(self, name: str, rows: Rows) -> None:
         await self._ask(WRITE_SECONDS, "upsert", name, rows)
 

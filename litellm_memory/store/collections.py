@@ -63,6 +63,9 @@ class Collections(Protocol):
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
         """The records nearest to ``vector`` by cosine, nearest first."""
 
+    async def containing(self, name: str, where: Metadata | None, texts: Sequence[str], *, limit: int) -> Rows:
+        """At most ``limit`` records whose document has one of these texts in it."""
+
     async def upsert(self, name: str, rows: Rows) -> None:
         """Insert or replace the records, in one transaction; makes the collection when it is missing."""
 

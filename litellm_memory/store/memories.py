@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
@@ -104,7 +106,10 @@ class Store:
         found: dict[str, Entry] = {}
         for name, asked in by_collection(self._layout, ids, PAGE):
             rows = await self._collections.get(name, asked)
-            found |= {entry.memory.id: entry for entry in entries_of(rows, partition=partition)}
+            # Off the event loop when there are many: one takes some 40 µs.
+            reading = partial(entries_of, rows, partition=partition)
+            entries = reading() if len(asked) <= BATCH else await asyncio.to_thread(reading)
+            found |= {entry.memory.id: entry for entry in entries}
         return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
 
     async def load(self, partition: str, user: str | None = None) -> list[Entry]:
@@ -115,27 +120,51 @@ class Store:
     async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Entry]]:
         """What ``load`` gives, a page at a time, so that RAM holds one page and the ids."""
         if user is not None:
-            ns = namespace(partition, user)
-            async for page in self._pages(self._layout.collection(ns), self._layout.where(ns), partition, ns):
+            async for page in self.read(partition, await self.ids(partition, user), user=user):
                 yield page
         else:
             for name in await self._collections.names(self._layout.prefix):
-                async for page in self._pages(name, {"partition": partition}, partition):
+                ids = [one async for one in self._ids(name, {"partition": partition})]
+                async for page in self.read(partition, ids):
                     yield page
 
-    async def count(self, partition: str, user: str) -> int:
-        """How many entries the user has."""
+    async def ids(self, partition: str, user: str) -> list[str]:
+        """The ids of the user's entries, oldest write first."""
         ns = namespace(partition, user)
-        return len([one async for one in self._ids(self._layout.collection(ns), self._layout.where(ns))])
+        return [one async for one in self._ids(self._layout.collection(ns), self._layout.where(ns))]
+
+    async def read(self, partition: str, ids: Sequence[str], *, user: str | None = None) -> AsyncIterator[list[Entry]]:
+        """The partition's entries with these ids, and of this user if one is named, in their order, in pages."""
+        ns = None if user is None else namespace(partition, user)
+        for asked in chunks(ids, PAGE):
+            entries = await self.get(partition, asked)
+            yield [entry for entry in entries if ns is None or entry.memory.namespace == ns]
+
+    async def holding(self, partition: str, user: str, words: Sequence[str], limit: int) -> list[Entry]:
+        """At most ``limit`` entries of the user whose text has one of these words, in no order.
+
+        The words may be parts of words, in lower case; they are found so and with a capital.
+        """
+        ns = namespace(partition, user)
+        spellings = list(dict.fromkeys(spelt for word in words for spelt in (word, word.capitalize())))
+        found = await self._collections.containing(
+            self._layout.collection(ns), self._layout.where(ns), spellings, limit=min(PAGE, limit)
+        )
+        return await asyncio.to_thread(entries_of, found, partition=partition, namespace=ns)
 
     async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
         """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
         ns = namespace(partition, user)
-        rows = await self._collections.nearest(
-            self._layout.collection(ns), self._layout.where(ns), vector, limit=min(PAGE, max(30, limit * OVERFETCH))
-        )
-        entries = entries_of(rows, partition=partition, namespace=ns)
-        return [entry for entry in entries if entry.vector is not None][:limit]
+        name, where = self._layout.collection(ns), self._layout.where(ns)
+        # Chroma takes longest for a filter that most records match, so a user who has most of a collection is first
+        # looked for without one.
+        for filter_, asked in ((None, PAGE), (where, min(PAGE, max(30, limit * OVERFETCH)))):
+            rows = await self._collections.nearest(name, filter_, vector, limit=asked)
+            entries = await asyncio.to_thread(entries_of, rows, partition=partition, namespace=ns)
+            embedded = [entry for entry in entries if entry.vector is not None]
+            if filter_ == where or len(embedded) >= limit:
+                break
+        return embedded[:limit]
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
         """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
@@ -220,16 +249,6 @@ class Store:
     async def aclose(self) -> None:
         """Let go of Chroma."""
         await self._collections.aclose()
-
-    async def _pages(
-        self, name: str, where: Metadata | None, partition: str, namespace: str | None = None
-    ) -> AsyncIterator[list[Entry]]:
-        ids = [one async for one in self._ids(name, where)]
-        for asked in chunks(ids, PAGE):
-            rows = await self._collections.get(name, asked)
-            order = {memory_id: place for place, memory_id in enumerate(asked)}
-            found = entries_of(rows, partition=partition, namespace=namespace)
-            yield sorted(found, key=lambda entry: order[entry.memory.id])
 
     async def _ids(self, name: str, where: Metadata | None) -> AsyncIterator[str]:
         limit = ALL if self._layout.kind == "buckets" else PAGE

@@ -30,7 +30,7 @@ log = logging.getLogger("litellm_memory.store.owner")
 
 OPERATIONS = frozenset(
     {"describe", "create", "names", "count", "get", "nearest", "upsert", "update", "delete", "scrub"}
-    | {"mark", "drop", "ids"}
+    | {"mark", "drop", "ids", "containing"}
 )
 
 

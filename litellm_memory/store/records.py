@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import intern
 
 import numpy as np
 import orjson
@@ -122,15 +123,16 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
         about = orjson.loads(str(metadata["about"]))
         memory = Memory(
             id=row_id,
-            partition=str(metadata["partition"]),
-            user=about["user"],
+            # One string each for all memories that have it.
+            partition=intern(str(metadata["partition"])),
+            user=intern(about["user"]),
             text=document or "",
             kind=about["kind"],
             created=datetime.fromisoformat(about["created"]),
-            project=about["project"],
-            session=about["session"],
+            project=_shared(about["project"]),
+            session=_shared(about["session"]),
             tags=tuple(about["tags"]),
-            origin=Origin(*about["origin"]),
+            origin=_origin(*about["origin"]),
             confidence=about["confidence"],
             valid_from=_read_time(about["valid_from"]),
             valid_until=_read_time(about["valid_until"]),
@@ -148,6 +150,14 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
             f"Record {row_id} in Chroma is damaged ({type(error).__name__}): restore the store from a backup."
         ) from None
     return Entry(memory, vector if metadata.get("embedded") else None)
+
+
+def _origin(role: str, client: str | None, call_id: str | None) -> Origin:
+    return Origin(intern(role), _shared(client), call_id)
+
+
+def _shared(text: str | None) -> str | None:
+    return None if text is None else intern(text)
 
 
 def _checked_vector(vector: Vectors | None, dimension: int) -> Vectors:

@@ -1,0 +1,178 @@
+"""What is in RAM of which scope: the whole of it, or what fits and what the store finds for a query."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bed.chroma import chroma_server, make_database
+from bed.engines import opened_engine
+
+from litellm_memory.indexes import ScopeIndexes
+from litellm_memory.ledger import Trace
+from litellm_memory.models import Memory, namespace
+from litellm_memory.ranking import best_first
+from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
+from litellm_memory.settings import StoreSettings
+from litellm_memory.store import Entry, Store, memory_id, open_store
+
+KEY = b"a key of the tests"
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+DIMENSION = 32
+
+
+def remembered(text: str, *, user: str = "ann") -> Memory:
+    return Memory(memory_id(namespace("p", user), text, key=KEY), "p", user, text, "fact", NOON, tokens=3)
+
+
+def axis(number: int) -> np.ndarray:
+    return np.eye(DIMENSION, dtype=np.float32)[number]
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as port:
+        yield port
+
+
+@pytest.fixture
+async def store(port: int, tmp_path: Path) -> AsyncIterator[Store]:
+    """A store of thirty memories of ann, each with an axis of its own but for the last two."""
+    make_database(port, tmp_path.name)
+    place = StoreSettings(mode="server", port=port, database=tmp_path.name)
+    opened = await open_store(place, tmp_path, embedder="test", dimension=DIMENSION)
+    await opened.put([Entry(remembered(f"Bird number{n} sings."), axis(n) if n < 28 else None) for n in range(30)])
+    yield opened
+    await opened.aclose()
+
+
+def of_size(store: Store, memories: int) -> ScopeIndexes:
+    """Indexes whose cap lets so many memories be."""
+    one = ScopeIndex(DIMENSION).bytes_a_memory
+    return ScopeIndexes(lambda: store, max_bytes=memories * one)
+
+
+def texts(index: ScopeIndex) -> set[str]:
+    return {memory.text for memory in index.all()}
+
+
+def birds(*numbers: int) -> set[str]:
+    return {f"Bird number{n} sings." for n in numbers}
+
+
+async def test_a_scope_that_fits_is_whole(store: Store) -> None:
+    indexes = of_size(store, 40)
+    assert indexes.whole("p", "ann") is None
+    index = await indexes.of("p", "ann")
+    assert indexes.whole("p", "ann") is index
+    assert texts(index) == birds(*range(30))
+
+
+async def test_of_a_scope_too_large_the_newest_are_in_ram_and_the_store_finds_the_rest(store: Store) -> None:
+    indexes = of_size(store, 20)
+    index = await indexes.of("p", "ann")
+    assert texts(index) == birds(*range(15, 30))
+    assert indexes.whole("p", "ann") is None
+    await store.put([Entry(remembered("The heron nests."), None)])
+    found = await indexes.widened("p", "ann", vector=axis(3), text="Which heron?", seconds=20)
+    assert found is index
+    assert {"The heron nests.", *birds(3)} <= texts(index)
+
+
+async def test_what_a_query_brought_is_forgotten_like_everything_else(store: Store) -> None:
+    indexes = of_size(store, 20)
+    old = remembered("Bird number3 sings.")
+    index = await indexes.widened("p", "ann", vector=None, text="number3", seconds=20)
+    assert old.text in texts(index)
+    await store.delete("p", [old.id])
+    await indexes.refresh([(old.namespace, old.id)])
+    assert await indexes.widened("p", "ann", vector=None, text="number3", seconds=20) is index
+    assert old.text not in texts(index)
+
+
+async def test_what_changes_while_the_store_is_asked_is_not_undone_by_its_answer(store: Store) -> None:
+    indexes = of_size(store, 20)
+    old = remembered("Bird number3 sings.")
+    index = await indexes.of("p", "ann")
+    asked, answering = asyncio.Event(), asyncio.Event()
+    nearest = store.nearest
+
+    async def slow(*arguments: object) -> list[Entry]:
+        found = await nearest(*arguments)  # type: ignore[arg-type]
+        asked.set()
+        await answering.wait()
+        return found
+
+    store.nearest = slow  # type: ignore[method-assign, assignment]
+    widening = asyncio.create_task(indexes.widened("p", "ann", vector=axis(3), text="", seconds=20))
+    await asked.wait()
+    await store.delete("p", [old.id])
+    await indexes.refresh([(old.namespace, old.id)])
+    answering.set()
+    await widening
+    assert old.text not in texts(index)
+
+
+async def test_a_store_that_is_slow_or_gone_leaves_what_is_in_ram(store: Store) -> None:
+    indexes = of_size(store, 20)
+    await indexes.of("p", "ann")
+    index = await indexes.widened("p", "ann", vector=axis(3), text="heron", seconds=0)
+    assert texts(index) == birds(*range(15, 30))
+
+
+async def test_the_longest_unused_scope_leaves_first(store: Store) -> None:
+    for user in ("bob", "cid"):
+        await store.put([Entry(remembered(f"{user} {n}", user=user), axis(n)) for n in range(8)])
+    indexes = of_size(store, 38)
+    for user in ("ann", "bob", "ann", "cid"):
+        await indexes.of("p", user)
+    assert [indexes.whole("p", user) is not None for user in ("ann", "cid", "bob")] == [True, True, False]
+    await indexes.aclose()
+
+
+async def test_a_request_does_not_wait_for_a_scope_that_is_being_loaded(tmp_path: Path) -> None:
+    """What a search finds then is what the store finds."""
+    async with opened_engine(tmp_path) as engine:
+        memories = engine.memories
+        await memories.restore([remembered("The heron nests behind the mill.")])
+        memories._indexes = ScopeIndexes(lambda: memories.store)
+        loading = memories._indexes
+        loading._newest_that_fit = lambda ids, index: ids[:0]  # type: ignore[method-assign]  # nothing is loaded
+        assert texts(await memories.searched("p", "ann", "heron")) == {"The heron nests behind the mill."}
+
+
+async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> None:
+    async with opened_engine(tmp_path) as engine:
+        memories, ledger = engine.memories, engine.ledger
+        for number, user in enumerate(["ann", "bob", "ann", "cid"]):
+            trace = Trace(str(number), NOON.replace(second=number), "p", user, namespace("p", user), "empty", "")
+            ledger.traces.add(lambda trace=trace: trace)  # type: ignore[misc]
+        async with asyncio.timeout(5):
+            while await ledger.traces.scopes(10) != [("p", "cid"), ("p", "ann"), ("p", "bob")]:
+                await asyncio.sleep(0.01)
+        assert await memories.warm_up() == 3
+        assert await memories.warm_up(share=-1) == 0
+        loaded = {user: memories._indexes.whole("p", user) is not None for user in ("ann", "bob", "cid", "dan")}
+        assert loaded == {"ann": True, "bob": True, "cid": True, "dan": False}
+
+
+def test_a_large_scope_finds_what_is_nearest_although_its_vectors_are_half_as_exact() -> None:
+    random = np.random.default_rng(7)
+    vectors = random.standard_normal((FIRST_LOOK_FROM + 500, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    bird = remembered("bird")
+    index = ScopeIndex(DIMENSION)
+    index.put(Entry(replace(bird, id=f"{number:040x}"), vector) for number, vector in enumerate(vectors))
+    index.prepare()
+    signals = index.signals(vectors[100], "")
+    best = islice(best_first(signals.dense, at_least=0.0), 10)
+    near = [int(signals.positions[row]) for row in best]
+    assert near[0] == 100
+    exact = np.argsort(-(vectors @ vectors[100]))[:10].tolist()
+    assert len(set(near) & set(exact)) >= 9
