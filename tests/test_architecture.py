@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "litellm_memory"
 FLOORS = (
     {"models", "errors"},
     {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
-    | {"screening"},
+    | {"screening", "foreign"},
     {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics", "indexes"}
     | {"salvage"},
     {"memories"},

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -23,12 +22,14 @@ from litellm_memory.cli.reach import (
     Config,
     Key,
     Partition,
+    Sidecar,
     Url,
     User,
     refuse,
     run,
     sidecar,
 )
+from litellm_memory.foreign import FORMATS, Converted, converted, format_of
 
 LINES_AT_ONCE = 500
 """Lines of one request: each is durable when it is answered, and progress is told in these steps."""
@@ -62,7 +63,10 @@ def export(
 
 
 def import_memories(
-    source: Annotated[Path, typer.Argument(help="A file of one JSON object a line.", show_default=False)],
+    source: Annotated[Path, typer.Argument(help="A file that this or another product exported.", show_default=False)],
+    from_: Annotated[
+        str | None, typer.Option("--from", help=f"What wrote it: {', '.join(FORMATS)}; guessed when left out.")
+    ] = None,
     user: User = None,
     config: Config = CONFIG,
     url: Url = None,
@@ -71,44 +75,60 @@ def import_memories(
     in_json: AsJson = False,
 ) -> None:
     """Keep memories from a file; the same file twice is the same as once. Exit code 1 when a line was refused."""
+    total: Counter[str] = Counter()
 
-    async def imported() -> Counter[str]:
-        total: Counter[str] = Counter()
+    async def imported() -> None:
+        lines = _lines(source, from_)
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            with _progress(_count_lines(source), quiet=in_json) as (progress, task):
-                for first, lines in _chunks(source):
-                    answer = await answering.ask("POST", "/v1/import", params={"user": user}, content=b"".join(lines))
-                    for error in answer["errors"]:
-                        typer.echo(f"line {first + error['line'] - 1}: {error['message']}", err=True)
-                    total.update({name: answer[name] for name in ("imported", "known", "refused")})
-                    progress.update(task, advance=len(lines))
-        return total
+            with _progress(len(lines), quiet=in_json) as (progress, task):
+                for at in range(0, len(lines), LINES_AT_ONCE):
+                    chunk = lines[at : at + LINES_AT_ONCE]
+                    total.update(await _kept(answering, chunk, user))
+                    progress.update(task, advance=len(chunk))
 
-    total = run(imported())
-    counts = {name: total[name] for name in ("imported", "known", "refused")}
+    try:
+        run(imported())
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: {_told(total)}. Start it again: what is here already is passed over.", err=True)
+        raise typer.Exit(1) from None
     if in_json:
-        as_json(counts)
+        as_json({name: total[name] for name in OUTCOMES})
     else:
-        typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
-    if counts["refused"]:
+        typer.echo(_told(total))
+    if total["refused"]:
         raise typer.Exit(1)
 
 
-def _count_lines(source: Path) -> int:
+OUTCOMES = ("imported", "known", "refused")
+
+
+def _told(total: Counter[str]) -> str:
+    return ", ".join(f"{total[name]} {name}" for name in OUTCOMES)
+
+
+def _lines(source: Path, name: str | None) -> list[Converted]:
+    """All lines of an import that the file holds. Raises CommandError, ShapeError."""
     try:
-        with source.open("rb") as file:
-            return sum(1 for _ in file)
+        name = name or format_of(source)
+        if name is None or name not in FORMATS:
+            told = f"{source} is of no format that is known" if name is None else f"{name} is no format that is known"
+            raise CommandError(f"{told}: give --from with one of {', '.join(FORMATS)}.")
+        return list(converted(source, name))
     except OSError as error:
         raise CommandError(f"{source} cannot be read: {error.strerror}.") from None
 
 
-def _chunks(source: Path) -> Iterator[tuple[int, list[bytes]]]:
-    """The file's lines, LINES_AT_ONCE at a time, each time with the number of the first."""
-    with source.open("rb") as file:
-        first = 1
-        while lines := list(islice(file, LINES_AT_ONCE)):
-            yield first, lines
-            first += len(lines)
+async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None) -> Counter[str]:
+    """What became of these lines; those that were refused are told on standard error."""
+    refused = [line for line in lines if line.refusal is not None]
+    sent = [line for line in lines if line.refusal is None]
+    content = b"".join(line.line for line in sent)
+    answer = await answering.ask("POST", "/v1/import", params={"user": user}, content=content)
+    for line in refused:
+        typer.echo(f"{line.where}: {line.refusal}", err=True)
+    for error in answer["errors"]:
+        typer.echo(f"{sent[error['line'] - 1].where}: {error['message']}", err=True)
+    return Counter({name: answer[name] for name in OUTCOMES}) + Counter(refused=len(refused))
 
 
 @contextmanager

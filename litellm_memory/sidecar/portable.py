@@ -142,7 +142,7 @@ class _Import:
             created=created,
             project=line.project,
             session=line.session,
-            tags=tuple(line.tags),
+            tags=tuple(map(self._redacted, line.tags)),
             origin=Origin(line.origin.role, line.origin.client, line.origin.call_id) if line.origin else IMPORTED,
             confidence=line.confidence,
             valid_from=aware(line.valid_from) if line.valid_from else created,

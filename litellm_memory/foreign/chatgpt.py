@@ -1,0 +1,72 @@
+"""ChatGPT: the conversations of its data export, each a tree of which one branch is what the person saw last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from litellm_memory.foreign.line import Json, Line, ShapeError, line_of, moment, name
+
+
+def fits(record: Json) -> bool:
+    """True for a conversation."""
+    return isinstance(record.get("mapping"), dict)
+
+
+def lines(record: Json) -> Iterator[Line]:
+    """What the person said, each message as an episode with the answer to it."""
+    mapping = record.get("mapping")
+    if not isinstance(mapping, dict):
+        raise ShapeError("this is no conversation: it has no mapping")
+    said = [message for message in _branch(mapping, record.get("current_node")) if _text(message)]
+    for at, message in enumerate(said):
+        if _role(message) != "user" or _is_hidden(message):
+            continue
+        answers = [_text(later) for later in _until_next_person(said[at + 1 :])]
+        yield line_of(
+            _text(message),
+            id=name(message.get("id")),
+            kind="episode",
+            session=name(record.get("conversation_id") or record.get("id")),
+            created=moment(message.get("create_time") or record.get("create_time")),
+            reply=answers[-1] if answers else None,
+        )
+
+
+def _branch(mapping: Mapping[str, Any], newest: object) -> list[dict[str, Any]]:
+    """The messages from the first to ``newest``; without one that is known, all of them by their time."""
+    nodes: list[Any] = []
+    key = newest
+    while isinstance(key, str) and isinstance(mapping.get(key), dict) and len(nodes) <= len(mapping):
+        nodes.append(mapping[key])
+        key = mapping[key].get("parent")
+    messages = [node.get("message") for node in (reversed(nodes) if nodes else mapping.values()) if node]
+    found = [message for message in messages if isinstance(message, dict)]
+    return found if nodes else sorted(found, key=lambda message: message.get("create_time") or 0)
+
+
+def _until_next_person(messages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for message in messages:
+        if _role(message) == "user":
+            return
+        if _role(message) == "assistant":
+            yield message
+
+
+def _role(message: Json) -> object:
+    author = message.get("author")
+    return author.get("role") if isinstance(author, dict) else None
+
+
+def _is_hidden(message: Json) -> bool:
+    about = message.get("metadata")
+    return isinstance(about, dict) and about.get("is_visually_hidden_from_conversation") is True
+
+
+def _text(message: Json) -> str:
+    """The words of a message; pictures, files and what a tool ran have none."""
+    content = message.get("content")
+    if not isinstance(content, dict) or content.get("content_type") not in ("text", "multimodal_text"):
+        return ""
+    parts = content.get("parts")
+    return "\n".join(part for part in parts if isinstance(part, str)).strip() if isinstance(parts, list) else ""

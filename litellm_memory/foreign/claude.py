@@ -1,0 +1,54 @@
+"""Claude: the conversations of its data export, and what it remembers of somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_memory.foreign.line import Json, Line, ShapeError, line_of, moment, name
+from litellm_memory.foreign.markdown import statements
+
+
+def fits(record: Json) -> bool:
+    """True for a conversation, or for the memory of an account."""
+    return isinstance(record.get("chat_messages"), list) or "conversations_memory" in record
+
+
+def lines(record: Json) -> Iterator[Line]:
+    """Each message of the person as an episode with the answer to it; each statement of its memory as a fact."""
+    if "conversations_memory" in record:
+        yield from _remembered(record)
+        return
+    messages = record.get("chat_messages")
+    if not isinstance(messages, list):
+        raise ShapeError("this is no conversation: it has no chat_messages")
+    said = [message for message in messages if isinstance(message, dict) and _text(message)]
+    for at, message in enumerate(said):
+        if message.get("sender") == "human":
+            answer = said[at + 1] if at + 1 < len(said) and said[at + 1].get("sender") == "assistant" else None
+            yield line_of(
+                _text(message),
+                id=name(message.get("uuid")),
+                kind="episode",
+                session=name(record.get("uuid")),
+                created=moment(message.get("created_at") or record.get("created_at")),
+                reply=_text(answer) if answer else None,
+            )
+
+
+def _remembered(record: Json) -> Iterator[Line]:
+    projects = record.get("project_memories")
+    texts = [("", record["conversations_memory"]), *(projects.items() if isinstance(projects, dict) else ())]
+    for project, text in texts:
+        for statement in statements(text if isinstance(text, str) else ""):
+            # Claude names its projects by an id that no other client knows.
+            yield line_of(statement, tags=["claude project"] if project else [])
+
+
+def _text(message: dict[str, Any]) -> str:
+    """The words of a message; what a tool or a file said is left out."""
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    told = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+    text = message.get("text")
+    return ("\n".join(told) or (text if isinstance(text, str) else "")).strip()

@@ -1,0 +1,104 @@
+"""The records of a file: of JSON, of a line each, or of a downloaded archive; or the lines of a text."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from litellm_memory.foreign.line import ShapeError
+
+TEXT_ENDINGS: Final = frozenset({".md", ".markdown", ".txt"})
+LINE_ENDINGS: Final = frozenset({".ndjson", ".jsonl"})
+LISTS: Final = ("results", "memories", "data", "items", "observations", "summaries", "prompts", "conversations")
+"""Under what products put the records of an export that is one object."""
+ARCHIVED: Final = ("conversations", "memories")
+"""How the files of an archive begin that hold what was said or is remembered; the others hold accounts and pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A JSON value of a file, and where it stands, for people."""
+
+    where: str
+    value: Any
+
+
+def is_text(path: Path) -> bool:
+    """True for a file that by its name holds text for people."""
+    return path.suffix.lower() in TEXT_ENDINGS
+
+
+def text_lines(path: Path) -> Iterator[Record]:
+    """The lines of a text, each with its number and the headings that it stands under. Raises ShapeError, OSError."""
+    heading = parent = ""
+    for number, line in enumerate(_text(path.read_bytes(), path.name).splitlines(), 1):
+        plain = line.strip()
+        if plain.startswith("#"):
+            heading, parent = plain.lstrip("#").strip(), ""
+            continue
+        if not line.startswith((" ", "\t")):
+            parent = plain
+        if plain:
+            yield Record(f"line {number}", {"line": plain, "heading": heading, "parent": parent})
+
+
+def records_in(path: Path) -> Iterator[Record]:
+    """The records of a file, in order. Raises ShapeError for what is no JSON, OSError."""
+    if not zipfile.is_zipfile(path):
+        yield from _records(path.read_bytes(), path.name, "")
+        return
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if Path(name).parts[0].startswith(ARCHIVED)]
+        members = [name for name in names if name.endswith(".json")]
+        if not members:
+            raise ShapeError(f"{path.name} holds no conversations and no memories.")
+        for member in members:
+            yield from _records(archive.read(member), member, f"{member}, ")
+
+
+def _records(content: bytes, name: str, before: str) -> Iterator[Record]:
+    text = _text(content, name)
+    if Path(name).suffix.lower() in LINE_ENDINGS or _has_a_record_each_line(text):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield Record(f"{before}line {number}", _parsed_or_text(line))
+        return
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        where = f" in line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise ShapeError(f"{name} is not valid JSON{where}.") from None
+    for number, record in enumerate(_listed(value), 1):
+        yield Record(f"{before}record {number}", record)
+
+
+def _has_a_record_each_line(text: str) -> bool:
+    first, _, rest = text.lstrip().partition("\n")
+    return isinstance(_parsed_or_text(first), dict) and bool(rest.strip())
+
+
+def _parsed_or_text(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
+
+
+def _listed(value: Any) -> list[Any]:
+    """The records of a whole document: its items, those of its lists, or itself."""
+    if isinstance(value, list):
+        return value
+    lists = [value[key] for key in LISTS if isinstance(value.get(key), list)] if isinstance(value, dict) else []
+    return [record for records in lists for record in records] if lists else [value]
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ShapeError(f"{name} is not UTF-8 text in line {line}.") from None

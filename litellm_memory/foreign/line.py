@@ -1,0 +1,64 @@
+"""A line of an import, and how the fields of other products become its fields."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from litellm_memory.errors import LiteLLMMemoryError
+
+Json: TypeAlias = Mapping[str, Any]
+Line: TypeAlias = Mapping[str, Any]
+"""One memory as `POST /v1/import` takes it: everything but its ``text`` may be missing."""
+
+LONGEST_NAME: Final = 256
+MOST_TAGS: Final = 20
+MILLISECONDS_SINCE: Final = 1e11
+"""Numbers above this are milliseconds: as seconds they would be the year 5138."""
+
+
+class ShapeError(LiteLLMMemoryError):
+    """A file or a record of it is not what it should be; the message says what it is not, and where."""
+
+
+def line_of(text: object, **fields: Any) -> Line:
+    """A line without the fields that say nothing. Raises ShapeError when there is no text."""
+    if not isinstance(text, str) or not text.strip():
+        raise ShapeError("there is no text in it")
+    return {"text": text.strip(), **{name: value for name, value in fields.items() if value not in (None, "", [])}}
+
+
+def moment(value: object) -> str | None:
+    """A time as RFC 3339, of one written so or of seconds or milliseconds since 1970; None when it is neither."""
+    try:
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, int | float):
+            seconds = value / 1000 if value > MILLISECONDS_SINCE else value
+            return datetime.fromtimestamp(seconds, UTC).isoformat()
+        return datetime.fromisoformat(value).isoformat() if isinstance(value, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def name(value: object) -> str | None:
+    """A user, a project or a tag, as an import takes it; None when there is none."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return None
+    plain = "".join(sign for sign in str(value) if unicodedata.category(sign)[0] != "C").strip()
+    return plain[:LONGEST_NAME] or None
+
+
+def names(values: object) -> list[str]:
+    """Tags, each once; what is no list has none."""
+    found: Iterable[object] = values if isinstance(values, list) else ()
+    return list(dict.fromkeys(plain for value in found if (plain := name(value))))[:MOST_TAGS]
+
+
+def share(value: object) -> float | None:
+    """A number from 0 to 1; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= 1 else None
