@@ -35,7 +35,7 @@ async def mend_secrets(
     """
     clean = partial(redact, words=words)
     held = await memories.all(partition, None)
-    secret = [memory for memory in held if redacted(memory, words) is not memory]
+    secret = [memory for memory in held if redacted(memory, words) != memory]
     users = {memory.user for memory in held} | await ledger.erasures.users(partition)
     rows = await ledger.mending.unclean(partition, users, clean)
     if fix:
