@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from litellm_memory.compare import compare
 from litellm_memory.extract.pastes import own_prose
+from litellm_memory.extract.subjects import statement_of
 from litellm_memory.models import Memory
 from litellm_memory.redact import redact
 from litellm_memory.render import NOTE
+from litellm_memory.screening import why_to_review
+from litellm_memory.words import words
 
-Problem = Literal["own_block", "machine_text", "secret", "duplicate", "never_used"]
+Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "never_used"]
 
 IDLE = timedelta(days=180)
 """After this time a memory that was never recalled is named, though it is no junk: it may be wanted yet."""
 FIXES: dict[Problem, str] = {
     "own_block": "forget it: it repeats a block that memory gave",
     "machine_text": "forget it: no person wrote it",
-    "secret": "edit it: put [REDACTED] in the secret's place, and change the secret",
+    "secret": "redact it, and change the secret",
+    "instruction_like": "let it wait for review: it speaks to the model or its tools",
     "duplicate": "forget it: an older memory in force says the same",
     "never_used": "forget it, or pin it if it is wanted",
 }
@@ -54,15 +59,31 @@ class Audit:
 def audit(memories: Iterable[Memory], *, now: datetime) -> Audit:
     """What is wrong with the memories of one user that are in force, oldest first."""
     held = sorted((memory for memory in memories if memory.in_force(now)), key=lambda m: (m.created, m.id))
-    found = ((memory, problem) for place, memory in enumerate(held) for problem in _problems(memory, held[:place], now))
-    return Audit(len(held), tuple(Flaw(memory.id, problem, FIXES[problem]) for memory, problem in found))
+    older: defaultdict[Hashable, list[Memory]] = defaultdict(list)
+    flaws: list[Flaw] = []
+    for memory in held:
+        alike = older[_subject(memory)]
+        flaws += [Flaw(memory.id, problem, FIXES[problem]) for problem in _problems(memory, alike, now)]
+        alike.append(memory)
+    return Audit(len(held), tuple(flaws))
+
+
+def _subject(memory: Memory) -> Hashable:
+    """What two memories share when they can say the same."""
+    stated = statement_of(memory.text) if memory.kind != "episode" else None
+    about = stated.subject if stated else frozenset(words(memory.text))
+    return memory.user, memory.project, memory.kind, about
 
 
 def _problems(memory: Memory, older: Sequence[Memory], now: datetime) -> list[Problem]:
+    """The problems of a memory; ``older`` are those of the same subject."""
+    ours = any(sign in memory.text for sign in _OURS)
+    machine = not own_prose(memory.text) or any(sign in memory.text for sign in _WRAPPERS)
     checks: dict[Problem, bool] = {
-        "own_block": any(sign in memory.text for sign in _OURS),
-        "machine_text": not own_prose(memory.text) or any(sign in memory.text for sign in _WRAPPERS),
+        "own_block": ours,
+        "machine_text": machine,
         "secret": redact(memory.text) != memory.text,
+        "instruction_like": not (ours or machine) and why_to_review(memory.text) is not None,
         "duplicate": any(_says_the_same(memory, other) for other in older),
         "never_used": memory.uses == 0 and not memory.pinned and memory.created < now - IDLE,
     }
@@ -70,8 +91,6 @@ def _problems(memory: Memory, older: Sequence[Memory], now: datetime) -> list[Pr
 
 
 def _says_the_same(memory: Memory, other: Memory) -> bool:
-    if (memory.user, memory.project, memory.kind) != (other.user, other.project, other.kind):
-        return False
     return memory.text == other.text or (
         memory.kind != "episode" and compare(memory.text, other.text).relation == "same"
     )

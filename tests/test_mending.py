@@ -124,13 +124,13 @@ async def test_the_command_redacts_what_was_kept_while_nothing_was(tmp_path: Pat
     # A command has an event loop of its own.
     added = await asyncio.to_thread(run.invoke, app, ["add", SAID, *at])
     config.write_text(section.format("true"), encoding="utf-8")
-    fixed = await asyncio.to_thread(run.invoke, app, ["audit", "--secrets", "--fix", "--json", *at])
+    fixed = await asyncio.to_thread(run.invoke, app, ["audit", "--fix", "secret", "--json", *at])
     assert (added.exit_code, fixed.exit_code) == (0, 0)
     told = json.loads(fixed.stdout)
     assert [place["place"] for place in told["data"]] == ["memories"]
     assert told["job"]["progress"] == "done"
     assert [file for file in files(tmp_path / "data") if KEY.encode() in file.read_bytes()] == []
-    assert run.invoke(app, ["audit", "--fix", *at]).exit_code != 0
+    assert run.invoke(app, ["audit", "--fix", "everything", *at]).exit_code != 0
 
 
 def files(directory: Path) -> list[Path]:

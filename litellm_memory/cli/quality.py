@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.audit import Audit, audit
+from litellm_memory.audit import FIXES, Audit, Flaw, audit
 from litellm_memory.cli.print import as_json, fields, table
 from litellm_memory.cli.reach import (
     CONFIG,
@@ -86,7 +87,10 @@ async def _pages(answering: Sidecar, path: str, user: str | None) -> list[dict[s
 
 def audit_memories(
     secrets: Annotated[bool, typer.Option("--secrets", help="Look for secrets in all that is kept.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="With --secrets: redact them.")] = False,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Mend a problem: {', '.join(FIXES)}; several times. `secret` redacts in all that is kept."),
+    ] = None,
     user: User = None,
     config: Config = CONFIG,
     url: Url = None,
@@ -94,23 +98,55 @@ def audit_memories(
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Tell how much of what is kept is junk, and what mends each piece; or find secrets and redact them."""
-    if secrets:
-        print_secrets(run(audited_secrets(fix=fix, url=url, key=key, config=config, partition=partition)), in_json)
-        return
-    if fix:
-        raise typer.BadParameter("--fix goes with --secrets.")
+    """Tell how much of what is kept is junk, and what mends each piece; mend what is named with --fix."""
+    mended = set(fix or ())
+    if unknown := mended - set(FIXES):
+        raise typer.BadParameter(f"{unknown.pop()} is none of {', '.join(FIXES)}.", param_hint="--fix")
+    if secrets or "secret" in mended:
+        redacts = audited_secrets(fix="secret" in mended, url=url, key=key, config=config, partition=partition)
+        print_secrets(run(redacts), in_json)
+        if secrets or mended == {"secret"}:
+            return
 
-    async def read() -> list[dict[str, Any]]:
+    async def audited() -> tuple[Audit, list[Flaw]]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            return await _pages(answering, "/v1/memories", user)
+            found = await _audit(answering, user)
+            done = [flaw for flaw in _once(found.flaws) if flaw.problem in mended]
+            for flaw in done:
+                await _mend(answering, flaw)
+            return found, done
 
-    found = _audited(run(read()), now=datetime.now(UTC))
+    found, done = run(audited())
     if in_json:
-        as_json({**asdict(found), "junk_rate": found.junk_rate})
+        as_json({**asdict(found), "junk_rate": found.junk_rate, "mended": [flaw.memory for flaw in done]})
         return
     table(("id", "problem", "fix"), ((f.memory, f.problem, f.fix) for f in found.flaws), empty="Nothing is wrong.")
     typer.echo(f"{found.memories} memories in force, junk rate {found.junk_rate:.1%}")
+    if done:
+        typer.echo(f"{len(done)} memories were mended.")
+
+
+async def _audit(answering: Sidecar, user: str | None) -> Audit:
+    """The audit of what a sidecar keeps. What it shows is redacted, so secrets are asked for."""
+    rows = await _pages(answering, "/v1/memories", user)
+    found = _audited(rows, now=datetime.now(UTC))
+    places = (await answering.ask("POST", "/v1/audit/secrets", json={"fix": False}))["data"]
+    secret = {memory for place in places if place["place"] == "memories" for memory in place["ids"]}
+    told = tuple(Flaw(row["id"], "secret", FIXES["secret"]) for row in rows if row["id"] in secret)
+    return Audit(found.memories, (*found.flaws, *told))
+
+
+def _once(flaws: Iterable[Flaw]) -> list[Flaw]:
+    """One flaw of each memory, the first."""
+    return list({flaw.memory: flaw for flaw in reversed([*flaws])}.values())[::-1]
+
+
+async def _mend(answering: Sidecar, flaw: Flaw) -> None:
+    if flaw.problem == "instruction_like":
+        body = {"review": "the audit found that it speaks to the model or its tools"}
+        await answering.ask("PATCH", f"/v1/memories/{flaw.memory}", json=body)
+    elif flaw.problem != "secret":  # Those are redacted where they lie.
+        await answering.ask("DELETE", f"/v1/memories/{flaw.memory}")
 
 
 def _audited(rows: list[dict[str, Any]], *, now: datetime) -> Audit:

@@ -34,4 +34,4 @@ def print_secrets(found: dict[str, Any], in_json: bool) -> None:
     )
     table(("where", "what", "ids"), rows, empty="No secret is kept.")
     if found["data"]:
-        typer.echo("They are redacted now." if found["fixed"] else "Redact them with --fix, and change them.")
+        typer.echo("They are redacted now." if found["fixed"] else "Redact them with --fix secret, and change them.")

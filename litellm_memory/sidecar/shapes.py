@@ -151,6 +151,7 @@ class MemoryPatch(Shape):
     confidence: float = Field(1.0, ge=0, le=1)
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    review: Said = Field("", description="Why it shall wait for its owner's word and not be recalled until then.")
 
 
 class ImportLine(Shape):
