@@ -229,15 +229,17 @@ class Memories:
 
     async def restore(self, memories: Sequence[Memory]) -> int:
         """How many of these memories were kept as they are: those whose id, or whose text in force, is not here yet."""
-        new: list[Memory] = []
         now = datetime.now(UTC)
         known: set[str] = set()
         for partition in {memory.partition for memory in memories}:
             known |= {entry.memory.id for entry in await self.store.get(partition, [m.id for m in memories])}
-        for memory in memories:
-            if memory.id not in known and (not memory.in_force(now) or await self._is_first(memory)):
-                known.add(memory.id)
-                new.append(replace(memory, tokens=self._count(shown(memory))))
+        # Of those with one id, and of those in force that say the same, the first.
+        once = {memory.id: memory for memory in reversed(memories) if memory.id not in known}
+        said = {self._text_mark(memory) if memory.in_force(now) else memory.id: memory for memory in once.values()}
+        # Side by side, so that the ledger commits their claims together.
+        firsts = await asyncio.gather(*(self._is_first(memory, now) for memory in said.values()))
+        kept = [memory for memory, first in zip(said.values(), firsts, strict=True) if first]
+        new = [replace(memory, tokens=self._count(shown(memory))) for memory in reversed(kept)]
         vectors = await self.vectors([memory.text for memory in new])
         await self._put([Entry(memory, vector) for memory, vector in zip(new, vectors, strict=True)])
         return len(new)
@@ -318,13 +320,15 @@ class Memories:
             tags=tuple(dict.fromkeys((*known.tags, *memory.tags))),
         )
 
-    async def _is_first(self, memory: Memory) -> bool:
-        """True when no other memory in force says the same in the same scope."""
+    async def _is_first(self, memory: Memory, now: datetime) -> bool:
+        """True when no other memory in force says the same in the same scope; what is not in force says nothing."""
+        if not memory.in_force(now):
+            return True
         holder = await self._ledger.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
         if holder == memory.id:
             return True
         found = await self.store.get(memory.partition, [holder])
-        return not found or not found[0].memory.in_force(datetime.now(UTC))
+        return not found or not found[0].memory.in_force(now)
 
     def _text_mark(self, memory: Memory) -> str:
         """A keyed hash of what a memory says, the same for what merges with it."""
