@@ -115,7 +115,8 @@ def with_neighbours(columns: Floats, shares: Floats, previous: Links, following:
 
     ``columns`` has the shares by memory and word, of the weightiest words.
     """
-    best = np.pad(columns, ((0, 1), (0, 0)))  # The last row stands for "no neighbour", which is row -1.
+    # The last row stands for "no neighbour", which is row -1.
+    best = np.concatenate([columns, np.zeros((1, columns.shape[1]), np.float32)])
     for _ in range(REACH):
         best[:-1] = np.maximum(best[:-1], FADE * np.maximum(best[previous], best[following]))
     gained: Floats = np.minimum(shares + (best[:-1] - columns).sum(axis=1), 1)
@@ -175,7 +176,7 @@ class Room:
         self._full = 0 if layout and layout.summaries else layout.full if layout else limit
         self._name_projects = name_projects
         self._headings: set[str] = {""}
-        self._texts: list[str] = []
+        self._given = ""
         self._messages: set[str] = set()
 
     def refuses(self, memory: Memory) -> str | None:
@@ -185,7 +186,7 @@ class Room:
         """
         if not self._entries:
             return "limit"
-        if memory.message in self._messages or any(memory.text in text for text in self._texts):
+        if memory.message in self._messages or memory.text in self._given:
             return "repeated"
         short = memory.kind != "instruction" and not self._full
         heading = heading_of(memory, name_projects=self._name_projects)
@@ -202,7 +203,7 @@ class Room:
         if short:
             return
         self._full -= memory.kind != "instruction"
-        self._texts.append(memory.text)
+        self._given += f"{memory.text}\n"
         if memory.kind == "episode" and memory.message:
             # What was learned from a message says nothing beside the message itself.
             self._messages.add(memory.message)

@@ -38,6 +38,8 @@ AXES = 48
 nearest by all axes are among the 36 nearest by these in 95 of 100 cases."""
 WEIGHTIEST = 12
 """Words of a query that are also looked for beside a memory: a question seldom has more, and each one costs."""
+COMMON = 4
+"""A word with more holders than so many times the memories that are looked at stands beside nearly everything."""
 NEAREST, WORDIEST, BESIDE = 1200, 400, 100
 """Memories of a large scope that are looked at: the nearest by few axes, those with the weightiest words, and those
 beside the best of both."""
@@ -352,9 +354,10 @@ def _total(found: Iterable[Found], size: int) -> Floats:
 
 def _columns(found: Sequence[Found], places: Links, rows: int) -> Floats:
     """The shares of the weightiest words by row and word. ``places``: the row of a position, -1 for none."""
-    columns = np.zeros((rows + 1, min(len(found), WEIGHTIEST)), np.float32)  # The last row takes what has none.
-    for column, (positions, shares) in zip(columns.T, found, strict=False):
-        column[places[positions]] = shares
+    told = [one for one in found[:WEIGHTIEST] if len(one[0]) <= COMMON * rows]
+    columns = np.zeros((rows + 1, len(told)), np.float32)  # The last row takes what has none.
+    for column, (positions, shares) in enumerate(told):
+        columns[places[positions], column] = shares
     return columns[:-1]
 
 
