@@ -22,6 +22,8 @@ ROLES: Mapping[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+MESSAGE_ROLES = frozenset(ROLES) - {"model"}
+"""Those of ``messages`` and of items; Gemini's contents alone know a ``model``."""
 TEXT_TYPES = (None, "text", "input_text", "output_text")
 """The ``type`` of a part that carries text. Gemini and Converse parts have none."""
 
@@ -36,6 +38,8 @@ TOOL_KEYS = (
     "toolResult",
 )
 """The keys by which parts without a ``type`` carry a tool call or its result (Gemini, Converse)."""
+CALL_KEYS = ("tool_call_id", "name", "tool_name")
+"""The keys by which a tool's message says which call it answers."""
 
 MAX_TOKENS: tuple[Place, ...] = (
     ("max_completion_tokens",),
@@ -135,9 +139,34 @@ def message(role: object, content: object, place: Place, *, tools: bool = False)
 
 
 def chat_messages(body: Body) -> list[Message]:
-    """The messages under ``messages``: objects with a ``role`` and a ``content``."""
-    read = (_chat_message(item, index) for index, item in indexed(body.get("messages")))
+    """The messages under ``messages``: objects with a ``role`` and a ``content``; none where one of them is odd.
+
+    What LiteLLM refuses it quotes in the error, and a refusal has to be the one that comes without memory.
+    """
+    items = body.get("messages")
+    if not isinstance(items, list) or not all(map(is_message, items)):
+        return []
+    read = (_chat_message(item, index) for index, item in indexed(items))
     return [found for found in read if found]
+
+
+def is_message(item: object) -> bool:
+    """True for an object with a role that some format knows, and content that goes with it."""
+    role = item.get("role") if is_object(item) else None
+    if not is_object(item) or not isinstance(role, str) or role not in MESSAGE_ROLES:
+        return False
+    if ROLES[role] == "tool" and not any(isinstance(item.get(key), str) for key in CALL_KEYS):
+        return False
+    content = item.get("content")
+    silent = ROLES[role] in ("assistant", "tool") and content is None
+    return silent or is_content(content)
+
+
+def is_content(content: object) -> bool:
+    """True for a string, a part, or a list of either."""
+    if isinstance(content, list):
+        return all(isinstance(part, str) or is_object(part) for part in content)
+    return isinstance(content, str) or (is_object(content) and "text" in content)
 
 
 def system(content: object, place: Place) -> list[Message]:

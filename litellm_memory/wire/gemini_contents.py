@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from litellm_memory.models import Body, Message, Place, Reply, Turn
-from litellm_memory.wire.content import at, carries_tools, is_object, message, objects, string, system, turn
+from litellm_memory.wire.content import (
+    ROLES,
+    at,
+    carries_tools,
+    is_content,
+    is_object,
+    message,
+    objects,
+    string,
+    system,
+    turn,
+)
 from litellm_memory.wire.reply import NOTHING, aloud, joined
 
 SYSTEM_KEYS = ("systemInstruction", "system_instruction")
@@ -40,11 +51,20 @@ def _system(body: Body) -> list[Message]:
 def _contents(contents: object) -> Iterator[Message]:
     """One content or a list of them: each an object with parts, or a bare string of a person."""
     listed = isinstance(contents, list)
+    if not all(map(_is_content, contents if isinstance(contents, list) else [contents])):
+        return
     for index, content in enumerate(contents if isinstance(contents, list) else [contents]):
         place: Place = ("contents", index) if listed else ("contents",)
         said = _content(content, place)
         if said:
             yield said
+
+
+def _is_content(content: object) -> bool:
+    """True for what Gemini takes: what LiteLLM refuses it quotes in the error, which memory must not change."""
+    if not is_object(content):
+        return isinstance(content, str)
+    return content.get("role") in (None, *ROLES) and is_content(content.get("parts"))
 
 
 def _content(content: object, place: Place) -> Message | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from litellm_memory.models import Body, Message, Reply, Turn
-from litellm_memory.wire.content import at, indexed, is_object, message, objects, system, texts, turn
+from litellm_memory.wire.content import at, indexed, is_message, is_object, message, objects, system, texts, turn
 from litellm_memory.wire.reply import NOTHING, aloud, joined
 
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
@@ -39,6 +39,8 @@ def _input(given: object) -> list[Message]:
         found = texts(given, ("input",))
         return [Message("person", found)] if found else []
     messages: list[Message] = []
+    if any(item.get("role") is not None and not is_message(item) for item in objects(given)):
+        return []
     for index, item in indexed(given):
         said = _item(item, index)
         if said and said.role == "assistant" and not said.texts and messages and messages[-1].role == "assistant":
