@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from litellm_memory.screening.reading import readings
-from litellm_memory.screening.signs import Span, signs_in
+from litellm_memory.screening.signs import Span, around, signs_in
 
 __all__ = ["suspicious", "why_to_review"]
 
@@ -55,11 +55,14 @@ class Aim:
         return any(self._is_joined(span, found, text) for span in found[self.signs[0]])
 
     def _is_joined(self, span: Span, found: Mapping[str, Sequence[Span]], text: str) -> bool:
-        if any(_beside(span, excuse, text) for sign in self.unless for excuse in found.get(sign, ())):
+        def near(sign: str, most: int) -> Iterator[Span]:
+            return (other for other in around(found.get(sign, ()), span, most) if not _parted(span, other, text))
+
+        if any(_beside(span, excuse, text) for sign in self.unless for excuse in near(sign, BESIDE)):
             return False
-        if any(_within(span, excuse, text, EXCUSED) for sign in self.never_with for excuse in found.get(sign, ())):
+        if any(any(near(sign, EXCUSED)) for sign in self.never_with):
             return False
-        return all(any(_within(span, other, text, self.near) for other in found[sign]) for sign in self.signs[1:])
+        return all(any(near(sign, self.near)) for sign in self.signs[1:])
 
 
 AIMS: Final = (
@@ -131,10 +134,10 @@ def suspicious(text: str) -> Iterator[tuple[str, str]]:
             yield paragraph.strip(), reason
 
 
-def _within(one: Span, other: Span, text: str, near: int) -> bool:
-    """True when the two stand in one sentence, ``near`` characters apart at most."""
+def _parted(one: Span, other: Span, text: str) -> bool:
+    """True when a sentence ends between the two."""
     (_, end), (start, _) = sorted((one, other))
-    return start - end <= near and not _PARTED.search(text, max(end - 1, 0), start)
+    return _PARTED.search(text, max(end - 1, 0), start) is not None
 
 
 def _beside(span: Span, other: Span, text: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Final
 _LOOKS: Final = str.maketrans("аеорсухіѕјԁһοανкмтвнѵ", "aeopcyxisjdhoavkmtbhv")
 _FIGURES: Final = str.maketrans("013457@$", "oieastas")
 _MIXED: Final = re.compile(r"\b(?=\w*[a-z])(?=\w*[Ͱ-ӿ])\w+\b")
-_FIGURED: Final = re.compile(r"(?<!\w)(?=[\w@$]*[a-z])(?=[\w@$]*[013457@$])[\w@$]{3,}(?!\w)")
-_SPREAD: Final = re.compile(r"(?<!\w)(?:[a-z][ .\-_*]){3,}[a-z](?!\w)")
+_FIGURED: Final = re.compile(r"(?<![\w@$])(?=[\w@$]{0,30}[a-z])(?=[\w@$]{0,30}[013457@$])[\w@$]{3,40}(?![\w@$])")
+_SPREAD: Final = re.compile(r"(?<!\w)(?:[a-z][ .\-_*]){3,40}[a-z](?!\w)")
 _ENCODED: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}={0,2}")
 
 

@@ -8,8 +8,10 @@ language writes no spaces; otherwise it begins and ends where words do.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -20,6 +22,8 @@ Span: TypeAlias = tuple[int, int]
 """Where a sign stands in a text: from, up to."""
 
 FILES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
+LONGEST: Final = 200
+"""Characters that a sign may have."""
 BEGINNING: Final = 3
 """Letters of a word that tell which signs it can begin."""
 _WORD: Final = re.compile(r"(?<!\w)[\w.]")
@@ -29,9 +33,18 @@ _WORD: Final = re.compile(r"(?<!\w)[\w.]")
 def signs_in(text: str) -> Mapping[str, Sequence[Span]]:
     """The signs that ``text``, which is in lower case, shows, by name, and where."""
     found: dict[str, list[Span]] = {}
-    for sign, span in (*_in_words(text), *_anywhere(text)):
+    for sign, span in sorted((*_in_words(text), *_anywhere(text)), key=itemgetter(1)):
         found.setdefault(sign, []).append(span)
     return found
+
+
+def around(spans: Sequence[Span], span: Span, near: int) -> Iterator[Span]:
+    """Those of ``spans``, which are in order, that are ``near`` characters from ``span`` at most, or overlap it."""
+    start, end = span
+    first = bisect_left(spans, (start - near - LONGEST, 0))
+    for place in range(first, bisect_right(spans, (end + near + 1, 0))):
+        if spans[place][1] + near >= start:
+            yield spans[place]
 
 
 def _in_words(text: str) -> Iterator[tuple[str, Span]]:
