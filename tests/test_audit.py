@@ -77,6 +77,11 @@ NOISE = (
     "$ npm test\nPASS src/a{n}.test.js\nFAIL src/b{n}.test.js",
     "diff --git a/m{n} b/m{n}\n--- a/m{n}\n+++ b/m{n}\n@@ -{n} +{n} @@\n-my editor is vim\n+my editor is helix",
     '{{"id": {n}, "note": "my name is row {n}"}}',
+    "now the linter complains about line {n}",
+    "look at this README:\n\n# Heron {n}\n\nWe use Docker. Our API runs on port {n}. I am the maintainer.",
+    "Please review this mail:\n\nFrom: Bob\nTo: me\n\nI live in Oslo. We use SAP. Call me Bob {n}.",
+    "we should probably use a queue here",
+    "> I prefer tabs\n> My name is Quote {n}\nwhat do you think of that?",
 )  # fmt: skip
 
 

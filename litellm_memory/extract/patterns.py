@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from litellm_memory.extract.languages import Language, Rule, languages
-from litellm_memory.extract.sentences import clauses, is_question, reports, states_nothing
+from litellm_memory.extract.sentences import SPEECH, clauses, is_question, reports, states_nothing
 from litellm_memory.extract.subjects import correction_in
 from litellm_memory.models import MemoryKind
 
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
 FEW_WORDS = 4
+SPOKEN_WORDS = 5
+"""From so many words on a quotation is what somebody says, and no name."""
 CONFIDENCE = 0.7
 """Of a fact found by pattern; an earlier memory proxy, MAIA, uses the same."""
 
@@ -36,9 +38,14 @@ def facts_in(said: Iterable[str], extra: Sequence[Rule] = ()) -> Sequence[Fact]:
     found: dict[str, Fact] = {}
     for sentence in said:
         if len(sentence) <= LONGEST:
-            for fact in _facts(sentence.replace("’", "'"), sentence, extra):
+            for fact in _facts(_without_speech(sentence.replace("’", "'")), sentence, extra):
                 found.setdefault(fact.text, fact)
     return list(found.values())
+
+
+def _without_speech(sentence: str) -> str:
+    """``sentence`` without what it quotes; a name in quotation marks is no speech."""
+    return SPEECH.sub(lambda speech: speech.group() if len(speech.group().split()) < SPOKEN_WORDS else "…", sentence)
 
 
 def _facts(plain: str, sentence: str, extra: Sequence[Rule]) -> list[Fact]:

@@ -15,7 +15,7 @@ _ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
 MOST_WORDS_OF_A_NAME = 5
 LONGEST_NAME = 40
 _MONTH = re.compile(r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)")
-_SPEECH = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
+SPEECH = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _HELD = {mark: chr(0xE000 + number) for number, mark in enumerate(".!?…。！？ ")}
 _RELEASED = str.maketrans({held: mark for mark, held in _HELD.items()})
@@ -24,7 +24,7 @@ _HOLD = str.maketrans(_HELD)
 
 def sentences(prose: str) -> list[str]:
     """The sentences of ``prose`` in order, without list marks. What stands in quotation marks is never split."""
-    held = _MONTH.sub(_HELD[" "], _SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
+    held = _MONTH.sub(_HELD[" "], SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
     parts = (_BULLET.sub("", part.translate(_RELEASED)).strip() for part in _END.split(held))
     return [part for part in parts if part]
 

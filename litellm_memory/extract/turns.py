@@ -17,8 +17,8 @@ LONGEST = 4000
 LONGEST_REPLY = 2000
 FEWEST_WORDS = 3
 
-# The name of a file is no statement, however many words it is made of.
-_FILE = regex.compile(r"[\w.~-]*/[\w./~-]+|\b[\w-]+\.[a-z]{1,4}\b")
+# The name of a file and the number of a line are no statement, however many words they are made of.
+_NAMED = regex.compile(r"[\w.~-]*/[\w./~-]+|\b[\w-]+\.[a-z]{1,4}\b|(?i:line|zeile|ligne|línea)s?\s\d+")
 _SIGNS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 
@@ -46,7 +46,7 @@ def episode_of(exchange: Exchange, prose: str) -> Episode | None:
 
 def says_enough(sentences: Iterable[str]) -> bool:
     """True when these sentences hold enough words that are more than chatter and bare commands."""
-    said = {word for sentence in sentences for word in words(_FILE.sub(" ", sentence))} - _small()
+    said = {word for sentence in sentences for word in words(_NAMED.sub(" ", sentence))} - _small()
     # Chinese words come as overlapping pairs of signs: a word is two or three of them.
     unspaced = sum(1 for word in said if _SIGNS.match(word))
     return len(said) - unspaced + unspaced / 4 >= FEWEST_WORDS
