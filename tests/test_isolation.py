@@ -60,6 +60,10 @@ class House:
     proxy: Proxy
     ada: Person
     ben: Person
+    ada_again: Person
+    """Ada's key after a rotation."""
+    webui: Person
+    """A front end that may speak for end users of its own."""
     known: JSON
     """What Ben got to know of one of Ada's memories: its id, and her partition."""
 
@@ -68,9 +72,11 @@ class House:
 def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     session_provider.reset()
     ada, ben = Person("ada", team="blue"), Person("ben", team="blue")
+    ada_again, webui = Person("ada", team="blue"), Person("webui")
+    people, memory = (ada, ben, ada_again, webui), {"identity": {"delegating_keys": ["webui"]}}
     cache = {"litellm_settings": {"cache": True, "cache_params": {"type": "local"}}}
     directory = tmp_path_factory.mktemp("isolation")
-    with Proxy(directory, session_provider.url, memory={}, people=(ada, ben), config=cache) as proxy:
+    with Proxy(directory, session_provider.url, memory=memory, people=people, config=cache) as proxy:
         with proxy.sidecar(ada.key) as client:
             memories = Memories(proxy, client)
             memories.wait_until_ready()
@@ -80,7 +86,7 @@ def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) 
         with proxy.client(ada.key) as client:
             for route in FORMATS:
                 assert CANARY in asked(client, route, ada.key, [], [QUESTION], session_provider)
-        yield House(proxy, ada, ben, known)
+        yield House(proxy, ada, ben, ada_again, webui, known)
 
 
 def asked(
@@ -220,6 +226,56 @@ def test_nothing_that_one_person_writes_reaches_anothers_prompt(house: House, se
             assert "WOMBAT" not in asked(client, route, house.ada.key, [], [again], session_provider), route.id
     with house.proxy.sidecar(house.ada.key) as client:
         assert mentioning(client.get("/v1/memories", params={"limit": 1000}).json()["data"], "WOMBAT") == []
+
+
+def test_a_new_key_of_the_same_user_finds_the_same_memories(house: House, session_provider: Provider) -> None:
+    again = f"{QUESTION} I lost my old key."
+    with house.proxy.client(house.ada_again.key) as client:
+        assert CANARY in asked(client, FORMATS[0], house.ada_again.key, [], [again], session_provider)
+    with house.proxy.sidecar(house.ada_again.key) as client:
+        assert client.get(f"/v1/memories/{house.known['id']}").json()["text"] == SECRET
+
+
+def test_a_front_end_that_may_delegate_keeps_its_end_users_apart(house: House, session_provider: Provider) -> None:
+    webui, chat = house.webui.key, FORMATS[0]
+    with house.proxy.sidecar(webui) as client:
+        Memories(house.proxy, client).add(SECRET.replace(CANARY, "NUMBAT"), user="u-1")
+    with house.proxy.client(webui) as client:
+        seen_by = {
+            user: asked(client, chat, webui, [("x-openwebui-user-id", user)], [QUESTION], session_provider)
+            for user in ("u-1", "u-2", "ada")
+        }
+    assert [user for user, text in seen_by.items() if "NUMBAT" in text] == ["u-1"]
+    assert [user for user, text in seen_by.items() if CANARY in text] == []
+    with house.proxy.client(house.ben.key) as client:
+        refused = asked(client, chat, house.ben.key, [("x-openwebui-user-id", "u-1")], [QUESTION], session_provider)
+    assert "undelegated_end_user" in refused
+    assert "NUMBAT" not in refused
+
+
+@pytest.mark.parametrize(
+    "verified",
+    [
+        pytest.param({"user_id": "ada", "team_id": "blue"}, id="a JWT, which has no key"),
+        pytest.param({"api_key": "a" * 64, "token": "a" * 64, "user_id": "ada"}, id="a virtual key"),
+        pytest.param({"api_key": "sk-custom", "user_id": "ada", "key_alias": "laptop"}, id="custom authentication"),
+    ],
+)
+def test_one_user_is_one_partition_however_they_were_verified(verified: dict[str, str]) -> None:
+    from litellm.proxy._types import UserAPIKeyAuth
+
+    from litellm_memory.hooks.proxy import caller_of
+
+    caller = caller_of(UserAPIKeyAuth(**verified))  # type: ignore[arg-type]  # a test's fields
+    assert partition_of(caller, "user") == partition_of(Caller(user="ada"), "user")
+
+
+def test_every_file_of_ours_is_its_owners_alone(proxy: Proxy, memories: Memories, user: str) -> None:
+    memories.add(SECRET, user=user)
+    ours = [proxy.directory / "memory", *(proxy.directory / "memory").rglob("*")]
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in ours if path.exists()}
+    assert len(modes) > 5
+    assert {name: mode for name, mode in modes.items() if mode not in ("0o600", "0o700")} == {}
 
 
 def test_users_and_projects_of_one_partition_are_told_apart(

@@ -139,6 +139,46 @@ async def test_a_cookie_is_no_key(engine: Engine) -> None:
         assert (await browser.get("/v1/memories")).status_code == 401
 
 
+# --- whose ---
+
+WRITES = {
+    "POST /v1/memories": {"json": {"text": "I like tea."}},
+    "PATCH /v1/memories/x": {"json": {"text": "I like tea."}},
+    "DELETE /v1/memories/x": {},
+    "DELETE /v1/namespaces": {},
+    "DELETE /v1/namespaces/ada": {},
+    "POST /v1/jobs": {},
+    "POST /v1/import": {"content": b"{}"},
+    "POST /v1/review/x": {"json": {"action": "accept"}},
+    "POST /v1/rollback": {"json": {"call": "x"}},
+    "POST /v1/audit/secrets": {"json": {"fix": True}},
+    "POST /v1/feedback": {"json": {"call": "x", "score": 1}},
+}
+READS = {"POST /v1/memories/search", "POST /v1/preview"}
+
+
+async def test_the_master_key_names_the_partition_that_it_writes_in(ada: httpx.AsyncClient, engine: Engine) -> None:
+    async def master(headers: Mapping[str, str]) -> Caller:
+        return Caller(master=True)
+
+    await ada.post("/v1/memories", json={"text": "I like tea."})
+    app = create_app(engine, authenticate=master)
+    described = app.openapi()["paths"]
+    changing = {
+        f"{method.upper()} {path}" for path, methods in described.items() for method in methods if method != "get"
+    }
+    assert {write.replace("/ada", "/{user}") for write in WRITES} == {
+        route.replace("/{memory_id}", "/x") for route in changing - READS
+    }
+    transport = httpx.ASGITransport(app)
+    key = {"x-api-key": "sk-master"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=key) as client:
+        for write, request in WRITES.items():
+            answer = await client.request(*write.split(), **request)
+            assert (write, answer.status_code) == (write, 400)
+            assert "?partition=" in answer.json()["error"]["message"]
+
+
 # --- what nobody foresaw ---
 
 
