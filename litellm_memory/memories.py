@@ -251,8 +251,10 @@ class Memories:
     async def forget_all(self, memories: Sequence[Memory]) -> None:
         """Deletes memories; those that are gone already are passed over."""
         pairs = [(memory.namespace, memory.id) for memory in memories]
-        # First, so that a deletion that breaks off leaves nothing in blocks that no memory leads to any more.
+        # First, so that a deletion that breaks off leaves nothing in blocks that no memory leads to any more, and
+        # nothing for a model to find again.
         await self._ledger.forget(pairs)
+        await self._ledger.unread.done(*(memory.message for memory in memories if memory.message is not None))
         for partition in {memory.partition for memory in memories}:
             await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
         await self._ledger.tell(pairs)

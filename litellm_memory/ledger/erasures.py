@@ -25,6 +25,7 @@ from litellm_memory.ledger.tables import (
     paths,
     texts,
     traces,
+    unread,
 )
 from litellm_memory.models import namespace
 
@@ -132,6 +133,7 @@ class Erasures:
             delete(answers).where(answers.c.namespace == space, *_before(answers.c.at, until)),
             delete(blocks).where(of_user, *_before(blocks.c.frozen, until)),
             delete(journal).where(*said_by, *_before(journal.c.said, until)),
+            delete(unread).where(unread.c.namespace == space, *_before(unread.c.said, until)),
             delete(traces).where(traces.c.namespace == space, *_before(traces.c.at, until)),
             delete(paths).where(paths.c.namespace == space, *_before(paths.c.at, until)),
             update(calls)
@@ -155,9 +157,12 @@ def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> 
 def _erase_session(connection: Connection, partition: str, user: str, session: str, until: datetime | None) -> None:
     scope = {"partition": partition, "user": user, "session": session}
     said_in = [journal.c.scope[name].as_string() == value for name, value in scope.items()]
-    traced = (traces.c.namespace == namespace(partition, user), traces.c.about["session"].as_string() == session)
+    space = namespace(partition, user)
+    traced = (traces.c.namespace == space, traces.c.about["session"].as_string() == session)
+    waits = (unread.c.namespace == space, unread.c.scope["session"].as_string() == session)
     statements = [
         delete(journal).where(*said_in, *_before(journal.c.said, until)),
+        delete(unread).where(*waits, *_before(unread.c.said, until)),
         delete(traces).where(*traced, *_before(traces.c.at, until)),
     ]
     for statement in statements:
@@ -170,7 +175,9 @@ def _before(at: ColumnElement[Any], until: datetime | None) -> list[ColumnElemen
 
 def _users(connection: Connection, partition: str) -> set[str]:
     scoped = journal.c.scope["partition"].as_string() == partition
+    waits = unread.c.scope["partition"].as_string() == partition
     queries = (
+        select(unread.c.scope["user"].as_string()).where(waits).distinct(),
         select(traces.c.user).where(traces.c.partition == partition).distinct(),
         select(calls.c.user).where(calls.c.partition == partition, calls.c.user != NOBODY).distinct(),
         select(journal.c.scope["user"].as_string()).where(scoped).distinct(),
