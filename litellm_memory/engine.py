@@ -620,7 +620,7 @@ class Engine:
                 if round_ % PRUNE_EVERY == 0:
                     kept = self.settings.traces
                     self.ledger.traces.prune(datetime.now(UTC), days=kept.keep_days, most=kept.max_count)
-                    await self.ledger.prune(datetime.now(UTC))
+                    await self.ledger.prune(datetime.now(UTC), calls_days=self.settings.usage.keep_days)
                 self.health.store, self.health.ledger = None, self.ledger.trouble
             except StoreMovedError:
                 await self._use(await self.memories.store.reopened())

@@ -302,6 +302,14 @@ class TracesSettings(Section):
     max_count: int = Field(100_000, ge=0, description="Most traces of all partitions; the oldest go first.")
 
 
+class UsageSettings(Section):
+    """How long it is kept what calls cost."""
+
+    keep_days: int = Field(
+        400, ge=1, le=36_500, description="Calls older than so many days are dropped, from the sums of usage too."
+    )
+
+
 class Settings(Section):
     """The whole ``litellm_memory:`` section. Every key has a default."""
 
@@ -327,6 +335,7 @@ class Settings(Section):
         (), description="Models that a memory vendor's router answers. They get the resolved user and no block of ours."
     )
     traces: TracesSettings = Field(TracesSettings(), description="What is kept of what was done.")
+    usage: UsageSettings = Field(UsageSettings(), description="What is kept of what calls cost.")
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
 
     @property

@@ -28,6 +28,7 @@ from typer.testing import CliRunner, Result
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger.tables import SCHEMA_VERSION
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
@@ -262,6 +263,12 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             " at DATETIME NOT NULL);"
             "INSERT INTO blocks VALUES ('m', 'the namespace', 'c', '', '[]', 1, '2026-01-01');"
             "INSERT INTO answers VALUES ('known', 'm', '[]', '2026-01-01'), ('unknown', 'x', '[]', '2026-01-01');"
+            "DROP TABLE days;"
+            "DROP INDEX ix_calls_message;"
+            "ALTER TABLE calls DROP COLUMN quality; ALTER TABLE calls DROP COLUMN message;"
+            "ALTER TABLE calls DROP COLUMN retried; ALTER TABLE calls DROP COLUMN learned;"
+            "INSERT INTO calls VALUES ('c', '2026-01-01 23:59:59.000000', 'p', 'ada', NULL, NULL, 'gpt', 'gpt',"
+            " 'openai', 'person', 0, 11, 3, 0, 0, 0.5, 1.5, NULL, 'success', NULL, 0, 'stop', 2, NULL);"
         )
     to_schema(path, 1)
     ledgers = await asyncio.gather(*(asyncio.to_thread(Ledger.open, f"sqlite:///{path}") for _ in range(3)))
@@ -272,7 +279,10 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             ("known", "the namespace"),
             ("unknown", ""),
         ]
-        assert file.execute("SELECT value FROM facts WHERE name = 'schema'").fetchall() == [("2",)]
+        assert file.execute("SELECT value FROM facts WHERE name = 'schema'").fetchall() == [(str(SCHEMA_VERSION),)]
+        assert file.execute("SELECT day, user, client, calls, input_tokens, cost FROM days").fetchall() == [
+            ("2026-01-01", "ada", "", 1, 11, 0.5)
+        ]
     copy = data_dir / "aside" / "ledger-schema-1.db"
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
     with closing(sqlite3.connect(copy)) as file:

@@ -98,9 +98,9 @@ async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_
 async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, other: Ledger) -> None:
     await ledger.freeze(Block("m", "b"), namespace="n", call="c")
     await asyncio.wrap_future(ledger.keep_answer("resp", Earlier("m"), namespace="n"))
-    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1)) == 0
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1), calls_days=400) == 0
     assert await other.frozen(["m"]) == {"m": Block("m", "b")}
-    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1)) == 2
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1), calls_days=400) == 2
     assert await other.earlier("resp", namespace="n") is None
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from litellm_memory.engine import Outcome
 from litellm_memory.hooks.call import Call
 from litellm_memory.identity import partition_of
-from litellm_memory.ledger import CallRecord
+from litellm_memory.ledger import CallRecord, Quality
 from litellm_memory.metrics import Noted
 from litellm_memory.settings import IdentitySettings
+
+TRUNCATED: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+REFUSED: Final = frozenset({"content_filter", "refusal", "safety", "prohibited_content", "guardrail_intervened"})
+"""Why a model ended, in lower case, by the words of the providers and of LiteLLM."""
 
 
 def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings) -> CallRecord | None:
@@ -22,6 +26,7 @@ def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings)
     if partition is None:
         return None
     failed = report.get("status") == "failure"
+    finish_reason = _finish_reason(report.get("response"))
     error = report.get("error_information")
     return CallRecord(
         id=call.id,
@@ -45,8 +50,10 @@ def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings)
         status="failure" if failed else "success",
         error=_text(error.get("error_class")) if failed and isinstance(error, Mapping) else None,
         retries=max(0, call.failures - failed),
-        finish_reason=_finish_reason(report.get("response")),
+        finish_reason=finish_reason,
         recalled=call.outcome.count if call.outcome else 0,
+        quality=None if failed else _quality(report.get("response"), finish_reason),
+        message=call.outcome.mark if call.outcome and call.outcome.kind == "person" else None,
     )
 
 
@@ -86,9 +93,41 @@ def _cached(report: Mapping[str, Any]) -> int:
 
 
 def _finish_reason(response: Any) -> str | None:
-    choices = response.get("choices") if isinstance(response, Mapping) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return _text(first.get("finish_reason")) if isinstance(first, Mapping) else None
+    """Why the model ended, in the words of any of the shapes that LiteLLM reports."""
+    if not isinstance(response, Mapping):
+        return None
+    choices, cut = response.get("choices"), response.get("incomplete_details")
+    if isinstance(choices, list):
+        return _text(choices[0].get("finish_reason")) if choices and isinstance(choices[0], Mapping) else None
+    return _text(cut.get("reason")) if isinstance(cut, Mapping) else _text(response.get("stop_reason"))
+
+
+def _quality(response: Any, finish_reason: str | None) -> Quality | None:
+    ended = (finish_reason or "").lower()
+    if ended in TRUNCATED:
+        return "truncated"
+    if ended in REFUSED:
+        return "refused"
+    return "empty" if _is_empty(response) else None
+
+
+def _is_empty(response: Any) -> bool:
+    """True for an answer in a known shape that holds no words, no call of a tool and nothing else."""
+    if not isinstance(response, Mapping):
+        return False
+    choices = response.get("choices")
+    if not isinstance(choices, list):
+        # Anthropic's messages and OpenAI's responses.
+        parts = response.get("content", response.get("output"))
+        return isinstance(parts, list) and not parts
+    first = choices[0] if choices and isinstance(choices[0], Mapping) else {}
+    message = first.get("message")
+    if not isinstance(message, Mapping):
+        return "text" in first and not first["text"]
+    return not any(message.get(part) for part in ANSWERS)
+
+
+ANSWERS: Final = ("content", "tool_calls", "function_call", "reasoning_content", "audio", "images", "refusal")
 
 
 def _count(value: Any) -> int:

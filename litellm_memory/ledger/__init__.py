@@ -36,7 +36,8 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from litellm_memory.errors import SettingsError, StoreError
-from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Usage
+from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, Quality, Usage
+from litellm_memory.ledger.days import let_go
 from litellm_memory.ledger.erasures import Erasures, Job, note_forgotten
 from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.mending import Mending
@@ -48,7 +49,6 @@ from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
     answers,
     blocks,
-    calls,
     changes,
     facts,
     figures,
@@ -75,6 +75,7 @@ __all__ = [
     "Learned",
     "Ledger",
     "LedgerError",
+    "Quality",
     "Spent",
     "Trace",
     "Unread",
@@ -90,8 +91,6 @@ NO_NAMESPACE = ""
 BLOCKS_KEPT = timedelta(days=180)
 """A conversation that goes on after half a year is read by its provider anew in any case."""
 BLOCKS_MOST = 1_000_000
-CALLS_KEPT = timedelta(days=400)
-"""Long enough to compare a month with the same one a year before."""
 FIGURES_KEPT = timedelta(days=90)
 """The counts of a host that is gone."""
 CHANGES_KEPT = timedelta(hours=1)
@@ -113,7 +112,7 @@ class Ledger:
         self.paths = Paths(self._read, self._writer.submit)
         self.partitions = Partitions(self._read, self._writer.submit)
         self.calls = Calls(self._read, self._writer.submit)
-        self.traces = Traces(self._read, self._writer.submit)
+        self.traces = Traces(self._read, self._writer.submit, self.calls.learned)
         self.unread = Unreads(self._write)
         self.erasures = Erasures(self._read, self._write, _tell_erased)
         self.mending = Mending(self._read, self._write, _tell_mended)
@@ -304,9 +303,9 @@ class Ledger:
 
     # Retention
 
-    async def prune(self, now: datetime) -> int:
-        """How many frozen blocks and answers of conversations that nobody goes on with were dropped."""
-        return await self._write(lambda c: _prune(c, now))
+    async def prune(self, now: datetime, *, calls_days: int) -> int:
+        """How many frozen blocks and answers of conversations that nobody goes on with, and old calls, were dropped."""
+        return await self._write(lambda c: _prune(c, now) + let_go(c, now - timedelta(days=calls_days)))
 
     # The store
 
@@ -604,7 +603,6 @@ def _prune(connection: Connection, now: datetime) -> int:
         delete(blocks).where(blocks.c.frozen < now - BLOCKS_KEPT),
         delete(blocks).where(blocks.c.frozen <= beyond),
         delete(answers).where(answers.c.at < now - BLOCKS_KEPT),
-        delete(calls).where(calls.c.at < now - CALLS_KEPT),
         delete(figures).where(figures.c.host != "", figures.c.at < now - FIGURES_KEPT),
     ]
     return sum(connection.execute(statement).rowcount for statement in old)

@@ -1,22 +1,30 @@
-"""What calls cost: one row a call, and their sums by client, model, user, project and day."""
+"""What calls cost and how good their answers were: one row a call, and sums by client, model, user, project and day."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, bindparam, or_, update
 
+from litellm_memory.ledger.days import FIGURES, in_step, totals
 from litellm_memory.ledger.tables import calls, upsert_all
 
 Grouping: TypeAlias = Literal["client", "model", "user", "project", "day"]
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
 UNWRITTEN: Final = 10_000
 """Most calls that wait for ``flush``; past that the newest are lost, and no request waits."""
+RETRIED_WITHIN: Final = timedelta(minutes=10)
+"""Who sends the same words again so soon was not content with the answer; later it is a new beginning."""
+ATTEMPTS: Final = 60
+"""How often what was learned is added to a call that is not written down yet, a second apart."""
+
+Quality: TypeAlias = Literal["truncated", "refused", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,10 @@ class CallRecord:
     retries: int
     finish_reason: str | None
     recalled: int
+    quality: Quality | None = None
+    """What was wrong with an answer that came; None when nothing was, or it is not known."""
+    message: str | None = None
+    """Mark of the person's new message that it answers; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +68,19 @@ class Usage:
     group: tuple[str | None, ...]
     calls: int
     failures: int
+    truncated: int
+    refused: int
+    empty: int
+    retried: int
+    """Answers after which the person sent the same words again."""
     retries: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     memory_tokens: int
     recalled: int
+    learned: int
+    """Memories that were made of them."""
     cost: float
     latency: float
     """Mean seconds of a call."""
@@ -79,25 +98,38 @@ class Calls:
         self._read = read
         self._submit = submit
         self._unwritten: dict[str, CallRecord] = {}
+        self._learned: deque[_Learned] = deque(maxlen=UNWRITTEN)
 
     def note(self, call: CallRecord) -> None:
         """Notes a call, or again with what became of it; ``flush`` writes it down."""
         if call.id in self._unwritten or len(self._unwritten) < UNWRITTEN:
             self._unwritten[call.id] = call
 
-    def flush(self) -> Future[None] | None:
+    def learned(self, memories: Mapping[str, int]) -> None:
+        """Notes how many memories were made of the calls with these ids; ``flush`` adds them."""
+        self._learned.extend(_Learned(call, count) for call, count in memories.items() if count)
+
+    def flush(self) -> Future[list[_Learned]] | None:
         """Writes down in the background what was noted since the last call; None when that is nothing."""
-        if not self._unwritten:
+        if not self._unwritten and not self._learned:
             return None
         noted, self._unwritten = list(self._unwritten.values()), {}
-        return self._submit(lambda connection: upsert_all(connection, calls, [asdict(call) for call in noted]))
+        learned = [self._learned.popleft() for _ in range(len(self._learned))]
+        writing: Future[list[_Learned]] = self._submit(lambda connection: _write(connection, noted, learned))
+        writing.add_done_callback(self._try_again)
+        return writing
+
+    def _try_again(self, writing: Future[list[_Learned]]) -> None:
+        """Learning may be faster than LiteLLM's report of the call."""
+        if not writing.cancelled() and writing.exception() is None:
+            self._learned.extend(writing.result())
 
     async def usage(
         self, partition: str, by: Sequence[Grouping], *, since: datetime | None, until: datetime | None
     ) -> list[Usage]:
         """The sums of a partition's calls in a span of time, by group, the dearest first. Raises LedgerError."""
         await self._written()
-        return await self._read(lambda connection: _usage(connection, partition, by, since, until))
+        return await self._read(lambda connection: _usage(totals(connection, partition, by, since, until), len(by)))
 
     async def rate(self, partition: str, call: str, score: float) -> bool:
         """False when there is no such call in the partition; else what a person thought of its answer is durable."""
@@ -109,35 +141,71 @@ class Calls:
             await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
 
 
-def _usage(
-    connection: Connection, partition: str, by: Sequence[Grouping], since: datetime | None, until: datetime | None
-) -> list[Usage]:
-    groups = [func.date(calls.c.at) if name == "day" else calls.c[name] for name in by]
-    sums = [
-        func.count(),
-        func.sum(case((calls.c.status == "failure", 1), else_=0)),
-        *(func.sum(calls.c[name]) for name in SUMMED),
-        func.avg(calls.c.latency),
-        func.avg(calls.c.feedback),
-    ]
-    query = select(*groups, *sums).where(calls.c.partition == partition)
-    if since is not None:
-        query = query.where(calls.c.at >= since)
-    if until is not None:
-        query = query.where(calls.c.at < until)
-    found = [
-        Usage(tuple(None if part is None else str(part) for part in row[: len(by)]), *row[len(by) :])
-        for row in connection.execute(query.group_by(*groups))
-        # Without groups SQL sums up nothing to one row.
-        if row[len(by)]
-    ]
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """How many memories were made of a call, and how often the call was looked for."""
+
+    call: str
+    count: int
+    attempts: int = 1
+
+
+_AGAIN = (
+    update(calls)
+    .where(
+        calls.c.message == bindparam("of"),
+        calls.c.id != bindparam("by"),
+        calls.c.kind == "person",
+        calls.c.status == "success",
+        calls.c.at < bindparam("then"),
+        calls.c.at >= bindparam("earliest"),
+    )
+    .values(retried=True)
+)
+_LEARNED = update(calls).where(calls.c.id == bindparam("of")).values(learned=calls.c.learned + bindparam("more"))
+
+
+def _write(connection: Connection, noted: Sequence[CallRecord], learned: Sequence[_Learned]) -> list[_Learned]:
+    """What was learned from calls that are not there yet, and may still come."""
+    ids = {call.id for call in noted} | {one.call for one in learned}
+    messages = {call.message for call in noted if call.message}
+    with in_step(connection, or_(calls.c.id.in_(ids), calls.c.message.in_(messages))):
+        if noted:
+            upsert_all(connection, calls, [asdict(call) for call in noted])
+        for call in noted:
+            if call.message and call.kind == "person":
+                asked = {"of": call.message, "by": call.id, "then": call.at, "earliest": call.at - RETRIED_WITHIN}
+                connection.execute(_AGAIN, asked)
+        missing = [one for one in learned if not _add_learned(connection, one)]
+    return [_Learned(one.call, one.count, one.attempts + 1) for one in missing if one.attempts < ATTEMPTS]
+
+
+def _add_learned(connection: Connection, learned: _Learned) -> bool:
+    return bool(connection.execute(_LEARNED, {"of": learned.call, "more": learned.count}).rowcount)
+
+
+def _usage(rows: Sequence[tuple[Any, ...]], groups: int) -> list[Usage]:
+    found = [_group(row[:groups], dict(zip(FIGURES, row[groups:], strict=True))) for row in rows]
     return sorted(found, key=lambda usage: (-usage.cost, -usage.calls, [part or "" for part in usage.group]))
 
 
-_BOUND = {"group", "calls", "failures", "latency", "feedback"}
-SUMMED: Final = tuple(field.name for field in fields(Usage) if field.name not in _BOUND)
+def _group(group: tuple[str, ...], sums: dict[str, Any]) -> Usage:
+    counted, rated = int(sums["calls"]), int(sums.pop("rated"))
+    # PostgreSQL sums up whole numbers to decimals.
+    whole = {name: int(value) for name, value in sums.items() if name not in MEASURED}
+    return Usage(
+        group=tuple(part or None for part in group),
+        **whole,
+        cost=float(sums["cost"]),
+        latency=float(sums["latency"]) / counted,
+        feedback=float(sums["feedback"]) / rated if rated else None,
+    )
+
+
+MEASURED: Final = frozenset({"cost", "latency", "feedback"})
 
 
 def _rate(connection: Connection, partition: str, call: str, score: float) -> bool:
     rated = update(calls).where(calls.c.id == call, calls.c.partition == partition).values(feedback=score)
-    return bool(connection.execute(rated).rowcount)
+    with in_step(connection, calls.c.id == call):
+        return bool(connection.execute(rated).rowcount)

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.tables import (
     answers,
     blocks,
@@ -138,12 +139,13 @@ class Erasures:
             delete(paths).where(paths.c.namespace == space, *_before(paths.c.at, until)),
             update(calls)
             .where(calls.c.partition == partition, calls.c.user == user, *_before(calls.c.at, until))
-            .values(user=NOBODY, project=None),
+            .values(user=NOBODY, project=None, message=None),
         ]
         if until is None:
             statements.append(delete(texts).where(texts.c.namespace == space))
         for statement in statements:
             connection.execute(statement)
+        sum_up(connection, partition, [user, NOBODY])
         self._tell(connection, space, marks)
 
 

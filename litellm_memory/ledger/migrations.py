@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy.schema import CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.ledger.tables import SCHEMA_VERSION, facts
+from litellm_memory.ledger.days import sum_up
+from litellm_memory.ledger.tables import SCHEMA_VERSION, calls, days, facts
 
 ASIDE: Final = "aside"
 """The directory beside a file where copies and what was damaged are kept."""
@@ -78,5 +80,20 @@ def _answers_know_their_namespace(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _answers_know_their_namespace}
+def _days_are_summed_up(connection: Connection) -> None:
+    """And calls know how good their answer was, what was learned from them, and whether they were asked again."""
+    if not inspect(connection).has_table(calls.name):
+        return
+    connection.execute(text("ALTER TABLE calls ADD COLUMN quality VARCHAR(16)"))
+    connection.execute(text("ALTER TABLE calls ADD COLUMN message VARCHAR(64)"))
+    connection.execute(text("ALTER TABLE calls ADD COLUMN retried BOOLEAN NOT NULL DEFAULT false"))
+    connection.execute(text("ALTER TABLE calls ADD COLUMN learned INTEGER NOT NULL DEFAULT 0"))
+    connection.execute(CreateTable(days, if_not_exists=True))
+    sum_up(connection)
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
+    1: _answers_know_their_namespace,
+    2: _days_are_summed_up,
+}
 """What leads from each version to the next."""

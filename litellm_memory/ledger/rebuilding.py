@@ -6,6 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import create_engine
+
+from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.tables import SCHEMA_VERSION, metadata
 from litellm_memory.salvage import Damaged
 
@@ -15,7 +18,7 @@ def is_damaged(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
             return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
     except sqlite3.DatabaseError:
         return True
@@ -36,4 +39,8 @@ def fill_from(damaged: Path, path: Path) -> tuple[int, int]:
             brought += max(0, cursor.rowcount)
         # The tables are of this version, whichever wrote the rows.
         new.execute("UPDATE facts SET value = ? WHERE name = 'schema'", (str(SCHEMA_VERSION),))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        sum_up(connection)
+    engine.dispose()
     return brought, old.unreadable

@@ -21,10 +21,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -219,8 +220,33 @@ calls = Table(
     Column("finish_reason", Text),
     Column("recalled", Integer, nullable=False),
     Column("feedback", Float),
+    Column("quality", String(16)),
+    Column("message", String(64), index=True),
+    Column("retried", Boolean, nullable=False, server_default=false()),
+    Column("learned", Integer, nullable=False, server_default="0"),
     Index("calls_partition", "partition", "at"),
     comment="What each client request cost, as LiteLLM reports it. No text of anybody.",
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("partition", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("calls", "failures", "truncated", "refused", "empty", "retried", "retries", "input_tokens")
+    ),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("output_tokens", "cached_tokens", "memory_tokens", "recalled", "learned", "rated")
+    ),
+    *(Column(name, Float, nullable=False) for name in ("cost", "latency", "feedback")),
+    comment="The sums of the calls of each day. Where a call has no client, model or project, it is the empty text.",
 )
 
 figures = Table(

@@ -82,15 +82,20 @@ _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in
 
 
 class Traces:
-    """The traces of one ledger. ``read`` and ``submit`` run a function on its database."""
+    """The traces of one ledger. ``read`` and ``submit`` run a function on its database.
+
+    ``count`` is told how many memories were made of which call.
+    """
 
     def __init__(
         self,
         read: Callable[[Callable[[Connection], list[Trace]]], Awaitable[list[Trace]]],
         submit: Callable[[Callable[[Connection], None]], Future[None]],
+        count: Callable[[Mapping[str, int]], None],
     ) -> None:
         self._read = read
         self._submit = submit
+        self._count = count
         self._unwritten: deque[Callable[[], Trace]] = deque(maxlen=UNWRITTEN)
 
     def add(self, trace: Callable[[], Trace]) -> None:
@@ -113,6 +118,7 @@ class Traces:
         told = {trace: [asdict(one) for one in learned] for trace, learned in found.items() if learned}
         if not told:
             return None
+        self._count({trace: sum(one.what == "kept" for one in learned) for trace, learned in found.items()})
         self.flush()
         return self._submit(lambda connection: _add_learned(connection, told))
 

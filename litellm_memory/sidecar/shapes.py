@@ -304,12 +304,17 @@ class UsageRow(Shape):
     day: str | None = None
     calls: int
     failures: int
+    truncated: int
+    refused: int
+    empty: int
+    retried: int
     retries: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     memory_tokens: int
     recalled: int
+    learned: int
     cost: float
     latency: float
     feedback: float | None

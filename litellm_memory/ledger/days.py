@@ -1,0 +1,142 @@
+"""What the calls of each day come to, summed up: kept in step with the calls, so that a year is told in milliseconds.
+
+A day is one of UTC. Whoever changes rows of ``calls`` does it inside ``in_step``, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from litellm_memory.ledger.tables import calls, days
+
+NAMES: Final = ("client", "model", "user", "project")
+KEYS: Final = ("partition", "day", *NAMES)
+
+
+def _number_of(condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+_SUMS: Final[dict[str, ColumnElement[Any]]] = {
+    "calls": func.count(),
+    "failures": _number_of(calls.c.status == "failure"),
+    "truncated": _number_of(calls.c.quality == "truncated"),
+    "refused": _number_of(calls.c.quality == "refused"),
+    "empty": _number_of(calls.c.quality == "empty"),
+    "retried": _number_of(calls.c.retried.is_(True)),
+    **{
+        name: func.sum(calls.c[name])
+        for name in (
+            "retries",
+            "input_tokens",
+            "output_tokens",
+            "cached_tokens",
+            "memory_tokens",
+            "recalled",
+            "learned",
+        )
+    },
+    "cost": func.sum(calls.c.cost),
+    "latency": func.sum(calls.c.latency),
+    "feedback": func.coalesce(func.sum(calls.c.feedback), 0.0),
+    "rated": func.count(calls.c.feedback),
+}
+FIGURES: Final = tuple(_SUMS)
+"""What is summed up, in the order of ``totals``; the means of latency and feedback are by ``calls`` and ``rated``."""
+
+
+@contextmanager
+def in_step(connection: Connection, of: ColumnElement[bool]) -> Iterator[None]:
+    """Whatever happens to the calls ``of`` inside, the days follow; they have to be the same calls before and after."""
+    _add(connection, of, -1)
+    yield
+    _add(connection, of, 1)
+
+
+def let_go(connection: Connection, before: datetime) -> int:
+    """How many calls from before that time were deleted; the days follow."""
+    old = calls.c.at < before
+    _add(connection, old, -1)
+    gone = connection.execute(delete(calls).where(old)).rowcount
+    connection.execute(delete(days).where(days.c.calls == 0))
+    return gone
+
+
+def sum_up(connection: Connection, partition: str | None = None, users: Sequence[str] = ()) -> None:
+    """Makes the days of these users of a partition anew from their calls; without a partition, all days."""
+    of_days = and_(days.c.partition == partition, days.c.user.in_(users)) if partition else days.c.calls == days.c.calls
+    of_calls = and_(calls.c.partition == partition, calls.c.user.in_(users)) if partition else calls.c.id == calls.c.id
+    connection.execute(delete(days).where(of_days))
+    _add(connection, of_calls, 1)
+
+
+def totals(
+    connection: Connection, partition: str, by: Sequence[str], since: datetime | None, until: datetime | None
+) -> list[tuple[Any, ...]]:
+    """The groups of a partition's calls in a span of time: what they are grouped by, then FIGURES."""
+    parts = union_all(*_parts(connection, partition, since, until)).subquery()
+    groups = [parts.c[name] for name in by]
+    query = select(*groups, *(func.sum(parts.c[name]) for name in FIGURES)).group_by(*groups)
+    # Without groups SQL sums up nothing to one row.
+    return [tuple(row) for row in connection.execute(query) if row[len(by)]]
+
+
+def _parts(connection: Connection, partition: str, since: datetime | None, until: datetime | None) -> list[Select[Any]]:
+    """Whole days from the table of days, and what a span begins or ends with from the calls themselves."""
+    first = None if since is None else _midnight(since + timedelta(days=1, microseconds=-1))
+    last = None if until is None else _midnight(until)
+    if first is not None and last is not None and first >= last:
+        return [_summed(connection, and_(calls.c.partition == partition, calls.c.at >= since, calls.c.at < until))]
+    whole = [days.c.partition == partition]
+    edges = []
+    if since is not None and first is not None:
+        whole.append(days.c.day >= first.date().isoformat())
+        edges.append(and_(calls.c.at >= since, calls.c.at < first))
+    if until is not None and last is not None:
+        whole.append(days.c.day < last.date().isoformat())
+        edges.append(and_(calls.c.at >= last, calls.c.at < until))
+    columns = [days.c[name] for name in (*KEYS, *FIGURES)]
+    parts: list[Select[Any]] = [select(*columns).where(*whole)]
+    return [*parts, _summed(connection, and_(calls.c.partition == partition, or_(*edges)))] if edges else parts
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), time(), moment.tzinfo)
+
+
+def _add(connection: Connection, of: ColumnElement[bool], sign: int) -> None:
+    insert = postgresql.insert(days) if connection.dialect.name == "postgresql" else sqlite.insert(days)
+    # In one order, so that two hosts do not wait for each other's rows.
+    summed = _summed(connection, of, sign).order_by(*map(literal_column, ("1", "2", "3", "4", "5", "6")))
+    filled = insert.from_select([*KEYS, *FIGURES], summed)
+    grown = {name: days.c[name] + insert.excluded[name] for name in FIGURES}
+    connection.execute(filled.on_conflict_do_update(index_elements=KEYS, set_=grown))
+
+
+def _summed(connection: Connection, of: ColumnElement[bool], sign: int = 1) -> Select[Any]:
+    nobody: ColumnElement[str] = literal_column("''")
+    if connection.dialect.name == "postgresql":
+        day = func.to_char(func.timezone(literal_column("'UTC'"), calls.c.at), literal_column("'YYYY-MM-DD'"))
+    else:
+        day = func.date(calls.c.at)
+    keys = [calls.c.partition, day.label("day"), *(func.coalesce(calls.c[n], nobody).label(n) for n in NAMES)]
+    sums = [(total * literal_column(str(sign))).label(name) for name, total in _SUMS.items()]
+    return select(*keys, *sums).where(of).group_by(*keys)
