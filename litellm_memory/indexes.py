@@ -20,7 +20,7 @@ from litellm_memory.store import Store
 from litellm_memory.words import words
 
 MAX_BYTES = 256 * 2**20
-NEAREST = 60
+NEAREST = 30
 """Memories that the store is asked for by vector: each costs some 0.1 ms until it is in RAM."""
 HOLDING = 60
 """The same by words."""
@@ -81,10 +81,11 @@ class ScopeIndexes:
         name = namespace(partition, user)
         scope = self._touched(name, partition, user)
         before = scope.changes
-        store, said = self._store(), sorted(set(words(text)), key=lambda word: (-len(word), word))[:WORDS]
-        asked = [store.holding(partition, user, said, HOLDING)] if said else []
-        if vector is not None:
-            asked.append(store.nearest(partition, user, vector, NEAREST))
+        store = self._store()
+        asked = [] if vector is None else [store.nearest(partition, user, vector, NEAREST)]
+        # Chroma reads all texts to find words, which would only hold up a load.
+        if name not in self._loading and (said := _longest(text)):
+            asked.append(store.holding(partition, user, said, HOLDING))
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(seconds):
                 found = await asyncio.gather(*asked)
@@ -159,3 +160,7 @@ class ScopeIndexes:
             if weight <= self._max_bytes:
                 return
             weight -= self._scopes.pop(name).index.weight
+
+
+def _longest(text: str) -> list[str]:
+    return sorted(set(words(text)), key=lambda word: (-len(word), word))[:WORDS]

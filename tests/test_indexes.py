@@ -18,7 +18,7 @@ from litellm_memory.indexes import ScopeIndexes
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, namespace
 from litellm_memory.ranking import best_first
-from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
+from litellm_memory.scope_index import HALF_FROM, ScopeIndex
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
 
@@ -88,6 +88,7 @@ async def test_of_a_scope_too_large_the_newest_are_in_ram_and_the_store_finds_th
 async def test_what_a_query_brought_is_forgotten_like_everything_else(store: Store) -> None:
     indexes = of_size(store, 20)
     old = remembered("Bird number3 sings.")
+    await indexes.of("p", "ann")
     index = await indexes.widened("p", "ann", vector=None, text="number3", seconds=20)
     assert old.text in texts(index)
     await store.delete("p", [old.id])
@@ -153,7 +154,7 @@ async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> 
         for number, user in enumerate(["ann", "bob", "ann", "cid"]):
             trace = Trace(str(number), NOON.replace(second=number), "p", user, namespace("p", user), "empty", "")
             ledger.traces.add(lambda trace=trace: trace)  # type: ignore[misc]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await ledger.traces.scopes(10) != [("p", "cid"), ("p", "ann"), ("p", "bob")]:
                 await asyncio.sleep(0.01)
         assert await memories.warm_up() == 3
@@ -164,7 +165,7 @@ async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> 
 
 def test_a_large_scope_finds_what_is_nearest_although_its_vectors_are_half_as_exact() -> None:
     random = np.random.default_rng(7)
-    vectors = random.standard_normal((FIRST_LOOK_FROM + 500, DIMENSION)).astype(np.float32)
+    vectors = random.standard_normal((HALF_FROM + 500, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bird = remembered("bird")
     index = ScopeIndex(DIMENSION)

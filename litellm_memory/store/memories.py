@@ -158,8 +158,8 @@ class Store:
         name, where = self._layout.collection(ns), self._layout.where(ns)
         # Chroma takes longest for a filter that most records match, so a user who has most of a collection is first
         # looked for without one.
-        for filter_, asked in ((None, PAGE), (where, min(PAGE, max(30, limit * OVERFETCH)))):
-            rows = await self._collections.nearest(name, filter_, vector, limit=asked)
+        for filter_, asked in ((None, 2 * limit), (where, max(30, limit * OVERFETCH))):
+            rows = await self._collections.nearest(name, filter_, vector, limit=min(PAGE, asked))
             entries = await asyncio.to_thread(entries_of, rows, partition=partition, namespace=ns)
             embedded = [entry for entry in entries if entry.vector is not None]
             if filter_ == where or len(embedded) >= limit:
