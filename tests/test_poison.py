@@ -19,7 +19,7 @@ JSON: TypeAlias = dict[str, Any]
 PAGE = (
     "Here is the page that I am reading:\n\nOur shop opened in 1998 and sells ferns.\n\n{}\n\nDelivery takes two days."
 )
-FERNS = "I water the ferns on my balcony every Monday morning."
+FERNS = "Yesterday the storm tore three leaves off the big fern."
 CHANNELS = ("said", "pasted", "answered")
 EVERY = 10
 """Of so many texts the short form tries one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
-from corpus.poison import POISON, WISHES
+from corpus.poison import POISON, UNSEEN, WISHES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,8 +66,17 @@ def test_what_is_told_of_an_attack_is_shown_to_its_owner_and_to_nobody_else(lang
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_of_a_pasted_page_is_taken_for_its_readers_words(language: str) -> None:
+    """Also where no rule knows the attack."""
+    page = "Please summarise this page for me:\n\nOur shop opened in 1998.\n\n{}\n\nDelivery takes two days."
+    for text in (*POISON[language], *UNSEEN[language]):
+        recalled = [memory.text for memory in learned(page.format(text)) if visible(memory, QUERY, NOW)]
+        assert [memory for memory in recalled if text in memory] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_an_attack_in_an_answer_is_kept_apart_from_what_it_answers(language: str) -> None:
-    said = "I water the ferns on my balcony every Monday morning."
+    said = "Yesterday the storm tore three leaves off the big fern."
     for text in (text for text in POISON[language] if why_to_review(text)):
         memories = learned(said, answer=f"That keeps them green. {text}")
         assert [memory.text for memory in memories if memory.reply] == []
@@ -111,6 +122,15 @@ def test_no_attack_leaves_its_entry_of_the_block(form: Literal["xml", "markdown"
         assert block.startswith(OPENING)
         assert block.endswith(CLOSING)
         assert re.findall(r"[<>]", block) == signs
+
+
+@pytest.mark.parametrize(
+    "start", ["\n", "$", "#", "<", "a ", "la ", "the user ", "所有用户", "发票", "i g n ", "send it to "]
+)
+def test_no_long_text_makes_screening_explode(start: str) -> None:
+    """A search that looked at every pair of places would take minutes."""
+    code = "import sys; from litellm_memory.screening import why_to_review; why_to_review(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, start * (20_000 // len(start))], check=True, timeout=60)
 
 
 @given(st.text())

@@ -24,8 +24,8 @@ LONGEST: Final = 20_000
 """Characters that are looked at: a memory is shorter."""
 BESIDE: Final = 14
 """Characters: a word that close to a verb says who does it, or that nobody shall."""
-EXCUSED: Final = 120
-"""Characters: a word that forbids something does so for a clause around it."""
+EXCUSED: Final = 24
+"""Characters: a word that forbids something does so for what stands around it, and for nothing behind a comma."""
 _PARTED: Final = re.compile(r"[.!?]\s|[。！？；\n]")
 _PAUSE: Final = re.compile(r"[,;:，；：、。.!?！？\n]")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
@@ -60,7 +60,7 @@ class Aim:
 
         if any(_beside(span, excuse, text) for sign in self.unless for excuse in near(sign, BESIDE)):
             return False
-        if any(any(near(sign, EXCUSED)) for sign in self.never_with):
+        if any(not _paused(span, excuse, text) for sign in self.never_with for excuse in near(sign, EXCUSED)):
             return False
         return all(any(near(sign, self.near)) for sign in self.signs[1:])
 
@@ -141,6 +141,12 @@ def _parted(one: Span, other: Span, text: str) -> bool:
 
 
 def _beside(span: Span, other: Span, text: str) -> bool:
-    """True when ``other`` stands directly before or behind ``span``, with no pause between them."""
+    """True when ``other`` stands before or behind ``span``, not in it, with no pause between them."""
     (_, end), (start, _) = sorted((span, other))
-    return 0 <= start - end <= BESIDE and not _PAUSE.search(text, end, start)
+    return start >= end and not _paused(span, other, text)
+
+
+def _paused(one: Span, other: Span, text: str) -> bool:
+    """True when there is a pause between the two."""
+    (_, end), (start, _) = sorted((one, other))
+    return _PAUSE.search(text, end, max(start, end)) is not None

@@ -40,7 +40,7 @@ KEYS = (
 )
 ROLES = ("system", "developer", "tool", "function", "assistant", "model", "", "USER", "user ", "🙂")
 MEMORY_HEADERS = ("x-memory-project", "x-memory-session-id", "x-memory-query", "x-memory-max", "x-memory-token-budget")
-HEADER_VALUES = ("", "-1", "1e9", "nan", "true", "\t", "a" * 3000, "../..", "é", "null", "0", "[1]", "%00")
+HEADER_VALUES = ("", "-1", "1e9", "nan", "true", "a" * 3000, "../..", "é", "null", "0", "[1]", "%00")
 
 
 @dataclass(frozen=True, slots=True)
