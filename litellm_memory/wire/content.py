@@ -163,10 +163,10 @@ def is_message(item: object) -> bool:
 
 
 def is_content(content: object) -> bool:
-    """True for a string, a part, or a list of either."""
+    """True for a string, a part, or a list of parts."""
     if isinstance(content, list):
-        return all(isinstance(part, str) or is_object(part) for part in content)
-    return isinstance(content, str) or (is_object(content) and "text" in content)
+        return all(map(_is_part, content))
+    return isinstance(content, str) or (_is_part(content) and "text" in content)
 
 
 def system(content: object, place: Place) -> list[Message]:
@@ -198,6 +198,11 @@ def carries_tools(content: object) -> bool:
 def _chat_message(item: Mapping[str, Any], index: int) -> Message | None:
     calls = bool(item.get("tool_calls") or item.get("function_call"))
     return message(item.get("role"), item.get("content"), ("messages", index, "content"), tools=calls)
+
+
+def _is_part(part: object) -> TypeGuard[Mapping[str, Any]]:
+    """True for an object whose text, when it has one, is a text."""
+    return is_object(part) and (part.get("text") is None or isinstance(part["text"], str))
 
 
 def _part(part: object, place: Place) -> Iterator[Text]:
