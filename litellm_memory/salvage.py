@@ -24,7 +24,8 @@ class Damaged:
     def rows(self, table: str, columns: Sequence[str], key: str = "rowid") -> Iterator[Row]:
         """The rows of a table whose ``key`` is a whole number, in its order; none when there is no such table."""
         try:
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            # For writing too: a killed process may have left a transaction behind, which is rolled back now.
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True)) as database:
                 last = database.execute(f"SELECT max({key}) FROM {table}").fetchone()[0] or 0
                 for first in range(1, last + 1, AT_ONCE):
                     yield from self._span(database, table, columns, key, (first, min(last, first + AT_ONCE - 1)))

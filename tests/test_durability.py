@@ -32,6 +32,7 @@ from litellm_memory.ledger.tables import SCHEMA_VERSION
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
+from litellm_memory.store.address import log_path, unfilled_path
 
 DIMENSION = 384
 MANY = 130
@@ -128,6 +129,11 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def scrambled(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(np.random.default_rng(1).bytes(len(data)))
+
+
 def overwritten(path: Path) -> None:
     path.write_bytes(b"no database at all" * 1000)
 
@@ -138,10 +144,14 @@ def emptied(path: Path) -> None:
 
 LONG = pytest.mark.long
 INDEX_DAMAGE = [
-    pytest.param(index_file("data_level0.bin"), cut, "data_level0.bin of an index is cut", id="vectors cut"),
-    pytest.param(index_file("header.bin"), cut, "header.bin of an index is cut", id="header cut", marks=LONG),
-    pytest.param(index_file("index_metadata.pickle"), cut, "index_metadata.pickle", id="ids cut", marks=LONG),
-    pytest.param(index_file("index_metadata.pickle"), Path.unlink, "index_metadata.pickle", id="ids gone", marks=LONG),
+    pytest.param(index_file("data_level0.bin"), cut, "data_level0.bin is cut", id="vectors cut"),
+    pytest.param(index_file("data_level0.bin"), scrambled, "a link leads nowhere", id="vectors scrambled"),
+    pytest.param(index_file("length.bin"), cut, "length.bin is cut", id="lengths cut", marks=LONG),
+    pytest.param(index_file("header.bin"), cut, "header.bin is cut", id="header cut", marks=LONG),
+    pytest.param(index_file("index_metadata.pickle"), cut, "index_metadata.pickle is cut", id="ids cut", marks=LONG),
+    pytest.param(
+        index_file("index_metadata.pickle"), Path.unlink, "index_metadata.pickle is gone", id="ids gone", marks=LONG
+    ),
 ]
 STORE_DAMAGE = [
     pytest.param(database, overwritten, "file is not a database", id="overwritten", marks=LONG),
@@ -150,7 +160,7 @@ STORE_DAMAGE = [
 ]
 
 
-@pytest.mark.parametrize(("file", "damage", "named"), [*INDEX_DAMAGE, *STORE_DAMAGE])
+@pytest.mark.parametrize(("file", "damage", "named"), STORE_DAMAGE)
 async def test_a_damaged_store_is_named_with_the_remedy_and_left_alone(
     file: Callable[[Path], Path], damage: Callable[[Path], None], named: str, home: Path
 ) -> None:
@@ -164,12 +174,35 @@ async def test_a_damaged_store_is_named_with_the_remedy_and_left_alone(
     assert found == said
 
 
-@pytest.mark.parametrize(("file", "damage", "named"), INDEX_DAMAGE[:2])
-async def test_a_store_is_made_anew_from_its_texts(
+@pytest.mark.parametrize(("file", "damage", "named"), INDEX_DAMAGE)
+async def test_a_damaged_index_is_made_anew_by_itself(
     file: Callable[[Path], Path], damage: Callable[[Path], None], named: str, home: Path
 ) -> None:
     data_dir = home / ".litellm-memory"
     damage(file(data_dir))
+    async with opened_engine(data_dir) as engine:
+        entries = await engine.memories.store.load("p", "ann")
+        assert sorted((e.memory for e in entries), key=lambda kept: kept.created) == KEPT
+        assert {e.vector is None for e in entries} == {True}
+        await engine.memories.store.put([Entry(kept, vector(number)) for number, kept in enumerate(KEPT)])
+        await engine.memories.store.verify()
+    assert f"An index was damaged ({named})" in log_path(data_dir).read_text()
+
+
+async def test_an_index_whose_making_broke_off_is_finished_by_the_next_owner(home: Path) -> None:
+    data_dir = home / ".litellm-memory"
+    with closing(sqlite3.connect(database(data_dir))) as file:
+        [name, dimension] = file.execute("SELECT name, dimension FROM collections WHERE dimension > 0").fetchone()
+    cut(index_file("data_level0.bin")(data_dir))
+    shutil.rmtree(index_file("data_level0.bin")(data_dir).parent)
+    unfilled_path(data_dir).write_text(json.dumps({name: dimension}))
+    assert await kept_in(data_dir) == KEPT
+    assert not unfilled_path(data_dir).exists()
+
+
+async def test_a_store_is_made_anew_from_its_texts(home: Path) -> None:
+    data_dir = home / ".litellm-memory"
+    cut(index_file("data_level0.bin")(data_dir))
     checked = await asyncio.to_thread(check, home, "--rebuild")
     assert (checked.exit_code, errors(checked)) == (0, []), checked.output
     assert f"made anew with {MANY} memories" in checked.stderr
@@ -267,6 +300,7 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             "DROP INDEX ix_calls_message;"
             "ALTER TABLE calls DROP COLUMN quality; ALTER TABLE calls DROP COLUMN message;"
             "ALTER TABLE calls DROP COLUMN retried; ALTER TABLE calls DROP COLUMN learned;"
+            "ALTER TABLE traces DROP COLUMN learned;"
             "INSERT INTO calls VALUES ('c', '2026-01-01 23:59:59.000000', 'p', 'ada', NULL, NULL, 'gpt', 'gpt',"
             " 'openai', 'person', 0, 11, 3, 0, 0, 0.5, 1.5, NULL, 'success', NULL, 0, 'stop', 2, NULL);"
         )

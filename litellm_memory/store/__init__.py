@@ -9,11 +9,11 @@ from types import ModuleType
 
 from litellm_memory.errors import StoreError
 from litellm_memory.settings import StoreSettings
-from litellm_memory.store.address import owned
+from litellm_memory.store.address import owned, put_aside
 from litellm_memory.store.collections import Collections, Vectors
 from litellm_memory.store.layout import NAMESPACE_DIGITS, Kind, Layout, is_memory_id, memory_id
 from litellm_memory.store.memories import Store, StoreFacts, open_collections, open_known
-from litellm_memory.store.rebuilding import Rebuilt, put_aside, rebuild
+from litellm_memory.store.rebuilding import Rebuilt, rebuild
 from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
 
 __all__ = [

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,6 +50,16 @@ def failure_path(data_dir: Path) -> Path:
     return data_dir / "owner.failure"
 
 
+def aside_path(data_dir: Path) -> Path:
+    """Where copies, and files that were damaged, are kept."""
+    return data_dir / "aside"
+
+
+def unfilled_path(data_dir: Path) -> Path:
+    """A file that names the collections whose index is being made anew, as JSON; there until all are done."""
+    return data_dir / "owner.unfilled"
+
+
 def scrub_path(data_dir: Path) -> Path:
     """A file that is there until the next owner has taken what was deleted out of Chroma's files."""
     return data_dir / "owner.scrub"
@@ -61,6 +72,14 @@ def socket_path(data_dir: Path) -> Path:
         return path
     digest = sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"litellm-memory-{os.getuid()}-{digest}" / "owner.sock"
+
+
+def put_aside(path: Path, aside: Path) -> Path | None:
+    """Where ``path`` was moved to, under a name that tells when; None when there is nothing to move."""
+    if not path.exists():
+        return None
+    aside.mkdir(mode=0o700, exist_ok=True)
+    return path.rename(aside / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
 
 
 def make_private(directory: Path) -> None:

@@ -1,66 +1,113 @@
 """Whether the files of an embedded Chroma belong together, looked at while no process has them open.
 
-Chroma itself opens an emptied database as a new one, and answers wrongly from a cut index without an error.
+Chroma itself opens an emptied database as a new one, and answers wrongly, or ends, on an index that is cut. A process
+that is killed while Chroma writes its index leaves one like that, about once in a hundred times.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from litellm_memory.errors import StoreError
 
 DATABASE = "chroma.sqlite3"
 HEADER_BYTES = 100
 LENGTH_BYTES = 4
 PICKLE_END = b"."
+FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
 
 
-def damage(directory: Path) -> str | None:
-    """What is wrong with the files, in a few words; None when nothing is seen, or when there are none yet."""
+@dataclass(frozen=True, slots=True)
+class DamagedIndex:
+    """The index of one collection: the directory of its files, and what is wrong with them."""
+
+    collection: str
+    dimension: int
+    directory: Path
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an index says of itself: how many elements it has, and the bytes of one and of its links."""
+
+    elements: int
+    element_bytes: int
+    link_bytes: int
+
+
+def damaged_indexes(directory: Path) -> list[DamagedIndex]:
+    """The indexes that cannot be used. Raises StoreError when the database itself cannot, which holds the texts."""
     path = directory / DATABASE
     if not path.exists():
-        return f"{DATABASE} is gone" if any(directory.glob("*/header.bin")) else None
+        if any(directory.glob("*/header.bin")):
+            raise StoreError(_sentence(directory, f"{DATABASE} is gone"))
+        return []
     try:
-        # An open connection that was never written through leaves no trace.
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            written = [
-                str(row[0])
-                for row in database.execute(
-                    "SELECT segments.id FROM segments JOIN max_seq_id ON max_seq_id.segment_id = segments.id"
-                    " WHERE segments.scope = 'VECTOR'"
-                )
-            ]
+        # Not for reading alone: a killed process leaves a transaction behind that is rolled back now.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
+            written = database.execute(
+                "SELECT collections.name, collections.dimension, segments.id FROM segments"
+                " JOIN max_seq_id ON max_seq_id.segment_id = segments.id"
+                " JOIN collections ON collections.id = segments.collection WHERE segments.scope = 'VECTOR'"
+            ).fetchall()
     except sqlite3.DatabaseError as error:
-        return f"{DATABASE}: {error}"
-    return next((wrong for segment in written if (wrong := _damaged_index(directory / segment)) is not None), None)
+        raise StoreError(_sentence(directory, f"{DATABASE}: {error}")) from None
+    found = ((name, dimension, directory / segment) for name, dimension, segment in written)
+    return [
+        DamagedIndex(name, dimension, segment, wrong)
+        for name, dimension, segment in found
+        if (wrong := _wrong_with(segment)) is not None
+    ]
 
 
-def index_header(segment: Path) -> tuple[int, int] | None:
-    """How many elements an index has, and the bytes of one; None when its header is not whole.
+def header_of(segment: Path) -> Header | None:
+    """The header of an index; None when it is not whole.
 
-    The header is a 4-byte version, then 8-byte numbers: an offset, the elements that there is room for, those that
-    there are, the bytes of one.
+    It is a 4-byte version, then 8-byte numbers: an offset, the elements that there is room for, those that there are,
+    the bytes of one, and where in it the label and the vector begin; before the vector stand the links.
     """
     header = (segment / "header.bin").read_bytes()
     if len(header) != HEADER_BYTES:
         return None
-    numbers = memoryview(header)[4:36].cast("Q")
-    return numbers[2], numbers[3]
+    _, _, elements, element_bytes, _, link_bytes = memoryview(header)[4:52].cast("Q")
+    return Header(elements, element_bytes, link_bytes)
 
 
-def _damaged_index(segment: Path) -> str | None:
-    names = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
-    missing = [name for name in names if not (segment / name).exists()]
-    if missing:
-        return f"{missing[0]} of an index is gone"
-    header = index_header(segment)
+def _wrong_with(segment: Path) -> str | None:
+    for name in FILES:
+        if not (segment / name).exists():
+            return f"{name} is gone"
+    header = header_of(segment)
     if header is None:
-        return "header.bin of an index is cut"
-    elements, size = header
-    least = {"data_level0.bin": elements * size, "length.bin": elements * LENGTH_BYTES}
-    cut = [name for name, size in least.items() if (segment / name).stat().st_size < size]
-    if cut:
-        return f"{cut[0]} of an index is cut"
+        return "header.bin is cut"
+    least = {"data_level0.bin": header.elements * header.element_bytes, "length.bin": header.elements * LENGTH_BYTES}
+    for name, size in least.items():
+        if (segment / name).stat().st_size < size:
+            return f"{name} is cut"
     if not (segment / "index_metadata.pickle").read_bytes().endswith(PICKLE_END):
-        return "index_metadata.pickle of an index is cut"
-    return None
+        return "index_metadata.pickle is cut"
+    return "a link leads nowhere" if _leads_nowhere(segment / "data_level0.bin", header) else None
+
+
+def _leads_nowhere(path: Path, header: Header) -> bool:
+    """True when an element names a neighbour that the index has not."""
+    if not header.elements:
+        return False
+    data = np.memmap(path, np.uint8, "r", shape=(header.elements, header.element_bytes))
+    links = np.ascontiguousarray(data[:, : header.link_bytes]).view("<u4")
+    # The lower half of the first number says how many links follow.
+    named = np.arange(links.shape[1] - 1) < (links[:, :1] & 0xFFFF)
+    return bool((links[:, 1:][named] >= header.elements).any())
+
+
+def _sentence(directory: Path, wrong: str) -> str:
+    return (
+        f"The memory store in {directory} is damaged ({wrong}): restore a backup, or stop the proxy and run "
+        "`litellm-memory check --rebuild`, which makes the store anew from the texts that can be read."
+    )

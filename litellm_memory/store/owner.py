@@ -9,21 +9,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, failure_path, log_path, make_private, owned, scrub_path, socket_path
+from litellm_memory.store.address import (
+    Record,
+    aside_path,
+    failure_path,
+    log_path,
+    make_private,
+    owned,
+    put_aside,
+    scrub_path,
+    socket_path,
+    unfilled_path,
+)
 from litellm_memory.store.collections import WRITE_SECONDS, Collections
-from litellm_memory.store.integrity import damage
+from litellm_memory.store.integrity import damaged_indexes
 from litellm_memory.store.vacuum import vacuum
 
 log = logging.getLogger("litellm_memory.store.owner")
@@ -108,16 +120,20 @@ class Owner:
             await writer.drain()
 
 
-async def serve_directory(data_dir: Path, record: Record, *, idle_seconds: float) -> None:
+async def serve_directory(data_dir: Path, record: Record, unfilled: Mapping[str, int], *, idle_seconds: float) -> None:
     """Open the directory's Chroma and serve it until the end. Raises StoreError when it cannot be opened."""
     # Only here, so that a process that lost the race for the lock costs little.
     from litellm_memory.store.chroma import open_directory
+    from litellm_memory.store.rebuilding import fill_index
 
     collections = await open_directory(data_dir / "chroma")
     owner = Owner(collections, scrub_path(data_dir), idle_seconds=idle_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, owner.stop)
     try:
+        for name, dimension in unfilled.items():
+            await fill_index(collections, name, dimension)
+        unfilled_path(data_dir).unlink(missing_ok=True)
         await owner.serve(Path(record.socket))
     finally:
         await collections.aclose()
@@ -151,10 +167,10 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
         # Chroma reads a .env of the working directory when it is imported.
         os.chdir(data_dir)
         log.info("Process %d on %s owns the directory.", record.pid, record.host)
-        _look_at(data_dir / "chroma")
+        unfilled = _put_damaged_aside(data_dir)
         _scrub(data_dir)
         failure_path(data_dir).unlink(missing_ok=True)
-        asyncio.run(serve_directory(data_dir, record, idle_seconds=idle_seconds))
+        asyncio.run(serve_directory(data_dir, record, unfilled, idle_seconds=idle_seconds))
     except (StoreError, OSError) as error:
         log.error("%s", error)
         with suppress(OSError):
@@ -167,12 +183,21 @@ def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
     return 0
 
 
-def _look_at(directory: Path) -> None:
-    if (wrong := damage(directory)) is not None:
-        raise StoreError(
-            f"The memory store in {directory} is damaged ({wrong}): restore a backup, or stop the proxy and run "
-            "`litellm-memory check --rebuild`, which makes the store anew from the texts that can be read."
-        )
+def _put_damaged_aside(data_dir: Path) -> dict[str, int]:
+    """The collections whose index has to be made anew, with the dimension of each; its files are out of the way now.
+
+    Those that an owner before did not finish are among them. Raises StoreError for a damaged database.
+    """
+    mark = unfilled_path(data_dir)
+    unfilled: dict[str, int] = json.loads(mark.read_text()) if mark.exists() else {}
+    damaged = damaged_indexes(data_dir / "chroma")
+    if damaged:
+        unfilled |= {index.collection: index.dimension for index in damaged}
+        mark.write_text(json.dumps(unfilled))
+    for index in damaged:
+        log.warning("An index was damaged (%s) and is made anew; vectors follow as memories are used.", index.wrong)
+        put_aside(index.directory, aside_path(data_dir))
+    return unfilled
 
 
 def _scrub(data_dir: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
 from litellm_memory.salvage import Damaged
-from litellm_memory.store.collections import Metadata, Rows, Vectors
+from litellm_memory.store.address import put_aside
+from litellm_memory.store.collections import Collections, Metadata, Rows, Vectors
 from litellm_memory.store.integrity import DATABASE
 from litellm_memory.store.layout import Layout, is_memory_id
 from litellm_memory.store.memories import BATCH, MARKER, SCHEMA, by_collection, facts_of
@@ -98,12 +98,17 @@ def readable(directory: Path) -> Readable:
     return Readable(ours, {key: record for key, record in records.items() if record[0]}, damaged.unreadable)
 
 
-def put_aside(path: Path, aside: Path) -> Path | None:
-    """Where ``path`` was moved to, under a name that tells when; None when there is nothing to move."""
-    if not path.exists():
-        return None
-    aside.mkdir(mode=0o700, exist_ok=True)
-    return path.rename(aside / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}{path.suffix}")
+async def fill_index(collections: Collections, name: str, dimension: int) -> None:
+    """Writes every record of a collection whose index was taken away once more, as one that has no vector yet."""
+    # Not zeros: among equal vectors the index makes links that lead nowhere, also once the true ones are there.
+    drawn = np.random.default_rng(0)
+    offset = 0
+    while ids := await collections.ids(name, None, limit=BATCH, offset=offset):
+        rows = await collections.get(name, ids, vectors=False)
+        metadatas: list[Metadata] = [{**metadata, "embedded": False} for metadata in rows.metadatas]
+        blank = drawn.normal(size=(len(rows.ids), dimension)).astype(np.float32)
+        await collections.upsert(name, Rows(rows.ids, rows.documents, metadatas, blank))
+        offset += len(ids)
 
 
 def _known(marker: Mapping[str, object]) -> dict[str, str | int]:

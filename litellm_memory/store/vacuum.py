@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from litellm_memory.store.integrity import DATABASE, LENGTH_BYTES, index_header
+from litellm_memory.store.integrity import DATABASE, LENGTH_BYTES, header_of
 
 LOCKED_SECONDS = 60.0
 
@@ -49,12 +49,11 @@ def _wipe_unused(segment: Path) -> None:
 
     Texts of memories were seen there.
     """
-    if not (segment / "header.bin").exists() or (header := index_header(segment)) is None:
+    if not (segment / "header.bin").exists() or (header := header_of(segment)) is None:
         return
-    elements, size = header
-    for name, bytes_each in (("data_level0.bin", size), ("length.bin", LENGTH_BYTES)):
+    for name, bytes_each in (("data_level0.bin", header.element_bytes), ("length.bin", LENGTH_BYTES)):
         path = segment / name
-        used = min(elements * bytes_each, path.stat().st_size)
+        used = min(header.elements * bytes_each, path.stat().st_size)
         with path.open("r+b") as file:
             file.seek(used)
             file.write(bytes(path.stat().st_size - used))
