@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, bindparam, or_, update
 
-from litellm_memory.ledger.days import FIGURES, in_step, totals
+from litellm_memory.ledger.days import in_step, totals
 from litellm_memory.ledger.tables import calls, upsert_all
 
 Grouping: TypeAlias = Literal["client", "model", "user", "project", "day"]
@@ -150,6 +150,9 @@ class _Learned:
     attempts: int = 1
 
 
+_THESE = or_(
+    calls.c.id.in_(bindparam("ids", expanding=True)), calls.c.message.in_(bindparam("messages", expanding=True))
+)
 _AGAIN = (
     update(calls)
     .where(
@@ -169,7 +172,7 @@ def _write(connection: Connection, noted: Sequence[CallRecord], learned: Sequenc
     """What was learned from calls that are not there yet, and may still come."""
     ids = {call.id for call in noted} | {one.call for one in learned}
     messages = {call.message for call in noted if call.message}
-    with in_step(connection, or_(calls.c.id.in_(ids), calls.c.message.in_(messages))):
+    with in_step(connection, _THESE, ids=list(ids), messages=list(messages)):
         if noted:
             upsert_all(connection, calls, [asdict(call) for call in noted])
         for call in noted:
@@ -185,27 +188,19 @@ def _add_learned(connection: Connection, learned: _Learned) -> bool:
 
 
 def _usage(rows: Sequence[tuple[Any, ...]], groups: int) -> list[Usage]:
-    found = [_group(row[:groups], dict(zip(FIGURES, row[groups:], strict=True))) for row in rows]
+    found = [_group(row[:groups], row[groups:]) for row in rows]
     return sorted(found, key=lambda usage: (-usage.cost, -usage.calls, [part or "" for part in usage.group]))
 
 
-def _group(group: tuple[str, ...], sums: dict[str, Any]) -> Usage:
-    counted, rated = int(sums["calls"]), int(sums.pop("rated"))
-    # PostgreSQL sums up whole numbers to decimals.
-    whole = {name: int(value) for name, value in sums.items() if name not in MEASURED}
-    return Usage(
-        group=tuple(part or None for part in group),
-        **whole,
-        cost=float(sums["cost"]),
-        latency=float(sums["latency"]) / counted,
-        feedback=float(sums["feedback"]) / rated if rated else None,
-    )
-
-
-MEASURED: Final = frozenset({"cost", "latency", "feedback"})
+def _group(group: tuple[str, ...], sums: tuple[Any, ...]) -> Usage:
+    # In the order of FIGURES, and PostgreSQL sums up whole numbers to decimals.
+    *counts, cost, latency, feedback, rated = sums
+    named = tuple(part or None for part in group)
+    means = (latency / int(counts[0]), feedback / int(rated) if rated else None)
+    return Usage(*(named, *map(int, counts), cost, *means))
 
 
 def _rate(connection: Connection, partition: str, call: str, score: float) -> bool:
     rated = update(calls).where(calls.c.id == call, calls.c.partition == partition).values(feedback=score)
-    with in_step(connection, calls.c.id == call):
+    with in_step(connection, _THESE, ids=[call], messages=[]):
         return bool(connection.execute(rated).rowcount)

@@ -5,14 +5,17 @@ A day is one of UTC. Whoever changes rows of ``calls`` does it inside ``in_step`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Select,
     and_,
     case,
@@ -63,12 +66,18 @@ FIGURES: Final = tuple(_SUMS)
 """What is summed up, in the order of ``totals``; the means of latency and feedback are by ``calls`` and ``rated``."""
 
 
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
 @contextmanager
-def in_step(connection: Connection, of: ColumnElement[bool]) -> Iterator[None]:
-    """Whatever happens to the calls ``of`` inside, the days follow; they have to be the same calls before and after."""
-    _add(connection, of, -1)
+def in_step(connection: Connection, of: ColumnElement[bool], **values: object) -> Iterator[None]:
+    """Whatever happens to the calls ``of`` inside, the days follow; they have to be the same calls before and after.
+
+    ``values`` are those of its parameters.
+    """
+    _add(connection, of, -1, values)
     yield
-    _add(connection, of, 1)
+    _add(connection, of, 1, values)
 
 
 def let_go(connection: Connection, before: datetime) -> int:
@@ -92,19 +101,19 @@ def totals(
     connection: Connection, partition: str, by: Sequence[str], since: datetime | None, until: datetime | None
 ) -> list[tuple[Any, ...]]:
     """The groups of a partition's calls in a span of time: what they are grouped by, then FIGURES."""
-    parts = union_all(*_parts(connection, partition, since, until)).subquery()
+    parts = union_all(*_parts(connection.dialect.name, partition, since, until)).subquery()
     groups = [parts.c[name] for name in by]
     query = select(*groups, *(func.sum(parts.c[name]) for name in FIGURES)).group_by(*groups)
     # Without groups SQL sums up nothing to one row.
     return [tuple(row) for row in connection.execute(query) if row[len(by)]]
 
 
-def _parts(connection: Connection, partition: str, since: datetime | None, until: datetime | None) -> list[Select[Any]]:
+def _parts(dialect: str, partition: str, since: datetime | None, until: datetime | None) -> list[Select[Any]]:
     """Whole days from the table of days, and what a span begins or ends with from the calls themselves."""
     first = None if since is None else _midnight(since + timedelta(days=1, microseconds=-1))
     last = None if until is None else _midnight(until)
     if first is not None and last is not None and first >= last:
-        return [_summed(connection, and_(calls.c.partition == partition, calls.c.at >= since, calls.c.at < until))]
+        return [_summed(dialect, and_(calls.c.partition == partition, calls.c.at >= since, calls.c.at < until))]
     whole = [days.c.partition == partition]
     edges = []
     if since is not None and first is not None:
@@ -115,25 +124,30 @@ def _parts(connection: Connection, partition: str, since: datetime | None, until
         edges.append(and_(calls.c.at >= last, calls.c.at < until))
     columns = [days.c[name] for name in (*KEYS, *FIGURES)]
     parts: list[Select[Any]] = [select(*columns).where(*whole)]
-    return [*parts, _summed(connection, and_(calls.c.partition == partition, or_(*edges)))] if edges else parts
+    return [*parts, _summed(dialect, and_(calls.c.partition == partition, or_(*edges)))] if edges else parts
 
 
 def _midnight(moment: datetime) -> datetime:
     return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
-def _add(connection: Connection, of: ColumnElement[bool], sign: int) -> None:
-    insert = postgresql.insert(days) if connection.dialect.name == "postgresql" else sqlite.insert(days)
+def _add(connection: Connection, of: ColumnElement[bool], sign: int, values: Mapping[str, object] = NOTHING) -> None:
+    connection.execute(_growing(connection.dialect.name, of, sign), values)
+
+
+@lru_cache(maxsize=8)
+def _growing(dialect: str, of: ColumnElement[bool], sign: int) -> Insert:
+    # Kept, because building a statement costs SQLAlchemy more than running it.
+    insert = postgresql.insert(days) if dialect == "postgresql" else sqlite.insert(days)
     # In one order, so that two hosts do not wait for each other's rows.
-    summed = _summed(connection, of, sign).order_by(*map(literal_column, ("1", "2", "3", "4", "5", "6")))
-    filled = insert.from_select([*KEYS, *FIGURES], summed)
+    summed = _summed(dialect, of, sign).order_by(*map(literal_column, ("1", "2", "3", "4", "5", "6")))
     grown = {name: days.c[name] + insert.excluded[name] for name in FIGURES}
-    connection.execute(filled.on_conflict_do_update(index_elements=KEYS, set_=grown))
+    return insert.from_select([*KEYS, *FIGURES], summed).on_conflict_do_update(index_elements=KEYS, set_=grown)
 
 
-def _summed(connection: Connection, of: ColumnElement[bool], sign: int = 1) -> Select[Any]:
+def _summed(dialect: str, of: ColumnElement[bool], sign: int = 1) -> Select[Any]:
     nobody: ColumnElement[str] = literal_column("''")
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         day = func.to_char(func.timezone(literal_column("'UTC'"), calls.c.at), literal_column("'YYYY-MM-DD'"))
     else:
         day = func.date(calls.c.at)
