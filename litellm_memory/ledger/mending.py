@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, select, update
@@ -59,7 +60,7 @@ class Mending:
         spaces = frozenset(namespace(partition, user) for user in users)
         found: list[Unclean] = []
         for place in PLACES:
-            found += await self._read(lambda c, place=place: list(_unclean(c, place, partition, spaces, clean)))
+            found += await self._read(partial(_unclean, place=place, partition=partition, spaces=spaces, clean=clean))
         return found
 
     async def mend(self, rows: Sequence[Unclean]) -> None:
@@ -76,14 +77,16 @@ class Mending:
 
 def _unclean(
     connection: Connection, place: _Place, partition: str, spaces: frozenset[str], clean: Clean
-) -> Iterator[Unclean]:
+) -> list[Unclean]:
+    found: list[Unclean] = []
     key = place.table.c[place.key]
     last = ""
     while rows := connection.execute(select(place.table).where(key > last).order_by(key).limit(AT_ONCE)).all():
         last = str(rows[-1]._mapping[place.key])
         for row in rows:
             if place.belongs(row, partition, spaces):
-                yield from _changes(place, row, clean)
+                found += _changes(place, row, clean)
+    return found
 
 
 def _changes(place: _Place, row: Any, clean: Clean) -> Iterator[Unclean]:

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger.days import sum_up
-from litellm_memory.ledger.tables import SCHEMA_VERSION, calls, days, facts
+from litellm_memory.ledger.tables import SCHEMA_VERSION, calls, days, facts, traces
 
 ASIDE: Final = "aside"
 """The directory beside a file where copies and what was damaged are kept."""
@@ -92,8 +92,15 @@ def _days_are_summed_up(connection: Connection) -> None:
     sum_up(connection)
 
 
+def _traces_take_what_was_learned_as_it_comes(connection: Connection) -> None:
+    """What the traces of now tell of it stays in what they are about."""
+    if inspect(connection).has_table(traces.name):
+        connection.execute(text("ALTER TABLE traces ADD COLUMN learned TEXT NOT NULL DEFAULT ''"))
+
+
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
     1: _answers_know_their_namespace,
     2: _days_are_summed_up,
+    3: _traces_take_what_was_learned_as_it_comes,
 }
 """What leads from each version to the next."""

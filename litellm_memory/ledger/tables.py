@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -189,6 +189,7 @@ traces = Table(
     Column("user", Text, nullable=False),
     Column("namespace", String(64), nullable=False, index=True),
     Column("about", JSON, nullable=False),
+    Column("learned", Text, nullable=False, server_default="", comment="A line of JSON for each thing learned."),
     Index("traces_partition", "partition", "at"),
     comment="What memory did to a request and why; memories by id, and no text.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from litellm_memory.ledger.tables import insert_all_new, traces
 from litellm_memory.models import MemoryKind
@@ -18,8 +19,11 @@ from litellm_memory.models import MemoryKind
 UNWRITTEN: Final = 10_000
 """Most traces that wait for ``flush``; past that the oldest are lost, and no request waits."""
 
-
 _COLUMNS: Final = ("id", "at", "partition", "user", "namespace")
+# Added as lines, so that nothing has to be read first: it comes with every exchange.
+_LEARNED: Final = (
+    update(traces).where(traces.c.id == bindparam("of")).values(learned=traces.c.learned + bindparam("more"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Trace:
     """What was learned from the exchange; empty until then."""
 
 
-_ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in _COLUMNS)
+_ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in (*_COLUMNS, "learned"))
 
 
 class Traces:
@@ -115,7 +119,7 @@ class Traces:
 
     def learned(self, found: Mapping[str, Sequence[Learned]]) -> Future[None] | None:
         """Adds, in the background, what was learned to the traces with these ids; None when that is nothing."""
-        told = {trace: [asdict(one) for one in learned] for trace, learned in found.items() if learned}
+        told = [{"of": trace, "more": _lines(learned)} for trace, learned in found.items() if learned]
         if not told:
             return None
         self._count({trace: sum(one.what == "kept" for one in learned) for trace, learned in found.items()})
@@ -166,10 +170,12 @@ def _row(trace: Trace) -> dict[str, Any]:
     return {**{name: getattr(trace, name) for name in _COLUMNS}, "about": about}
 
 
-def _add_learned(connection: Connection, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    for row in connection.execute(select(traces.c.id, traces.c.about).where(traces.c.id.in_(told))).all():
-        about = {**row.about, "learned": [*row.about.get("learned", ()), *told[row.id]]}
-        connection.execute(update(traces).where(traces.c.id == row.id).values(about=about))
+def _add_learned(connection: Connection, told: Sequence[Mapping[str, str]]) -> None:
+    connection.execute(_LEARNED, told)
+
+
+def _lines(learned: Sequence[Learned]) -> str:
+    return "".join(f"{json.dumps(asdict(one))}\n" for one in learned)
 
 
 def _of(partition: str) -> Any:
@@ -189,7 +195,8 @@ def _newest(connection: Connection, partition: str, user: str | None, limit: int
 def _trace(row: Any) -> Trace:
     about = dict(row.about)
     about["candidates"] = tuple(Candidate(**candidate) for candidate in about["candidates"])
-    about["learned"] = tuple(Learned(**learned) for learned in about.get("learned", ()))
+    lines = [json.loads(line) for line in row.learned.splitlines()]
+    about["learned"] = tuple(Learned(**learned) for learned in (*about.get("learned", ()), *lines))
     for name in ("unreadable", "carried"):
         about[name] = tuple(about[name])
     # SQLite keeps no time zone.
