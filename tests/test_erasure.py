@@ -28,6 +28,7 @@ from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.erasure import operator_steps
 from litellm_memory.ledger import CallRecord, Job, Trace
+from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
@@ -75,6 +76,7 @@ async def fill(engine: Engine, scope: Scope, *texts: str, seed: int) -> list[Mem
     await engine.ledger.freeze(block, namespace=scope.namespace, call="call")
     engine.ledger.keep_answer("answer", Earlier(block.mark, (kept[0].id,)), namespace=scope.namespace)
     engine.ledger.accept(Exchange("call", scope, f"journalled by {scope.namespace}", waiting, SAID))
+    await engine.ledger.unread.add([Exchange("call", scope, f"unread of {scope.namespace}", waiting, SAID)])
     engine.ledger.paths.note(scope.namespace, {DIRECTORY: scope.project} if scope.project else {})
     engine.ledger.traces.add(lambda: trace(scope))
     engine.ledger.calls.note(call(scope))
@@ -229,6 +231,15 @@ async def test_a_partition_is_erased_with_all_its_users_and_no_other(tmp_path: P
         await until_done(engine, await engine.erasure.ask("p"))
         assert leftovers(tmp_path, texts=[DIRECTORY, *SECRETS]) == set()
         assert [m.text for m in await engine.memories.all("q", None)] == ["Bert keeps bees in q"]
+
+
+ERASED = {"blocks", "answers", "journal", "unread", "traces", "calls", "days", "paths", "texts", "jobs"}
+HOLDS_NOBODY = {"facts", "learned", "changes", "partitions", "forgotten", "spending", "figures"}
+
+
+def test_every_table_of_the_ledger_is_erased_from_or_tells_of_nobody() -> None:
+    """A new table belongs in one of the two, and what is in the first has to be filled and found empty above."""
+    assert {table.name for table in metadata.sorted_tables} == ERASED | HOLDS_NOBODY
 
 
 async def forgotten(engine: Engine, kept: Memory) -> None:
