@@ -19,7 +19,7 @@ from litellm_memory.embedding import Embedders, EmbeddingModels
 from litellm_memory.erasure import Erasure
 from litellm_memory.errors import LiteLLMMemoryError, StoreError, StoreMovedError
 from litellm_memory.headers import Wishes, read_headers
-from litellm_memory.identity import Refusal, identify, told_checkouts
+from litellm_memory.identity import Refusal, identify, partition_of, told_checkouts
 from litellm_memory.kinds import classify, is_trivial
 from litellm_memory.learn import Learner
 from litellm_memory.learn_by_model import ChatModels, ModelLearner
@@ -287,6 +287,7 @@ class Engine:
         except LedgerError as error:
             return Outcome("error", _name(error))
         if isinstance(reading, Outcome):
+            self._trace_refusal(request, reading)
             return reading
         reading.notes.stages["read"] = round((time.perf_counter() - begun) * 1000, 3)
         learns = self._accept(reading)
@@ -305,6 +306,27 @@ class Engine:
             stages=reading.notes.stages,
             unreadable=len(reading.wishes.unreadable),
             trace=_trace(reading, outcome) if request.dry else None,
+        )
+
+    def _trace_refusal(self, request: Request, outcome: Outcome) -> None:
+        """Notes why memory kept out of a conversation; of nobody, where it is not known whose it is."""
+        partition = partition_of(request.caller, self.settings.identity.partition)
+        if request.dry or partition is None or outcome.reason == "unknown_shape":
+            return
+        scope, at = outcome.scope or Scope(partition, ""), datetime.now(UTC)
+        model = request.models[0] if request.models else None
+        self.ledger.traces.add(
+            lambda: Trace(
+                request.id,
+                at,
+                scope.partition,
+                scope.user,
+                scope.namespace,
+                outcome.status,
+                outcome.reason,
+                model=model,
+                route=request.route,
+            )
         )
 
     async def _read(self, request: Request) -> _Reading | Outcome:

@@ -38,6 +38,8 @@ def preview(
     if found["block"]:
         typer.echo(f"\n{found['block']}\n")
     if found["trace"]:
+        for sentence in found["trace"]["why"]:
+            typer.echo(sentence)
         _print_candidates(found["trace"])
 
 
@@ -45,6 +47,7 @@ def trace(
     trace_id: Annotated[
         str | None, typer.Argument(help="What x-memory-trace said; the newest ones when left out.")
     ] = None,
+    memory: Annotated[str | None, typer.Option(help="Tell only why this memory was recalled, or was not.")] = None,
     user: User = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most traces of the list.")] = 20,
     config: Config = CONFIG,
@@ -58,14 +61,19 @@ def trace(
     async def read() -> Any:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if trace_id is not None:
-                return await answering.ask("GET", f"/v1/traces/{trace_id}")
+                return await answering.ask("GET", f"/v1/traces/{trace_id}", params={"memory": memory})
             return (await answering.ask("GET", "/v1/traces", params={"user": user, "limit": limit}))["data"]
 
     found = run(read())
     if in_json:
         as_json(found)
+    elif trace_id is not None and memory is not None:
+        typer.echo(found["asked"]["because"])
     elif trace_id is not None:
-        fields({name: value for name, value in found.items() if name not in ("candidates", "learned")})
+        for sentence in found["why"]:
+            typer.echo(sentence)
+        typer.echo()
+        fields({name: value for name, value in found.items() if name not in ("why", "candidates", "learned")})
         _print_candidates(found)
         _print_learned(found)
     else:
@@ -76,10 +84,9 @@ def trace(
 def _print_candidates(trace: dict[str, Any]) -> None:
     typer.echo()
     rows = (
-        [item["score"], item["left_out"] or "recalled", item["memory"], item["kind"], item["text"] or "(forgotten)"]
-        for item in trace["candidates"]
+        [item["score"], item["memory"], item["text"] or "(forgotten)", item["because"]] for item in trace["candidates"]
     )
-    table(("score", "what", "id", "kind", "text"), rows, empty="Nothing was looked at.")
+    table(("score", "id", "text", "why"), rows, empty="No memory was looked at.")
 
 
 def _print_learned(trace: dict[str, Any]) -> None:

@@ -216,6 +216,7 @@ class CandidateOut(Shape):
     """A memory that was looked at. ``text`` is null when it is gone; ``left_out`` is null when it was recalled."""
 
     memory: str
+    because: str
     text: str | None
     kind: MemoryKind | None
     score: float
@@ -253,9 +254,21 @@ class TraceRow(Shape):
     tokens: int
 
 
-class TraceOut(TraceRow):
-    """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries."""
+class AskedOut(Shape):
+    """Why the memory that was asked for was recalled, or was not."""
 
+    memory: str
+    because: str
+
+
+class TraceOut(TraceRow):
+    """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries.
+
+    ``why`` says in sentences what was done to the request.
+    """
+
+    why: list[str]
+    asked: AskedOut | None
     unreadable: list[str]
     carried: list[str]
     limit: int | None

@@ -15,7 +15,8 @@ from litellm_memory.redact import redact
 from litellm_memory.settings import LearnSettings
 from litellm_memory.sidecar.access import PartitionParameter, partition_for
 from litellm_memory.sidecar.paging import Cursor, Limit
-from litellm_memory.sidecar.shapes import CandidateOut, LearnedOut, Name, TraceOut, TraceRow, TracesOut
+from litellm_memory.sidecar.shapes import AskedOut, CandidateOut, LearnedOut, Name, TraceOut, TraceRow, TracesOut
+from litellm_memory.sidecar.why import of_candidate, of_memory, of_request
 
 
 def traces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
@@ -42,30 +43,56 @@ def traces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) ->
         )
 
     @router.get("/{trace_id}", summary="What was done to one request, and why; the id is in x-memory-trace")
-    async def read_trace(caller: Verified, trace_id: str, partition: PartitionParameter = None) -> TraceOut:
+    async def read_trace(
+        caller: Verified,
+        trace_id: str,
+        memory: Annotated[Name | None, Query(description="Also tell why this memory was recalled, or was not.")] = None,
+        partition: PartitionParameter = None,
+    ) -> TraceOut:
         trace = await engine.ledger.traces.get(partition_for(caller, engine.settings, partition), trace_id)
         if trace is None:
-            raise NotFoundError("There is no trace with this id.")
-        return await told(engine, trace)
+            raise NotFoundError(UNKNOWN)
+        return await told(engine, trace, asked=memory)
 
     return router
 
 
-async def told(engine: Engine, trace: Trace) -> TraceOut:
-    """A trace with the texts that its memories have now; what was forgotten since has none."""
-    ids = [candidate.memory for candidate in trace.candidates]
+UNKNOWN = "There is no trace with this id: it is another key's, is older than `traces.keep_days`, or never was."
+
+
+async def told(engine: Engine, trace: Trace, *, asked: str | None = None) -> TraceOut:
+    """A trace with the texts that its memories have now; what was forgotten since has none.
+
+    ``asked``: the memory of which it is told why it was recalled, or was not.
+    """
+    ids = [asked] if asked else []
+    ids += [candidate.memory for candidate in trace.candidates]
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
     entries = await engine.memories.store.get(trace.partition, ids)
     known = {entry.memory.id: entry.memory for entry in entries if entry.memory.user == trace.user}
     candidates = [
-        CandidateOut(**asdict(candidate), **_of(known.get(candidate.memory), engine.settings.learn))
+        CandidateOut(
+            **asdict(candidate),
+            **_of(known.get(candidate.memory), engine.settings.learn),
+            because=of_candidate(candidate, known.get(candidate.memory), trace),
+        )
         for candidate in trace.candidates
     ]
     learned = [
         LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""), engine.settings.learn)["text"])
         for one in trace.learned
     ]
-    return TraceOut(**{**_fields(trace, TraceOut), "candidates": candidates, "learned": learned})
+    return TraceOut(
+        **_fields(trace, TraceRow),
+        **{name: getattr(trace, name) for name in TOLD_AS_KEPT},
+        why=of_request(trace),
+        asked=AskedOut(memory=asked, because=of_memory(asked, known.get(asked), trace)) if asked else None,
+        candidates=candidates,
+        learned=learned,
+    )
+
+
+TOLD_AS_KEPT = ("unreadable", "carried", "limit", "budget", "min_score", "stages")
 
 
 def _of(memory: Memory | None, learn: LearnSettings) -> dict[str, Any]:
