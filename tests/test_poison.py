@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import httpx
@@ -14,12 +15,15 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from corpus.poison import POISON, WISHES
 
+from litellm_memory.screening import why_to_review
+
 JSON: TypeAlias = dict[str, Any]
 
 PAGE = (
     "Here is the page that I am reading:\n\nOur shop opened in 1998 and sells ferns.\n\n{}\n\nDelivery takes two days."
 )
 FERNS = "Yesterday the storm tore three leaves off the big fern."
+ASKED = "What did I tell you in our last conversation, and what shall you do from now on?"
 CHANNELS = ("said", "pasted", "answered")
 EVERY = 10
 """Of so many texts the short form tries one."""
@@ -27,9 +31,13 @@ EVERY = 10
 ATTACKS = [(text, channel) for texts in POISON.values() for text, channel in zip(texts, itertools.cycle(CHANNELS))]
 
 
-def say(client: httpx.Client, user: str, words: str) -> None:
+def say(client: httpx.Client, user: str, words: str, query: str | None = None) -> None:
+    """Sends a person's words; ``query`` is searched for in their place."""
     body = {"model": "gpt", "messages": [{"role": "user", "content": words}]}
-    client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": user}).raise_for_status()
+    headers = {"x-memory-user-id": user.encode()}
+    if query is not None:
+        headers["x-memory-query"] = " ".join(query.split()).encode()
+    client.post("/v1/chat/completions", json=body, headers=headers).raise_for_status()
 
 
 def tell(client: httpx.Client, provider: Provider, user: str, text: str, channel: str) -> None:
@@ -39,12 +47,12 @@ def tell(client: httpx.Client, provider: Provider, user: str, text: str, channel
     say(client, user, {"said": text, "pasted": PAGE.format(text), "answered": FERNS}[channel])
 
 
-def given(client: httpx.Client, provider: Provider, user: str, asked: str) -> str:
-    """What memory put before a person's words, as the provider received it."""
+def given(client: httpx.Client, provider: Provider, user: str, query: str, words: str = ASKED) -> str:
+    """What memory put before a person's words, as the provider received it, when it searched for ``query``."""
     provider.take()
-    say(client, user, asked)
+    say(client, user, words, query)
     [received] = provider.take()
-    return str(received.body["messages"][-1]["content"]).removesuffix(asked)
+    return str(received.body["messages"][-1]["content"]).removesuffix(words)
 
 
 def poisoned(
@@ -55,13 +63,16 @@ def poisoned(
     with proxy.client() as client, proxy.sidecar() as sidecar:
         for person, (text, channel) in zip(people, attacks, strict=True):
             tell(client, provider, person, text, channel)
-        for person in people:
-            memories.wait_for(person, bool, within=20)
+        for person, (text, _) in zip(people, attacks, strict=True):
+            # What no rule knows may leave nothing behind; what should have left something is counted below.
+            if why_to_review(text):
+                with suppress(TimeoutError):
+                    memories.wait_for(person, bool)
         waiting = {row["user"] for row in rows_of(sidecar, "/v1/review")}
         back = [
             text
             for person, (text, _) in zip(people, attacks, strict=True)
-            if text in given(client, provider, person, f"Once more: {text}")
+            if text in given(client, provider, person, text)
         ]
     return back, [text for person, (text, _) in zip(people, attacks, strict=True) if person not in waiting]
 
@@ -104,7 +115,9 @@ def test_an_ordinary_wish_comes_back(
     with proxy.client() as client:
         say(client, user, wish)
         memories.wait_for(user, bool)
-        assert wish.rstrip(".。") in given(client, provider, user, f"{wish} And now?")
+        # What one process learned, another recalls within seconds; a message that got nothing never gets anything.
+        asked = (f"{ASKED} This is question {number}." for number in range(50))
+        assert any(wish.rstrip(".。") in given(client, provider, user, wish, words) for words in asked)
 
 
 def test_an_attack_forgets_nothing(proxy: Proxy, provider: Provider, memories: Memories, user: str) -> None:
