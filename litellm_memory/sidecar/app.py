@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from litellm_memory import __version__
 from litellm_memory.engine import Engine
@@ -16,6 +17,7 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import Authenticate, caller_of
+from litellm_memory.sidecar.agents import tools_for_agents
 from litellm_memory.sidecar.audit import audit_router
 from litellm_memory.sidecar.browsers import Browsers
 from litellm_memory.sidecar.jobs import jobs_router
@@ -82,6 +84,7 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
         usage_router,
     ):
         app.include_router(router(engine, verified))
+    app.routes.append(Route("/mcp", tools_for_agents(engine, verified), methods=["POST"], include_in_schema=False))
     return app
 
 

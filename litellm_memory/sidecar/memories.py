@@ -30,16 +30,15 @@ from litellm_memory.sidecar.shapes import (
 )
 from litellm_memory.store import memory_id
 
+API = Origin("api")
+
 
 def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
     """The routes below ``/v1/memories``."""
     router = APIRouter(prefix="/v1/memories", tags=["memories"])
     Verified = Annotated[Caller, Depends(verified)]
 
-    def shown(memory: Memory) -> Memory:
-        # What is kept may be older than the rule that knows a secret.
-        learn = engine.settings.learn
-        return redacted(memory, learn.redact_words) if learn.redact else memory
+    shown = partial(shown_by, engine)
 
     @router.get("", summary="List memories, newest first")
     async def list_memories(
@@ -56,14 +55,14 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     @router.post("", status_code=201, summary="Add a memory")
     async def add_memory(caller: Verified, memory: MemoryIn, partition: PartitionParameter = None) -> MemoryOut:
         [kept] = await engine.memories.keep(
-            [_memory(engine, memory, await partition_to_write(caller, engine, partition))]
+            [memory_of(engine, memory, await partition_to_write(caller, engine, partition))]
         )
         return shape_of(shown(kept))
 
     @router.post("/search", summary="Search memories, best first")
     async def search_memories(caller: Verified, search: SearchIn, partition: PartitionParameter = None) -> SearchOut:
         recalled = await engine.recall(
-            _search(engine, search, partition_for(caller, engine.settings, partition)), now=datetime.now(UTC)
+            search_of(engine, search, partition_for(caller, engine.settings, partition)), now=datetime.now(UTC)
         )
         return SearchOut(results=[found(replace(item, memory=shown(item.memory))) for item in recalled])
 
@@ -76,7 +75,7 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
         caller: Verified, memory_id: str, patch: MemoryPatch, partition: PartitionParameter = None
     ) -> MemoryOut:
         acting = await partition_to_write(caller, engine, partition)
-        return shape_of(await engine.memories.correct(acting, memory_id, partial(_corrected, engine, patch)))
+        return shape_of(await engine.memories.correct(acting, memory_id, partial(corrected, engine, patch)))
 
     @router.delete("/{memory_id}", status_code=204, response_class=Response, summary="Forget a memory")
     async def forget_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> None:
@@ -85,7 +84,15 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     return router
 
 
-def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
+def shown_by(engine: Engine, memory: Memory) -> Memory:
+    """The memory as it may be shown."""
+    # What is kept may be older than the rule that knows a secret.
+    learn = engine.settings.learn
+    return redacted(memory, learn.redact_words) if learn.redact else memory
+
+
+def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
+    """A new memory, redacted, of what was given."""
     user = given.user or engine.settings.identity.default_user_id
     learn = engine.settings.learn
     clean = partial(redact, words=learn.redact_words) if learn.redact else str
@@ -101,12 +108,13 @@ def _memory(engine: Engine, given: MemoryIn, partition: str) -> Memory:
         project=given.project,
         session=given.session,
         tags=tuple(clean(tag) for tag in given.tags),
-        origin=Origin("api"),
+        origin=origin,
         pinned=given.pinned,
     )
 
 
-def _corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
+def corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
+    """The memory with what the patch names in place of what was there, redacted."""
     changes = {name: getattr(patch, name) for name in patch.model_fields_set}
     if "text" in changes and engine.settings.learn.redact:
         changes["text"] = redact(changes["text"], engine.settings.learn.redact_words)
@@ -118,7 +126,8 @@ def _corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
     return replace(memory, **changes)
 
 
-def _search(engine: Engine, given: SearchIn, partition: str) -> Search:
+def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:
+    """What recall is asked for a search: whatever comes near at all, without the standing wishes."""
     return Search(
         text=given.query,
         scope=Scope(partition, given.user or engine.settings.identity.default_user_id, project=given.project),

@@ -1,0 +1,203 @@
+"""What an agent may do with memory: the tools of ``/mcp``, in the words that its model reads.
+
+The client's configuration says whose memory it is, by its key and its headers; a model chooses no user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from litellm_memory.engine import Engine
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.models import Caller, Memory, MemoryKind, Origin, Scope
+from litellm_memory.screening import why_to_review
+from litellm_memory.sidecar.access import partition_for, partition_to_write
+from litellm_memory.sidecar.memories import corrected, memory_of, search_of, shown_by
+from litellm_memory.sidecar.paging import page_after
+from litellm_memory.sidecar.shapes import MemoryIn, MemoryPatch, Name, Said, SearchIn, Shape, Tags, found, shape_of
+from litellm_memory.sidecar.traces import UNKNOWN, told
+
+ToldKind = Literal["fact", "preference", "decision"]
+"""What a model may add. A standing wish is the person's own to give: whoever speaks to the model could slip one in."""
+
+
+class RefusedError(LiteLLMMemoryError):
+    """A tool will not do what it was asked; the message says what else to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """On whose behalf a tool is called. ``partition`` is what the request named; the master key may name another's."""
+
+    engine: Engine
+    caller: Caller
+    scope: Scope
+    partition: str | None
+
+    @property
+    def reading(self) -> str:
+        """The partition that is read."""
+        return partition_for(self.caller, self.engine.settings, self.partition)
+
+    async def writing(self) -> str:
+        """The partition that is written."""
+        return await partition_to_write(self.caller, self.engine, self.partition)
+
+    async def own(self, partition: str, memory_id: str) -> Memory:
+        """This user's memory with an id. Raises NotFoundError for an unknown one and for another user's alike."""
+        memory = await self.engine.memories.get(partition, memory_id)
+        if memory.user != self.scope.user:
+            raise NotFoundError("There is no memory with this id.")
+        return memory
+
+    def shape(self, memory: Memory) -> dict[str, Any]:
+        """The memory as JSON."""
+        return shape_of(shown_by(self.engine, memory)).model_dump(mode="json")
+
+
+MemoryId = Annotated[Name, Field(description="The memory's id, as search and list tell it.")]
+ProjectName = Annotated[
+    Name | None, Field(description="The project, such as its git remote; the client's when left out.")
+]
+
+
+class Search(Shape):
+    """What to search for."""
+
+    query: Said = Field(description="What to look for, in plain words.")
+    limit: int = Field(10, ge=1, le=50, description="Most memories.")
+    project: ProjectName = None
+    kinds: list[MemoryKind] = Field(default_factory=list, description="Only these kinds.")
+
+
+class Add(Shape):
+    """What to remember."""
+
+    text: Said = Field(description="One statement that makes sense by itself.")
+    kind: ToldKind = Field("fact", description="What sort of statement it is.")
+    project: ProjectName = None
+    tags: Tags = Field(default_factory=list, description="Words to find it by.")
+
+
+class Correct(Shape):
+    """Which memory says what from now on."""
+
+    id: MemoryId
+    text: Said = Field(description="The whole new text.")
+
+
+class Forget(Shape):
+    """Which memory goes."""
+
+    id: MemoryId
+
+
+class List(Shape):
+    """Which page of them."""
+
+    limit: int = Field(50, ge=1, le=200, description="Most memories of the page.")
+    cursor: Name | None = Field(None, description="`next_cursor` of the page before.")
+
+
+class Why(Shape):
+    """Which request, and which memory."""
+
+    trace: Name = Field(description="The id that the answer's header `x-memory-trace` had.")
+    memory: Name | None = Field(None, description="The memory to tell of; all that were looked at when left out.")
+
+
+async def _search(acting: Acting, given: Search) -> dict[str, Any]:
+    scope = acting.scope
+    asked = SearchIn(
+        query=given.query,
+        limit=given.limit,
+        user=scope.user,
+        project=given.project or scope.project,
+        kinds=given.kinds,
+    )
+    recalled = await acting.engine.recall(search_of(acting.engine, asked, acting.reading), now=datetime.now(UTC))
+    results = [found(item).model_dump(mode="json") for item in recalled]
+    return {
+        "results": [
+            {**result, "memory": acting.shape(item.memory)} for result, item in zip(results, recalled, strict=True)
+        ]
+    }
+
+
+async def _add(acting: Acting, given: Add) -> dict[str, Any]:
+    _unless_suspicious(given.text)
+    scope = acting.scope
+    asked = MemoryIn(
+        text=given.text, kind=given.kind, tags=given.tags, user=scope.user, project=given.project or scope.project
+    )
+    memory = memory_of(acting.engine, asked, await acting.writing(), Origin("assistant", scope.client))
+    [kept] = await acting.engine.memories.keep([memory])
+    return acting.shape(kept)
+
+
+async def _correct(acting: Acting, given: Correct) -> dict[str, Any]:
+    _unless_suspicious(given.text)
+    partition = await acting.writing()
+    await acting.own(partition, given.id)
+    patch = partial(corrected, acting.engine, MemoryPatch(text=given.text))
+    return acting.shape(await acting.engine.memories.correct(partition, given.id, patch))
+
+
+async def _forget(acting: Acting, given: Forget) -> dict[str, Any]:
+    partition = await acting.writing()
+    await acting.own(partition, given.id)
+    await acting.engine.memories.forget(partition, given.id)
+    return {"forgotten": given.id}
+
+
+async def _list(acting: Acting, given: List) -> dict[str, Any]:
+    memories = await acting.engine.memories.all(acting.reading, acting.scope.user)
+    page, next_cursor = page_after(memories, given.cursor, given.limit, mark=lambda memory: memory.id)
+    return {"data": [acting.shape(memory) for memory in page], "next_cursor": next_cursor}
+
+
+async def _why(acting: Acting, given: Why) -> dict[str, Any]:
+    trace = await acting.engine.ledger.traces.get(acting.reading, given.trace)
+    if trace is None or trace.user not in ("", acting.scope.user):
+        raise NotFoundError(UNKNOWN)
+    answer = await told(acting.engine, trace, asked=given.memory)
+    if answer.asked is not None:
+        return answer.asked.model_dump(mode="json")
+    looked_at = [
+        {"memory": one.memory, "text": one.text, "because": one.because, "score": one.score}
+        for one in answer.candidates
+    ]
+    return {"trace": trace.id, "status": trace.status, "why": answer.why, "memories": looked_at}
+
+
+def _unless_suspicious(text: str) -> None:
+    """Raises RefusedError for what a person has to look at first: some page may have told the model to keep it."""
+    if reason := why_to_review(text):
+        raise RefusedError(f"Not kept, because {reason}: let the person add it with `litellm-memory add`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: what its model is told, what it takes, and what it does. ``run`` raises LiteLLMMemoryError."""
+
+    description: str
+    takes: type[Shape]
+    run: Callable[[Acting, Any], Awaitable[dict[str, Any]]]
+    writes: bool = False
+    destroys: bool = False
+
+
+TOOLS: Final[Mapping[str, Tool]] = {
+    "search": Tool("Search this person's long-term memory, best first.", Search, _search),
+    "add": Tool("Remember one statement about this person or their work for all later conversations.", Add, _add, True),
+    "correct": Tool("Put a new text in place of a memory's old one.", Correct, _correct, True, True),
+    "forget": Tool("Forget a memory for good.", Forget, _forget, True, True),
+    "list": Tool("List this person's memories, newest first.", List, _list),
+    "why": Tool("Tell why memories were recalled for an earlier request, or were not.", Why, _why),
+}
