@@ -123,7 +123,7 @@ def test_usage_of_nothing_is_no_row(config: Path) -> None:
         (("identify", "-H", "nonsense"), "A header is written as"),
         (("import", "no-such-file"), "cannot be read"),
         (("add", ""), "text: "),
-        (("trace", "nobody"), "There is no trace with this id."),
+        (("trace", "nobody"), "There is no trace with this id: "),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -204,9 +204,71 @@ def test_init_writes_a_config_for_the_keys_that_are_there(
     assert load_settings(written, directory=tmp_path).data_dir == (tmp_path / ".litellm-memory").resolve()
 
 
-def test_init_leaves_a_file_that_is_there(tmp_path: Path) -> None:
+def test_init_leaves_a_file_that_is_no_config(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("mine")
-    assert run("init", config=path).exit_code == 1
+    refused = run("init", config=path)
+    assert (refused.exit_code, "stays as it is: This is no LiteLLM config" in refused.stderr) == (1, True)
     assert path.read_text() == "mine"
     assert run("init", "--force", config=path).exit_code == 0
+
+
+LINE = 'callbacks: ["litellm_memory.handler"]'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"litellm_settings:\n  {LINE}\n"),
+        ("model_list: []  # mine\n", f"model_list: []  # mine\n\nlitellm_settings:\n  {LINE}\n"),
+        ("litellm_settings:\nmodel_list: []\n", f"litellm_settings:\n  {LINE}\nmodel_list: []\n"),
+        (
+            "litellm_settings:\n    # quick\n    num_retries: 3\n",
+            f"litellm_settings:\n    # quick\n    {LINE}\n    num_retries: 3\n",
+        ),
+        ("litellm_settings: {num_retries: 3}\n", f"litellm_settings: {{{LINE}, num_retries: 3}}\n"),
+        (
+            "litellm_settings:\n  callbacks: [prometheus]\n",
+            'litellm_settings:\n  callbacks: ["litellm_memory.handler", prometheus]\n',
+        ),
+        (
+            "litellm_settings:\n  callbacks:\n  - prometheus  # figures\n",
+            "litellm_settings:\n  callbacks:\n  - litellm_memory.handler\n  - prometheus  # figures\n",
+        ),
+        (
+            "litellm_settings:\n  callbacks: prometheus\n",
+            'litellm_settings:\n  callbacks: [prometheus, "litellm_memory.handler"]\n',
+        ),
+    ],
+    ids=[
+        "an empty file",
+        "no section",
+        "an empty section",
+        "a section",
+        "a section on one line",
+        "a list on one line",
+        "a list",
+        "a bare name",
+    ],
+)
+def test_init_adds_the_line_to_a_config_that_is_there_and_changes_nothing_else(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(before)
+    asked = run("init", config=path)
+    assert (asked.exit_code, path.read_text()) == (1, before)
+    shown = run("init", "--yes", config=path)
+    assert (shown.exit_code, path.read_text()) == (0, after)
+    assert "\n+" in shown.stdout
+    again = run("init", "--json", config=path)
+    assert json.loads(again.stdout) == {"config": str(path), "changed": False}
+
+
+def test_init_does_not_touch_what_it_cannot_edit_safely(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    text = "usual: &usual\n  num_retries: 3\nlitellm_settings: *usual\n"
+    path.write_text(text)
+    refused = run("init", "--yes", config=path)
+    assert (refused.exit_code, path.read_text()) == (1, text)
+    assert "cannot be edited safely" in refused.stderr

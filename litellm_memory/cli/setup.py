@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,6 +18,7 @@ import typer
 
 from litellm_memory import __version__
 from litellm_memory.checks import Finding, findings
+from litellm_memory.cli.joining import difference, joined
 from litellm_memory.cli.providers import config_for, providers_in
 from litellm_memory.cli.reach import CONFIG, KEY_VARIABLE, AsJson, CommandError, Config, key_of, opened, run
 from litellm_memory.embedding import install_model
@@ -34,25 +36,59 @@ SIGNS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
 def init(
     config: Annotated[Path, typer.Option(help="The file to write.")] = CONFIG,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a file that is there is changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a LiteLLM config with memory, for the providers whose keys are in the environment."""
+    """Write a LiteLLM config with memory, or add the line to the one that is there, after showing what changes."""
+    if config.exists() and not force:
+        _join(config, yes=yes, as_json=as_json)
+        return
     found = providers_in(os.environ)
-    text = config_for(found)
-    try:
-        with config.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        typer.echo(f"error: {config} is there already: name another with --config, or give --force.", err=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        typer.echo(f"error: {config} cannot be written: {error.strerror}.", err=True)
-        raise typer.Exit(1) from None
+    _write(config, config_for(found))
     names = [provider.name for provider in found]
     if as_json:
         typer.echo(json.dumps({"config": str(config), "providers": names}))
         return
     typer.echo(f"{config} is written for: {', '.join(names) or 'the demo model, because no provider has a key here'}.")
+    _say_what_is_next(config)
+
+
+def _join(config: Path, *, yes: bool, as_json: bool) -> None:
+    """Adds memory's line to a config that is there."""
+    try:
+        before = config.read_text(encoding="utf-8")
+        after = joined(before)
+    except (OSError, UnicodeDecodeError, CommandError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        typer.echo(f"error: {config} stays as it is: {reason}", err=True)
+        raise typer.Exit(1) from None
+    changed = difference(before, after, config.name)
+    if changed:
+        typer.echo(changed, err=as_json)
+        if not yes:
+            typer.confirm(f"Change {config} so?", abort=True, err=True)
+        _write(config, after)
+    if as_json:
+        typer.echo(json.dumps({"config": str(config), "changed": bool(changed)}))
+        return
+    typer.echo(f"{config} has memory's line." if changed else f"{config} has memory's line already; nothing to do.")
+    _say_what_is_next(config)
+
+
+def _write(config: Path, text: str) -> None:
+    """Writes all of it or nothing."""
+    try:
+        written = config.with_name(f".{config.name}.new")
+        written.write_text(text, encoding="utf-8")
+        if config.exists():
+            shutil.copymode(config, written)
+        written.replace(config)
+    except OSError as error:
+        typer.echo(f"error: {config} cannot be written: {error.strerror}.", err=True)
+        raise typer.Exit(1) from None
+
+
+def _say_what_is_next(config: Path) -> None:
     if KEY_VARIABLE not in os.environ:
         typer.echo(f"Next:  export {KEY_VARIABLE}=sk-{secrets.token_hex(16)}")
     typer.echo(f"Then:  litellm --config {config}")
