@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -26,12 +27,16 @@ from typer.core import TyperGroup
 
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
+from litellm_memory.foreign import FORMATS
 from litellm_memory.headers import NAMES
 from litellm_memory.kinds import built_in_rules
+from litellm_memory.ledger import GROUPINGS
 from litellm_memory.models import Caller, Status
 from litellm_memory.models import Kind as RequestKind
 from litellm_memory.settings import RESTART_KEYS, SECTION, Section, Settings, load_settings
 from litellm_memory.sidecar import create_app
+from litellm_memory.sidecar.shapes import UsageRow
+from litellm_memory.sidecar.tools import TOOLS, ToldKind
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,7 +60,8 @@ def section_of(page: str, title: str) -> str:
 
 def table_in(text: str) -> list[tuple[str, ...]]:
     """The rows of the first Markdown table, without its head."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
+    below = dropwhile(lambda line: not line.startswith("|"), text.splitlines())
+    lines = list(takewhile(lambda line: line.startswith("|"), below))
     return [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines[2:]]
 
 
@@ -229,6 +235,25 @@ def test_every_command_is_documented_and_no_other() -> None:
     assert {names_in(row[0])[0].removeprefix("litellm-memory ") for row in rows} == set(commands(command_line()))
 
 
+def test_every_tool_for_agents_is_documented_with_what_it_takes() -> None:
+    rows = table_in(section_of("docs/mcp.md", "Tools"))
+    documented = {names_in(row[0])[0]: set(names_in(row[1].partition(";")[2])) for row in rows}
+    kinds = set(get_args(ToldKind))
+    assert {name: fields - kinds for name, fields in documented.items()} == {
+        name: set(tool.takes.model_fields) for name, tool in TOOLS.items()
+    }
+
+
+def test_every_format_of_an_import_is_documented_and_no_other() -> None:
+    [section] = re.findall(r"^### From another product\n(.*?)(?=^## )", text_of("docs/command-line.md"), re.M | re.S)
+    assert [names_in(row[0])[0] for row in table_in(section)] == list(FORMATS)
+
+
+def test_every_field_of_usage_is_documented_and_no_other() -> None:
+    rows = table_in(section_of("docs/api.md", "Usage"))
+    assert {name for row in rows for name in names_in(row[0])} == set(UsageRow.model_fields) - set(GROUPINGS)
+
+
 def test_every_command_that_a_page_names_exists() -> None:
     known = sorted(commands(command_line()), key=len, reverse=True)
     named = [
@@ -311,7 +336,7 @@ def test_what_the_readmes_first_curl_tells_its_second_one_shows(tmp_path: Path, 
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads(text_of("pyproject.toml"))["project"]
     extras = project["optional-dependencies"]
-    needed = [*project["dependencies"], *extras["model"], *extras["postgres"]]
+    needed = [*project["dependencies"], *extras["mcp"], *extras["model"], *extras["postgres"]]
     names = {re.split(r"[<>=]", requirement)[0] for requirement in needed}
     reasons = set(names_in(text_of("docs/decisions/dependencies.md")))
     assert {name for name in names if not {name, name.partition("[")[0]} & reasons} == set()
