@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -80,18 +79,22 @@ class ScopeIndexes:
         """What is in RAM of one user's memories, with those that the store finds for a query within ``seconds``."""
         name = namespace(partition, user)
         scope = self._touched(name, partition, user)
-        before = scope.changes
-        store = self._store()
+        before, store = scope.changes, self._store()
         asked = [] if vector is None else [store.nearest(partition, user, vector, NEAREST)]
         # Chroma reads all texts to find words, which would only hold up a load.
         if name not in self._loading and (said := _longest(text)):
             asked.append(store.holding(partition, user, said, HOLDING))
-        with suppress(StoreError, TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 found = await asyncio.gather(*asked)
-                # What changed meanwhile may be newer than what was read.
-                if scope.changes == before:
-                    await asyncio.to_thread(scope.index.add, chain.from_iterable(found))
+        except (StoreError, TimeoutError):
+            found = []
+        if not found and name in self._loading:
+            # There is nothing to go by yet: that must not pass for a scope that holds nothing.
+            return await self.of(partition, user)
+        # What changed meanwhile may be newer than what was read.
+        if scope.changes == before:
+            await asyncio.to_thread(scope.index.add, chain.from_iterable(found))
         if scope.index.weight > self._max_bytes and not scope.whole and name not in self._loading:
             # Full of what queries brought: it is loaded anew.
             self._scopes.pop(name, None)

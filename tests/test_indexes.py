@@ -127,6 +127,13 @@ async def test_a_store_that_is_slow_or_gone_leaves_what_is_in_ram(store: Store) 
     assert texts(index) == birds(*range(15, 30))
 
 
+async def test_a_scope_of_which_nothing_is_known_yet_does_not_pass_for_an_empty_one(store: Store) -> None:
+    indexes = of_size(store, 40)
+    assert texts(await indexes.widened("p", "ann", vector=axis(3), text="", seconds=0)) == birds(*range(30))
+    again = of_size(store, 40)
+    assert texts(await again.widened("p", "ann", vector=None, text="heron", seconds=20)) == birds(*range(30))
+
+
 async def test_the_longest_unused_scope_leaves_first(store: Store) -> None:
     for user in ("bob", "cid"):
         await store.put([Entry(remembered(f"{user} {n}", user=user), axis(n)) for n in range(8)])

@@ -28,7 +28,7 @@ COPY, COPY_DIMENSION = "copy", "copy_dimension"
 PAGE = 300
 """Most records of one read: Chroma Cloud gives no more."""
 
-ALL = 100_000
+ALL = 10_000
 """Most ids of one read, of a Chroma of one's own: what is read by id costs the same wherever it stands, and paging
 through a large collection costs more with every page."""
 
