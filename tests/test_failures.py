@@ -216,8 +216,8 @@ def seen(fault: Fault, proxies: Proxies, memories: Memories, known: list[str]) -
     memories.wait_until_ready()
 
     def learned(person: str) -> int:
-        found = memories.wait_for(person, lambda found: bool(episodes(found, statement)), within=20)
-        return len(episodes(found, statement))
+        found = memories.wait_for(person, lambda found: bool(mentioning(found, statement)), within=20)
+        return len(mentioning(found, statement))
 
     return Seen(
         answers=steadied(answers),
@@ -241,10 +241,6 @@ def ask_everywhere(
 
 def steadied(answers: Mapping[str, httpx.Response]) -> dict[str, Answer]:
     return {name: (answer.status_code, steady(answer.content)) for name, answer in answers.items()}
-
-
-def episodes(found: Sequence[dict[str, Any]], words: str) -> list[dict[str, Any]]:
-    return [memory for memory in mentioning(found, words) if memory["kind"] == "episode"]
 
 
 def wait_for_problem(proxy: Proxy, part: str, because: str = "") -> None:
