@@ -116,7 +116,7 @@ async def test_blocks_in_ram_are_put_back_also_when_the_ledger_is_late(tmp_path:
         second = await engine.before(asked("What is my staging database called?", "heron-42", "And where does it run?"))
     finally:
         await engine.aclose()
-    assert (first.status, second.status, second.reason) == ("injected", "late", "replay")
+    assert (first.status, second.status, second.reason) == ("injected", "late", "deadline")
     assert first.body is not None
     assert second.body is not None
     assert second.body["messages"][0] == first.body["messages"][0]

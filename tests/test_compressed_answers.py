@@ -9,7 +9,7 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 
-STATEMENT = "I water the ferns on the balcony every Monday, and the palm on the stairs every second Friday."
+STATEMENT = "Please water the ferns on the balcony while we are away, the palm on the stairs has had enough for now."
 ANSWER = " ".join(f"Noted, for week number {week}." for week in range(30))
 FORMATS = ("chat to openai", "responses to openai", "messages to anthropic", "/gemini", "/bedrock converse")
 
