@@ -60,6 +60,7 @@ def shape(value: Any) -> Any:
     return {key: shape(item) for key, item in value.items()} if isinstance(value, dict) else type(value)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
 def test_a_short_run_reports_every_figure() -> None:
     ended = subprocess.run(
