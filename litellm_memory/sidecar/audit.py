@@ -13,11 +13,13 @@ from litellm_memory.mending import mend_secrets
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.jobs import JobOut, begun
-from litellm_memory.sidecar.shapes import Shape
+from litellm_memory.sidecar.shapes import Shape, shown_as
 
 
 class SecretsIn(Shape):
     """Whether what is found is redacted."""
+
+    model_config = shown_as(fix=False)
 
     fix: bool = Field(False, description="Redact it, and take the bytes before out of all files.")
 

@@ -13,11 +13,13 @@ from litellm_memory.models import Caller
 from litellm_memory.redact import redacted
 from litellm_memory.rollback import forget, learned_from, put_aside
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
-from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of, shown_as
 
 
 class RollbackIn(Shape):
     """Which request (its id was in `x-memory-trace`), or since when; and what becomes of what was learned."""
+
+    model_config = shown_as(call="9c1f6d0e5b7a48d2a1e3c4f5b6a7d8e9", action="review", dry_run=True)
 
     call: Name | None = None
     since: datetime | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from litellm_memory.models import Memory, MemoryKind, Recalled
 
@@ -30,6 +30,11 @@ class Shape(BaseModel):
     """Closed to keys that it does not know."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def shown_as(**example: JsonValue) -> ConfigDict:
+    """What describes a shape to machines by an example of it."""
+    return ConfigDict(json_schema_extra={"example": example})
 
 
 class ErrorCode(Shape):
@@ -116,6 +121,8 @@ class ReviewsOut(Shape):
 class ReviewIn(Shape):
     """The owner's word: `accept` it as it is, `edit` it to `text` and accept that, or `reject` it for good."""
 
+    model_config = shown_as(action="edit", text="Our CI for the mobile app runs on Buildkite.")
+
     action: Literal["accept", "edit", "reject"]
     text: Said | None = None
 
@@ -129,6 +136,8 @@ class ReviewIn(Shape):
 class MemoryIn(Shape):
     """A memory to add; everything but its text is optional."""
 
+    model_config = shown_as(text="Releases go out on Tuesdays.", project="github.com/acme/shop", tags=["release"])
+
     text: Said
     kind: MemoryKind = "fact"
     tags: Tags = Field(default_factory=list)
@@ -141,6 +150,8 @@ class MemoryIn(Shape):
 
 class MemoryPatch(Shape):
     """What to correct in a memory; what is left out stays. ``null`` takes a project, a session or a time away."""
+
+    model_config = shown_as(text="Releases go out on Fridays.", pinned=True)
 
     text: Said = ""
     kind: MemoryKind = "fact"
@@ -289,6 +300,12 @@ class TracesOut(Shape):
 class PreviewIn(Shape):
     """A request as a client would send it to LiteLLM."""
 
+    model_config = shown_as(
+        path="/v1/messages",
+        headers={"x-memory-project": "github.com/acme/shop"},
+        body={"messages": [{"role": "user", "content": "When do we release?"}]},
+    )
+
     path: str = Field("/v1/chat/completions", max_length=2000)
     headers: Mapping[str, str] = Field(default_factory=dict)
     body: Mapping[str, Any]
@@ -342,12 +359,16 @@ class UsageOut(Shape):
 class FeedbackIn(Shape):
     """What a person thought of an answer: the id that `x-memory-trace` had, and -1 (bad) to 1 (good)."""
 
+    model_config = shown_as(call="9c1f6d0e5b7a48d2a1e3c4f5b6a7d8e9", score=1)
+
     call: Name
     score: float = Field(ge=-1, le=1)
 
 
 class SearchIn(Shape):
     """What to search for."""
+
+    model_config = shown_as(query="when do we release", limit=5, project="github.com/acme/shop")
 
     query: Said
     limit: int = Field(10, ge=1, le=100)
