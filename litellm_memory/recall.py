@@ -56,7 +56,7 @@ class Query:
     """The vectors tell texts apart in any language; ``Recall`` asks."""
 
 
-LOOKED_AT = 30
+LOOKED_AT = 16
 """Most memories that were left out of one recall and are told of."""
 
 
