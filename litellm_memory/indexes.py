@@ -18,7 +18,8 @@ from litellm_memory.scope_index import Floats, ScopeIndex
 from litellm_memory.store import Store
 from litellm_memory.words import words
 
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 300 * 2**20
+"""Room for one scope of 100,000 memories, the most that one is let grow to by default."""
 NEAREST = 30
 """Memories that the store is asked for by vector: each costs some 0.1 ms until it is in RAM."""
 HOLDING = 60

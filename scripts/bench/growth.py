@@ -16,8 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -98,8 +100,12 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_model_name()}", file=sys.stderr)
     grown = []
     for memories, scopes in sizes:
-        with TemporaryDirectory(dir=options.directory, prefix="growth-") as directory:
-            one = asyncio.run(_measured(Path(directory), memories, scopes, options.queries))
+        # A process for each size, so that memory that an earlier one took is not counted.
+        with (
+            TemporaryDirectory(dir=options.directory, prefix="growth-") as directory,
+            ProcessPoolExecutor(1, get_context("spawn")) as process,
+        ):
+            one = process.submit(_grown, Path(directory), memories, scopes, options.queries).result()
         grown.append(one)
         print(_line(one), file=sys.stderr, flush=True)
     if options.json:
@@ -119,6 +125,11 @@ def _options() -> argparse.Namespace:
 def _size(text: str) -> tuple[int, int]:
     memories, scopes = text.split("/")
     return int(memories), int(scopes)
+
+
+def _grown(directory: Path, memories: int, scopes: int, queries: int) -> Grown:
+    logging.disable(logging.WARNING)
+    return asyncio.run(_measured(directory, memories, scopes, queries))
 
 
 async def _measured(directory: Path, memories: int, scopes: int, queries: int) -> Grown:
@@ -255,5 +266,4 @@ def _line(grown: Grown) -> str:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)
     main()
