@@ -12,12 +12,13 @@ import pytest
 from bed.answers import Answer
 from bed.memories import Memories
 from bed.provider import Provider
-from bed.proxy import Person, Proxy
+from bed.proxy import Person, Proxy, free_port
 
 JSON: TypeAlias = dict[str, Any]
 
 MEMORY = "My sister Anna plays the cello in Graz."
 QUESTION = "Which instrument does my sister Anna play?"
+OPERATOR = "sk-operator-of-the-sidecar"
 CACHE = {"litellm_settings": {"cache": True, "cache_params": {"type": "local"}}}
 
 _numbers = itertools.count(1)
@@ -25,23 +26,32 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A proxy with a response cache and two people; each has a client of LiteLLM and one of the sidecar."""
+    """A proxy with a response cache, two people and who runs it; all have a key for LiteLLM and the sidecar."""
 
     proxy: Proxy
     alice: Person
     bob: Person
+    operator: Person
 
 
 @pytest.fixture(scope="module")
 def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     session_provider.reset()
-    alice, bob = Person("alice"), Person("bob")
-    with Proxy(
-        tmp_path_factory.mktemp("http"), session_provider.url, memory={}, people=(alice, bob), config=CACHE
-    ) as proxy:
+    alice, bob, operator = Person("alice"), Person("bob"), Person("operator", role="proxy_admin")
+    port = free_port()
+    plugin = {"name": "memory", "display_name": "Memory", "url": f"http://127.0.0.1:{port}", "plugin_key": OPERATOR}
+    house = Proxy(
+        tmp_path_factory.mktemp("http"),
+        session_provider.url,
+        memory={"sidecar": {"port": port, "api_key": OPERATOR}},
+        people=(alice, bob, operator),
+        config={**CACHE, "general_settings": {"plugins": [plugin]}},
+    )
+    house.sidecar_port = port
+    with house as proxy:
         with proxy.sidecar(alice.key) as client:
             Memories(proxy, client).wait_until_ready()
-        yield House(proxy, alice, bob)
+        yield House(proxy, alice, bob, operator)
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +282,18 @@ def test_an_answer_made_with_memory_serves_nobody_else(house: House, alice: http
 
 def text_of(answer: httpx.Response) -> str:
     return str(answer.json()["choices"][0]["message"]["content"])
+
+
+# --- LiteLLM's own pages for its operators ---
+
+
+def test_the_sidecar_is_a_plugin_of_litellms_pages(house: House, alice: httpx.Client, name: str) -> None:
+    """It is listed without its key; through LiteLLM an operator asks it with the operator's rights, and nobody else."""
+    kept = alice.post("/v1/memories", json={"text": MEMORY, "user": name}).raise_for_status().json()
+    listed = {"name": "memory", "display_name": "Memory", "url": house.proxy.sidecar_url}
+    path = f"/plugin-proxy/memory/v1/memories/{kept['id']}"
+    with house.proxy.client(house.operator.key) as operator, house.proxy.client(house.alice.key) as person:
+        assert operator.get("/api/plugins").json() == [listed]
+        answer = operator.get(path, params={"partition": kept["partition"]})
+        assert (answer.status_code, answer.json()) == (200, kept)
+        assert person.get(path).status_code == 403

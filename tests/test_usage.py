@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+import pytest
 from bed.answers import INPUT_TOKENS, OUTPUT_TOKENS, Answer
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
 
-ROUNDS = 25
 MESSAGES = [{"role": "user", "content": "How many moons does Jupiter have?"}]
 BODIES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("/v1/chat/completions", {"model": "gpt", "messages": MESSAGES}),
@@ -38,12 +38,13 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("rounds", [18, pytest.param(125, marks=pytest.mark.long)])
 def test_the_sums_are_what_the_provider_counted(
-    proxy: Proxy, client: httpx.Client, provider: Provider, memories: Memories, user: str
+    proxy: Proxy, client: httpx.Client, provider: Provider, memories: Memories, user: str, rounds: int
 ) -> None:
     failed = 0
     provider.take()
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         for path, body in BODIES:
             answer = client.post(path, json=body, headers={"x-memory-user-id": user})
             assert answer.status_code == 200, answer.text
@@ -57,11 +58,11 @@ def test_the_sums_are_what_the_provider_counted(
         wait_for(lambda: usage_of(sidecar, user)["calls"] == asked)
         found = usage_of(sidecar, user)
     assert {name: found[name] for name in ("calls", "failures", "retries", "input_tokens", "output_tokens")} == {
-        "calls": ROUNDS * len(BODIES) + failed,
+        "calls": rounds * len(BODIES) + failed,
         "failures": failed,
         "retries": 0,
-        "input_tokens": ROUNDS * len(BODIES) * INPUT_TOKENS,
-        "output_tokens": ROUNDS * len(BODIES) * OUTPUT_TOKENS,
+        "input_tokens": rounds * len(BODIES) * INPUT_TOKENS,
+        "output_tokens": rounds * len(BODIES) * OUTPUT_TOKENS,
     }
     assert asked == found["calls"]
     assert found["cost"] > 0

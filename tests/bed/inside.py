@@ -20,11 +20,11 @@ def turn_vertex_to_the_provider() -> None:
 
 async def authenticate(request: Any, api_key: str) -> Any:
     """A ``custom_auth`` that knows the people of the bed and refuses everybody else, the master key too, with 401."""
-    from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
+    from litellm.proxy._types import ProxyException, UserAPIKeyAuth
 
     if api_key not in _people():
         raise ProxyException(message="No such key.", type="auth_error", param=None, code=401)
-    return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.INTERNAL_USER, **_people()[api_key])
+    return UserAPIKeyAuth(api_key=api_key, **_people()[api_key])
 
 
 @cache

@@ -37,6 +37,8 @@ class Person:
     user: str
     team: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    role: str = "internal_user"
+    """`proxy_admin` for somebody who runs LiteLLM."""
     key: str = field(default_factory=lambda: f"sk-{secrets.token_hex(16)}")
 
 
@@ -153,7 +155,12 @@ class Proxy:
 
     def _write_people(self, people: Sequence[Person]) -> None:
         known = {
-            person.key: {"user_id": person.user, "team_id": person.team, "metadata": dict(person.metadata)}
+            person.key: {
+                "user_id": person.user,
+                "team_id": person.team,
+                "metadata": dict(person.metadata),
+                "user_role": person.role,
+            }
             for person in people
         }
         self._people_path.write_text(json.dumps(known), encoding="utf-8")
