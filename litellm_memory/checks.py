@@ -11,16 +11,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
+
 from litellm_memory.embedding import Embedders, LocalModel, find_model, models_for
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger, LedgerError, is_damaged
-from litellm_memory.settings import Settings, load_settings, read_config
+from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config
 from litellm_memory.store import Store, open_known_store
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.109.1"
 """The versions of LiteLLM that this release was tested with."""
 HANDLER = "litellm_memory.handler"
 REBUILD = "Restore a backup, or stop the proxy and run `litellm-memory check --rebuild`."
+
+SIDECAR_SECONDS = 5.0
 
 Level = Literal["ok", "warning", "error"]
 
@@ -47,7 +51,7 @@ async def findings(config: Path) -> list[Finding]:
     if found[-1].level != "error":
         found += [_ledger(settings), *await _store(settings, embedders)]
     embedders.close()
-    return found
+    return [*found, await _sidecar(settings.sidecar)]
 
 
 def _read(config: Path) -> tuple[Mapping[str, Any], Settings]:
@@ -151,6 +155,31 @@ async def _store(settings: Settings, embedders: Embedders) -> list[Finding]:
         problem = await asyncio.to_thread(embedders.problem, store.embedder)
         found.append(Finding("warning", problem or "", "litellm-memory reembed"))
     return found
+
+
+async def _sidecar(place: SidecarSettings) -> Finding:
+    """Whether its port is there to be had, or served already."""
+    if not place.enabled:
+        return Finding("ok", "the sidecar is switched off")
+    address = place.address
+    try:
+        async with httpx.AsyncClient(timeout=SIDECAR_SECONDS, trust_env=False) as client:
+            answer = await client.get(f"{address}/health")
+    except httpx.ConnectError:
+        return Finding("ok", f"nothing serves at {address} yet: the proxy's start does")
+    except httpx.HTTPError:
+        answer = None
+    if answer is not None and _is_sidecar(answer):
+        return Finding("ok", f"the sidecar answers at {address}")
+    remedy = "Name another sidecar.port, or end that program."
+    return Finding("warning", f"Another program listens at {address}, so the sidecar cannot.", remedy)
+
+
+def _is_sidecar(answer: httpx.Response) -> bool:
+    try:
+        return "version" in answer.json()
+    except (ValueError, TypeError):
+        return False
 
 
 async def _belongs(settings: Settings, store: Store) -> None:

@@ -294,6 +294,12 @@ class SidecarSettings(Section):
         6000, ge=1, description="Requests a minute that one LiteLLM key may make; past that it is told to wait."
     )
 
+    @property
+    def address(self) -> str:
+        """The URL by which this host reaches it, without a path."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
 
 class TracesSettings(Section):
     """How long it is kept what memory did to a request and why."""

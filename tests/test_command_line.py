@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -272,3 +273,31 @@ def test_init_does_not_touch_what_it_cannot_edit_safely(tmp_path: Path) -> None:
     refused = run("init", "--yes", config=path)
     assert (refused.exit_code, path.read_text()) == (1, text)
     assert "cannot be edited safely" in refused.stderr
+
+
+# --- check ---
+
+
+def about_the_port(config: Path) -> Any:
+    [found] = [
+        one for one in json.loads(run("check", "--json", config=config).stdout) if "http://127.0.0.1:" in one["what"]
+    ]
+    return found
+
+
+def test_check_tells_who_listens_where_the_sidecar_is_to(config: Path) -> None:
+    address = read_settings(config).sidecar.address
+    nobody = about_the_port(config)
+    with socket.create_server(("127.0.0.1", read_settings(config).sidecar.port)) as taken:
+        answering = threading.Thread(target=lambda: taken.accept()[0].close())
+        answering.start()
+        other = about_the_port(config)
+        answering.join()
+    assert (nobody, other) == (
+        {"level": "ok", "what": f"nothing serves at {address} yet: the proxy's start does", "remedy": ""},
+        {
+            "level": "warning",
+            "what": f"Another program listens at {address}, so the sidecar cannot.",
+            "remedy": "Name another sidecar.port, or end that program.",
+        },
+    )

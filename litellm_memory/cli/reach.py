@@ -82,7 +82,7 @@ async def sidecar(
     Raises CommandError, or SettingsError for a config that cannot be used.
     """
     settings = await asyncio.to_thread(_settings, config)
-    address = url or _address(settings)
+    address = url or (settings or Settings()).sidecar.address
     headers = {"authorization": f"Bearer {key}"} if key else {}
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         if await _answers(http):
@@ -140,12 +140,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def _settings(config: Path) -> Settings | None:
     return read_settings(config) if config.exists() else None
-
-
-def _address(settings: Settings | None) -> str:
-    place = (settings or Settings()).sidecar
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(place.host, place.host)
-    return f"http://[{host}]:{place.port}" if ":" in host else f"http://{host}:{place.port}"
 
 
 async def _answers(http: httpx.AsyncClient) -> bool:
