@@ -23,6 +23,9 @@ from litellm_memory.words import is_english
 
 T = TypeVar("T")
 
+THREADS = 4
+"""Most searches at once. Each waits some twenty times for the interpreter, so in a single thread those behind it would
+be late: with 8 connections, a quarter of them."""
 WISHES = 4
 """Most standing wishes of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
 SPARE = 16
@@ -94,16 +97,16 @@ def hidden(memory: Memory, query: Query, now: datetime) -> str | None:
 
 
 class Recall:
-    """Searches one user's index in a thread of its own, so that no arithmetic runs on the event loop."""
+    """Searches one user's index in threads of its own, so that no arithmetic runs on the event loop."""
 
     def __init__(self, memories: Memories, paths: Paths) -> None:
         self._memories = memories
         self._paths = paths
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-search")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="litellm-memory-search")
 
     def close(self) -> None:
-        """Ends the thread."""
-        self._thread.shutdown(wait=False)
+        """Ends the threads."""
+        self._threads.shutdown(wait=False)
 
     async def __call__(self, query: Query, *, now: datetime, left_out: list[LeftOut] | None = None) -> list[Recalled]:
         """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens.
@@ -139,7 +142,7 @@ class Recall:
         def work() -> T:
             return do(search(index, vector(), query, now, passed))
 
-        done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        done = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         if left_out is not None:
             left_out += passed
         return done
