@@ -168,6 +168,11 @@ class _Reading:
             return self.said[-1].mark
         return self.earlier.mark if self.earlier else None
 
+    @property
+    def whose(self) -> dict[str, str]:
+        """Whose the block is that is frozen for this call, as the ledger asks."""
+        return {"namespace": self.scope.namespace, "call": self.request.id}
+
 
 class Models(EmbeddingModels, ChatModels, Protocol):
     """The models that LiteLLM can call."""
@@ -432,8 +437,8 @@ class Engine:
 
     def _without_ledger(self, reading: _Reading, marks: Sequence[str], status: Status, reason: str) -> Outcome:
         """The blocks that RAM holds; most often it is only the newest message that it does not know."""
-        if reading.kind == "person" and not reading.request.dry:
-            self.ledger.give_up(Block(marks[-1]), namespace=reading.scope.namespace, call=reading.request.id)
+        if reading.kind == "person":
+            self._give_up(reading, Block(marks[-1]))
         return self._outcome(reading, self.ledger.at_hand(marks), status, reason)
 
     def _carriers(self, reading: _Reading) -> Sequence[Said]:
@@ -489,34 +494,34 @@ class Engine:
     def _give_up(self, reading: _Reading, otherwise: Block) -> None:
         """Freezes what the message had before, in place of what may still be on its way."""
         if not reading.request.dry:
-            self.ledger.give_up(otherwise, namespace=reading.scope.namespace, call=reading.request.id)
+            self.ledger.give_up(otherwise, **reading.whose)
 
     async def _recalled(self, reading: _Reading, last: Said, frozen: Mapping[str, Block]) -> tuple[Block, str]:
         """The block that stands for a person's new message, and why it is as it is."""
         notes, wanted = reading.notes, reading.wishes.query or last.text
         if is_trivial(wanted):
-            block, reason, freezing = self._rendered(reading, last, [], reason="trivial")
-        else:
-            notes.query = self._query(reading, wanted, frozen)
-            with notes.stage("recall"):
-                block, reason, freezing = await self.recall.then(
-                    partial(self._rendered, reading, last), notes.query, now=notes.at, left_out=notes.left_out
-                )
-        if freezing is not None:
-            with notes.stage("freeze"):
-                block = await self.ledger.stands(freezing)
-        return block, reason
+            return await self._stands(reading, Block(last.mark)), "trivial"
+        notes.query = self._query(reading, wanted, frozen)
+        with notes.stage("recall"):
+            block, freezing = await self.recall.then(
+                partial(self._rendered, reading, last), notes.query, now=notes.at, left_out=notes.left_out
+            )
+        return await self._stands(reading, block, freezing), "recalled" if notes.recalled else "nothing_relevant"
 
     def _rendered(
-        self, reading: _Reading, last: Said, recalled: Sequence[Recalled], *, reason: str | None = None
-    ) -> tuple[Block, str, Future[Block] | None]:
-        """The block of what was recalled, why, and its way into the ledger, which a dry run spares it."""
+        self, reading: _Reading, last: Said, recalled: Sequence[Recalled]
+    ) -> tuple[Block, Future[Block] | None]:
+        """The block of what was recalled, and its way into the ledger, which a dry run spares it."""
         reading.notes.recalled = recalled
         block = self._block(reading, last, recalled)
-        reason = reason or ("recalled" if recalled else "nothing_relevant")
+        return block, None if reading.request.dry else self.ledger.freeze_here(block, **reading.whose)
+
+    async def _stands(self, reading: _Reading, block: Block, freezing: Future[Block] | None = None) -> Block:
+        """What stands once ``block`` is frozen; itself in a dry run."""
         if reading.request.dry:
-            return block, reason, None
-        return block, reason, self.ledger.freeze_here(block, namespace=reading.scope.namespace, call=reading.request.id)
+            return block
+        with reading.notes.stage("freeze"):
+            return await (self.ledger.stands(freezing) if freezing else self.ledger.freeze(block, **reading.whose))
 
     def _block(self, reading: _Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
         if self.settings.learn.redact:

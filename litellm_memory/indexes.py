@@ -80,19 +80,20 @@ class ScopeIndexes:
         """What is in RAM of one user's memories, with those that the store finds for a query within ``seconds``."""
         name = namespace(partition, user)
         scope = self._touched(name, partition, user)
-        before, store = scope.changes, self._store()
+        before, loading, store = scope.changes, self._loading.get(name), self._store()
         asked = [] if vector is None else [store.nearest(partition, user, vector, NEAREST)]
         # Chroma reads all texts to find words, which would only hold up a load.
-        if name not in self._loading and (said := _longest(text)):
+        if loading is None and (said := _longest(text)):
             asked.append(store.holding(partition, user, said, HOLDING))
         try:
             async with asyncio.timeout(seconds):
                 found = await asyncio.gather(*asked)
         except (StoreError, TimeoutError):
             found = []
-        if not found and name in self._loading:
-            # There is nothing to go by yet: that must not pass for a scope that holds nothing.
-            return await self.of(partition, user)
+        if not found and loading is not None:
+            # There is nothing to go by yet, also when the load failed meanwhile: that must not pass for a scope that
+            # holds nothing.
+            await asyncio.shield(loading)
         # What changed meanwhile may be newer than what was read.
         if scope.changes == before:
             await asyncio.to_thread(scope.index.add, chain.from_iterable(found))

@@ -128,9 +128,10 @@ class Recall:
         From the query's vector on all is done in that one thread, because each change of thread costs a request a
         wait and some 0.2 ms of processor time.
         """
+        loop = asyncio.get_running_loop()
         index = await self._memories.searched(query.scope.partition, query.scope.user, query.text)
         if not len(index) or query.limit == 0:
-            return do([])
+            return await loop.run_in_executor(self._threads, do, [])
         scope = query.scope
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
@@ -142,7 +143,7 @@ class Recall:
         def work() -> T:
             return do(search(index, vector(), query, now, passed))
 
-        done = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        done = await loop.run_in_executor(self._threads, work)
         if left_out is not None:
             left_out += passed
         return done

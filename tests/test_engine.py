@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -457,6 +458,38 @@ async def test_past_the_deadline_the_request_goes_on_and_a_retry_adds_nothing(da
         assert outcome.reason in ("replay", "deadline")
         hurried.use(hurried.settings.model_copy(update={"recall": Settings().recall}))
         assert (await hurried.before(request(user, QUESTION))).body is None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else can write to this SQLite file; by a thread that lets go by itself, so that nothing waits forever."""
+    taken, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            taken.set()
+            let_go.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait()
+    try:
+        yield
+    finally:
+        let_go.set()
+        holder.join()
+
+
+@pytest.mark.parametrize("said", ["thanks", QUESTION], ids=["nothing to search for", "nothing to search in"])
+async def test_a_locked_ledger_makes_a_request_late_and_holds_the_event_loop_up_for_none(
+    data_dir: Path, user: str, said: str
+) -> None:
+    async with running(data_dir, recall={"deadline_ms": 200}) as engine:
+        await engine.memories.index("default", user)
+        with locked(data_dir / "ledger.db"):
+            outcome = await engine.before(request(user, said))
+        assert (outcome.status, outcome.reason) == ("late", "deadline")
 
 
 async def test_memories_and_frozen_blocks_survive_a_restart(data_dir: Path, user: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bed.chroma import chroma_server, make_database
 from bed.engines import opened_engine
 
+from litellm_memory.errors import StoreError
 from litellm_memory.indexes import ScopeIndexes
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, namespace
@@ -132,6 +133,26 @@ async def test_a_scope_of_which_nothing_is_known_yet_does_not_pass_for_an_empty_
     assert texts(await indexes.widened("p", "ann", vector=axis(3), text="", seconds=0)) == birds(*range(30))
     again = of_size(store, 40)
     assert texts(await again.widened("p", "ann", vector=None, text="heron", seconds=20)) == birds(*range(30))
+
+
+async def test_a_load_that_fails_while_the_store_is_asked_does_not_pass_for_an_empty_scope(store: Store) -> None:
+    asked = asyncio.Event()
+
+    async def gone_once_asked(*_: object) -> list[str]:
+        await asked.wait()
+        raise StoreError("gone")
+
+    async def gone(*_: object) -> list[Entry]:
+        asked.set()
+        await asyncio.wait(loads)
+        raise StoreError("gone")
+
+    store.ids, store.nearest = gone_once_asked, gone  # type: ignore[method-assign, assignment]
+    indexes = of_size(store, 40)
+    assert indexes.whole("p", "ann") is None
+    loads = list(indexes._loading.values())
+    with pytest.raises(StoreError):
+        await indexes.widened("p", "ann", vector=axis(3), text="", seconds=20)
 
 
 async def test_the_longest_unused_scope_leaves_first(store: Store) -> None:
