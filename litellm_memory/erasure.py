@@ -7,17 +7,15 @@ are scrubbed: by an erasure that was asked for, which is a job that outlives a r
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import ASIDE, Job, Ledger
+from litellm_memory.locks import open_lock, take_lock
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 from litellm_memory.settings import Settings
@@ -64,8 +62,8 @@ class Erasure:
 
         Raises LiteLLMMemoryError when something has to be tried again.
         """
-        with _alone(self._data_dir / "erasure.lock") as alone:
-            if not alone:
+        with open_lock(self._data_dir / "erasure.lock") as lock:
+            if not take_lock(lock):
                 return
             while jobs := await self._ledger.erasures.unfinished():
                 await self._do(jobs)
@@ -153,22 +151,3 @@ def operator_steps(settings: Settings) -> list[str]:
 
 def _said(memory: Memory) -> datetime:
     return min(memory.created, memory.valid_from or memory.created)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """True while this process is the only one of its host that erases."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield _took(lock)
-    finally:
-        os.close(lock)
-
-
-def _took(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from litellm_memory.embedding import Embedder, Embedders, memory_vectors
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, StoreError
+from litellm_memory.locks import open_lock, take_lock
 from litellm_memory.settings import Settings
 from litellm_memory.store import Store, open_known_store
 from litellm_memory.store.collections import Vectors
@@ -45,7 +45,6 @@ async def reembed(
 
     Raises LiteLLMMemoryError when another process does so already, there is no store, or the model does not answer.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(settings.data_dir):
         store = await open_known_store(settings.store, settings.data_dir)
         if store is None:
@@ -113,12 +112,10 @@ class _Work:
 def _alone(data_dir: Path) -> Iterator[None]:
     """Holds off a second move of the same data directory. Raises LiteLLMMemoryError."""
     try:
-        lock = (data_dir / "reembed.lock").open("a")
+        lock = open_lock(data_dir / "reembed.lock")
     except OSError as error:
         raise StoreError(f"{data_dir} cannot be written: {error.strerror}.") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LiteLLMMemoryError("Another `litellm-memory reembed` is at work here.") from None
+        if not take_lock(lock):
+            raise LiteLLMMemoryError("Another `litellm-memory reembed` is at work here.")
         yield

@@ -13,7 +13,8 @@ FLOORS = (
     {"models", "errors"},
     {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
     | {"screening", "foreign"},
-    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics", "indexes"} | {"salvage"},
+    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics", "indexes"}
+    | {"salvage", "locks"},
     {"memories"},
     {"forgetting", "audit", "erasure", "quarantine", "reembed", "rollback", "mending"},
     {"recall", "learn", "review"},

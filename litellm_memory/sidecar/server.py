@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import uvicorn
 from fastapi import FastAPI
 
 from litellm_memory.engine import Engine
+from litellm_memory.locks import open_lock, take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ async def serve(app: FastAPI, engine: Engine) -> None:
     sidecar = engine.settings.sidecar
     with _lock_file(engine.settings.data_dir / "sidecar.lock") as lock:
         while True:
-            if lock is None or _took(lock):
+            if lock is None or take_lock(lock):
                 try:
                     listening = _listen(sidecar.host, sidecar.port)
                 except OSError as error:
@@ -71,27 +71,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-@contextlib.contextmanager
-def _lock_file(path: Path) -> Iterator[int | None]:
+def _lock_file(path: Path) -> contextlib.AbstractContextManager[TextIO | None]:
     """None where no file can be made: then whoever gets the port serves, and `/ready` can say what is wrong."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        return open_lock(path)
     except OSError:
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _took(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return contextlib.nullcontext()
 
 
 def _say(engine: Engine, sentence: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -16,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from litellm_memory.errors import StoreError
+from litellm_memory.locks import take_lock
 
 SOCKET_PATH_BYTES = 100
 """The kernel takes 104 (macOS) to 108 (Linux), with the closing zero."""
@@ -102,9 +102,7 @@ def is_private(directory: Path) -> bool:
 def owned(data_dir: Path) -> Iterator[Record | None]:
     """Hold the data directory for this process alone, and record so; None when another process holds it."""
     with lock_path(data_dir).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take_lock(lock):
             yield None
             return
         record = Record(os.getpid(), socket.gethostname(), str(socket_path(data_dir)))
