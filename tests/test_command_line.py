@@ -82,6 +82,16 @@ def test_an_export_is_imported_once_however_often(config: Path, tmp_path: Path) 
     assert run("export", config=config).stdout.count("\n") == 2
 
 
+def test_a_list_of_several_pages_is_one_list(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "memories.ndjson"
+    file.write_text("".join(json.dumps({"text": f"Room {number} has a piano."}) + "\n" for number in range(5)))
+    assert run("import", str(file), config=config).exit_code == 0
+    whole = done("list", config=config)
+    monkeypatch.setattr("litellm_memory.cli.reach.PAGE", 2)
+    assert (len(whole), done("list", config=config)) == (5, whole)
+    assert done("list", "--limit", "3", config=config) == whole[:3]
+
+
 def test_a_refused_line_is_named_and_the_exit_code_says_so(config: Path, tmp_path: Path) -> None:
     file = tmp_path / "memories.ndjson"
     file.write_text('{"text": "The office is in Lisbon."}\nnonsense\n')

@@ -89,17 +89,8 @@ def list_memories(
     """List memories, newest first."""
 
     async def listed() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            cursor = None
-            while len(found) < limit:
-                params = {"user": user, "limit": min(1000, limit - len(found)), "cursor": cursor}
-                page = await answering.ask("GET", "/v1/memories", params=params)
-                found += page["data"]
-                cursor = page["next_cursor"]
-                if cursor is None:
-                    break
-        return found
+            return await answering.rows("/v1/memories", user=user, most=limit)
 
     memories = run(listed())
     if in_json:

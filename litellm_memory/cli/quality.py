@@ -29,8 +29,6 @@ from litellm_memory.cli.reach import (
 from litellm_memory.cli.secrets import audited_secrets, print_secrets
 from litellm_memory.models import Memory, Superseded
 
-PAGE = 1000
-
 
 def review(
     memory_id: Annotated[str | None, typer.Argument(help="What waits; all of it is listed when left out.")] = None,
@@ -49,7 +47,7 @@ def review(
     async def decided() -> Any:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if memory_id is None:
-                return await _pages(answering, "/v1/review", user)
+                return await answering.rows("/v1/review", user=user)
             return await answering.ask("POST", f"/v1/review/{memory_id}", json=_word(accept, reject, text))
 
     found = run(decided())
@@ -71,18 +69,6 @@ def _word(accept: bool, reject: bool, text: str | None) -> dict[str, str]:
     if text is not None:
         return {"action": "edit", "text": text}
     return {"action": "accept" if accept else "reject"}
-
-
-async def _pages(answering: Sidecar, path: str, user: str | None) -> list[dict[str, Any]]:
-    """All rows of a list."""
-    rows: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = await answering.ask("GET", path, params={"user": user, "limit": PAGE, "cursor": cursor})
-        rows += page["data"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return rows
 
 
 def audit_memories(
@@ -128,7 +114,7 @@ def audit_memories(
 
 async def _audit(answering: Sidecar, user: str | None) -> Audit:
     """The audit of what a sidecar keeps. What it shows is redacted, so secrets are asked for."""
-    rows = await _pages(answering, "/v1/memories", user)
+    rows = await answering.rows("/v1/memories", user=user)
     found = _audited(rows, now=datetime.now(UTC))
     places = (await answering.ask("POST", "/v1/audit/secrets", json={"fix": False}))["data"]
     secret = {memory for place in places if place["place"] == "memories" for memory in place["ids"]}

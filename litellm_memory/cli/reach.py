@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 TIMEOUT_SECONDS = 60.0
+PAGE = 1000
+"""Most rows of a list that one answer brings."""
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: where the sidecar or its data are.")]
@@ -57,6 +60,18 @@ class Sidecar:
             raise CommandError(f"The sidecar does not answer ({type(error).__name__}).") from None
         refuse(answer)
         return answer.json() if answer.content else None
+
+    async def rows(self, path: str, *, user: str | None, most: int = sys.maxsize) -> list[dict[str, Any]]:
+        """The first ``most`` rows of a list, page by page. Raises CommandError."""
+        rows: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            params = {"user": user, "limit": min(PAGE, most - len(rows)), "cursor": cursor}
+            page = await self.ask("GET", path, params=params)
+            rows += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None or len(rows) >= most:
+                return rows
 
 
 def refuse(answer: httpx.Response) -> None:
