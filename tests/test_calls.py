@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, replace
@@ -11,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bed.ledgers import DATABASES, empty_database
 from sqlalchemy import create_engine, select
 
 from litellm_memory.hooks.record import record_of
 from litellm_memory.ledger import GROUPINGS, CallRecord, Learned, Ledger, Usage
-from litellm_memory.ledger.tables import calls, metadata
+from litellm_memory.ledger.tables import calls
 from litellm_memory.models import Caller
 from litellm_memory.settings import IdentitySettings
-
-POSTGRES = os.environ.get("LITELLM_MEMORY_TEST_POSTGRES")
-"""SQLAlchemy URL of an empty PostgreSQL database of which these tests may drop every table."""
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 CALL = CallRecord(
@@ -50,15 +47,9 @@ CALL = CallRecord(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    assert POSTGRES is not None
-    engine = create_engine(POSTGRES)
-    metadata.drop_all(engine)
-    engine.dispose()
-    return POSTGRES
+    return empty_database(request.param, tmp_path)
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from bed.ledgers import DATABASES, empty_database
 
 from litellm_memory.ledger import BLOCKS_KEPT, Ledger, LedgerError
-from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
@@ -23,24 +22,14 @@ SAID = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXCHANGE = Exchange("call-1", SCOPE, "mark-1", "My cat is called Ada.", SAID, "gpt")
 
 
-POSTGRES = os.environ.get("LITELLM_MEMORY_TEST_POSTGRES")
-"""SQLAlchemy URL of an empty PostgreSQL database of which these tests may drop every table."""
-
-
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return empty_database("sqlite", tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
-def url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
-    if request.param == "sqlite":
-        return sqlite_url
-    assert POSTGRES is not None
-    engine = create_engine(POSTGRES)
-    metadata.drop_all(engine)
-    engine.dispose()
-    return POSTGRES
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return empty_database(request.param, tmp_path)
 
 
 @pytest.fixture
