@@ -131,7 +131,7 @@ def _limits() -> list[Conversation]:
 
 def _held(setting: Setting, conversations: Sequence[Conversation]) -> list[Result]:
     """The conversations one after the other; the proxy with memory is restarted when all are half over."""
-    with CachingProvider().running() as provider, _doors(provider, setting) as doors:
+    with CachingProvider() as provider, _doors(provider, setting) as doors:
         on = doors["on"].proxy
         _remember(on, map(user_of, conversations))
         for conversation in conversations:
@@ -146,7 +146,7 @@ def _held(setting: Setting, conversations: Sequence[Conversation]) -> list[Resul
 
 def _held_at_once(setting: Setting, conversations: Sequence[Conversation], *, alone: bool = False) -> list[Result]:
     """The conversations in turns, request by request. ``alone``: one proxy for both sides."""
-    with CachingProvider().running() as provider, _doors(provider, setting, alone=alone) as doors:
+    with CachingProvider() as provider, _doors(provider, setting, alone=alone) as doors:
         _remember(doors["on"].proxy, {user_of(conversation) for conversation in conversations})
         speaking = list(conversations)
         while speaking:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import uvicorn
 from bed.answers import Answer, Received, error, format_of
+from bed.loopback import Loopback
 from cache_models import Automatic, Marked, PromptCache, TooManyMarksError, Usage
 from cache_prompt import Prompt, read_prompt
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -88,32 +83,12 @@ class Desk:
     served: list[Served] = field(default_factory=list)
 
 
-class CachingProvider:
+class CachingProvider(Loopback):
     """Listens on a free port. ``desk`` is the client that is served at this moment; callers take turns."""
 
     def __init__(self) -> None:
+        super().__init__(self._serve)
         self.desk = Desk()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        app = Starlette(routes=[Route("/{path:path}", self._serve, methods=["GET", "POST"])])
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with no path."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[CachingProvider]:
-        """Itself, for as long as it answers."""
-        thread = threading.Thread(target=self._server.run, args=([self._socket],), name="provider", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.should_exit = True
-            thread.join()
-            self._socket.close()
 
     async def _serve(self, request: Request) -> Response:
         raw = await request.body()

@@ -165,7 +165,7 @@ def _all_seen(clients: Sequence[Installed]) -> list[Seen]:
         stack.callback(_end_daemons, directory)
         provider = stack.enter_context(Provider())
         proxy = stack.enter_context(Proxy(directory / "proxy", provider.url, memory={}, models=_models(provider.url)))
-        tap = stack.enter_context(Tap(proxy.url).running())
+        tap = stack.enter_context(Tap(proxy.url))
         memories = Memories(proxy, stack.enter_context(proxy.sidecar()))
         memories.wait_until_ready(within=OPEN_SECONDS)
         bench = _Bench(directory, provider, tap, memories, Door(tap.url, proxy.master_key))

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
-import uvicorn
-from starlette.applications import Starlette
+from bed.loopback import Loopback
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
-METHODS = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server")
 
 
@@ -32,33 +26,13 @@ class Asked:
     reason: str
 
 
-class Tap:
+class Tap(Loopback):
     """Listens on a free port before ``target``."""
 
     def __init__(self, target: str) -> None:
+        super().__init__(self._pass)
         self.asked: list[Asked] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
         self._client = httpx.AsyncClient(base_url=target, timeout=120, trust_env=False)
-        app = Starlette(routes=[Route("/{path:path}", self._pass, methods=METHODS)])
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with no path."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[Tap]:
-        """Itself, for as long as it passes requests on."""
-        thread = threading.Thread(target=self._server.run, args=([self._socket],), name="tap", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.should_exit = True
-            thread.join()
-            self._socket.close()
 
     def take(self) -> list[Asked]:
         """What was asked since the last look."""

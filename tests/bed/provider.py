@@ -4,62 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from bed.answers import Answer, Received, error, format_of
+from bed.loopback import Loopback
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 LONGEST_WAIT = 30.0
 """Seconds after which a gate that no test opened opens by itself."""
 
 
-class Provider:
+class Provider(Loopback):
     """A provider of every kind on one free port of loopback. Use it as a context manager.
 
     Requests that nothing else is scripted for are answered by ``answer``; ``script`` queues what the next ones get.
     """
 
     def __init__(self) -> None:
+        super().__init__(self._serve)
         self.answer = Answer()
         self._scripted: deque[Answer] = deque()
         self._received: list[Received] = []
         self._changed = threading.Condition()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        app = Starlette(routes=[Route("/{path:path}", self._serve, methods=METHODS)])
-        # Without a limit a stream that a test left open would keep the server from ending.
-        # A connection that is closed for idleness just when LiteLLM writes to it would be an error of no test.
-        config = uvicorn.Config(
-            app, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1, timeout_keep_alive=3600
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="provider", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with no path."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def __enter__(self) -> Provider:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
 
     def script(self, *answers: Answer) -> None:
         """Queue what the next requests are answered with, one each."""
