@@ -342,6 +342,9 @@ class Memories:
             self._ledger.partitions.note(partition)
         await self.store.put(entries)
         changed = [(entry.memory.namespace, entry.memory.id) for entry in entries]
-        told = await self._ledger.tell(changed)
-        await self._indexes.refresh(changed)
+        try:
+            # Before the ledger: what the store shows, the next question finds.
+            await self._indexes.refresh(changed)
+        finally:
+            told = await self._ledger.tell(changed)
         self._told.update(told)

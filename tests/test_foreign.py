@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -405,11 +406,12 @@ def test_an_import_that_breaks_off_is_started_again_and_leaves_no_duplicates(
         tmp_path, "many.ndjson", [{"text": f"Shelf {n} holds the maps of region {n}."} for n in range(lines)]
     )
     importing = ("import", str(path), "--json")
-    with process_of("serve", config=config) as serving, client_of(config) as client:
+    with process_of("serve", config=config), client_of(config) as client:
         wait_until(lambda: kept_by(client) == 0)
         with process_of(*importing, config=config) as process:
-            wait_until(lambda: kept_by(client) != 0)
+            wait_until(lambda: kept_while_stopped(process, client))
             process.send_signal(ending)
+            process.send_signal(signal.SIGCONT)
             told = process.communicate(timeout=60)[1]
         if ending == signal.SIGINT:
             assert (process.returncode, "Start it again" in told) == (1, True)
@@ -418,14 +420,30 @@ def test_an_import_that_breaks_off_is_started_again_and_leaves_no_duplicates(
             outcome = json.loads(process.communicate(timeout=120)[0])
         assert outcome["known"] > 0
         assert (outcome["imported"] + outcome["known"], kept_by(client)) == (lines, lines)
-        serving.terminate()
 
 
-def process_of(*arguments: str, config: Path) -> subprocess.Popen[str]:
-    """A command as a process of its own."""
+@contextmanager
+def process_of(*arguments: str, config: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process of its own, which is ended if it has not ended by itself."""
     environment = {**os.environ, **ENVIRONMENT}
     command = [sys.executable, "-m", "litellm_memory", *arguments, "--config", str(config)]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.send_signal(signal.SIGCONT)
+
+
+def kept_while_stopped(process: subprocess.Popen[str], client: httpx.Client) -> int | None:
+    """How many memories there are while an import stands still: it went on for no longer than a chunk takes."""
+    process.send_signal(signal.SIGCONT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(0.02)
+    process.send_signal(signal.SIGSTOP)
+    return kept_by(client)
 
 
 def client_of(config: Path) -> httpx.Client:

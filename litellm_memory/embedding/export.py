@@ -41,7 +41,7 @@ HEAD_WIDTH = 32
 
 REFERENCE = {
     "made_with": {"numpy": "2.4.6", "onnx": "1.23.2", "onnxruntime": "1.31.1"},
-    "model.onnx": "405c9dba46bbd040a708f8c8f1c5988899100ef6893954894fa2e0e446990ee7",
+    "model.onnx": "0a68263b82fd1c7dca14def934596e284465c92da2d79e72659680834c8af2b3",
 }
 """The sha256 of what these versions make of the original weights. Others may give other bytes for the same vectors."""
 
@@ -74,6 +74,8 @@ def quantise(graph: onnx.ModelProto, model: Path) -> None:
             op_types_to_quantize=["MatMul", "Gather"],
             per_channel=True,
             weight_type=QuantType.QInt8,
+            # ONNX does not know the types of ONNX Runtime's own operators.
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
 
 
@@ -92,7 +94,8 @@ def bert(tensors: Tensors) -> onnx.ModelProto:
         f"hidden_{n + 1} = local.layer (hidden_{n}, mask, {', '.join(f'{name}_{n}' for name in layer)})\n"
         for n, layer in enumerate(layers)
     )
-    graph = GRAPH.format(calls=calls, last=depth, head_width=HEAD_WIDTH, parameters=", ".join(layers[0]))
+    hidden = tensors["embeddings.LayerNorm.weight"].size
+    graph = GRAPH.format(calls=calls, last=depth, heads=hidden // HEAD_WIDTH, parameters=", ".join(layers[0]))
     model = onnx.parser.parse_model(graph)
     weights = _embeddings(tensors) | {f"{name}_{n}": v for n, layer in enumerate(layers) for name, v in layer.items()}
     model.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in weights.items())
@@ -101,7 +104,7 @@ def bert(tensors: Tensors) -> onnx.ModelProto:
 
 
 GRAPH = """
-<ir_version: 9, opset_import: ["": 20, "local": 1]>
+<ir_version: 9, opset_import: ["": 20, "com.microsoft": 1, "local": 1]>
 minilm (int64[batch, length] input_ids, int64[batch, length] attention_mask, int64[batch, length] token_type_ids)
     => (float[batch, length, hidden] last_hidden_state)
 {{
@@ -114,37 +117,18 @@ minilm (int64[batch, length] input_ids, int64[batch, length] attention_mask, int
     placed = Add (typed, places)
     hidden_0 = LayerNormalization <epsilon = 1e-12> (placed, table_norm, table_norm_bias)
 
-    one = Constant <value_float = 1.0> ()
-    far = Constant <value_float = -1e9> ()
-    seen = Cast <to = 1> (attention_mask)
-    unseen = Sub (one, seen)
-    away = Mul (unseen, far)
-    heads_and_queries = Constant <value_ints = [1, 2]> ()
-    mask = Unsqueeze (away, heads_and_queries)
+    mask = Cast <to = 6> (attention_mask)
     {calls}
     last_hidden_state = Identity (hidden_{last})
 }}
 
-<domain: "local", opset_import: ["": 20]>
+<domain: "local", opset_import: ["": 20, "com.microsoft": 1]>
 layer (x, mask, {parameters}) => (y)
 {{
     projected = MatMul (x, qkv)
     projections = Add (projected, qkv_bias)
-    q_flat, k_flat, v_flat = Split <axis = -1, num_outputs = 3> (projections)
-    in_heads = Constant <value_ints = [0, 0, -1, {head_width}]> ()
-    q_heads = Reshape (q_flat, in_heads)
-    k_heads = Reshape (k_flat, in_heads)
-    v_heads = Reshape (v_flat, in_heads)
-    q = Transpose <perm = [0, 2, 1, 3]> (q_heads)
-    k = Transpose <perm = [0, 2, 3, 1]> (k_heads)
-    v = Transpose <perm = [0, 2, 1, 3]> (v_heads)
-    likeness = MatMul (q, k)
-    masked = Add (likeness, mask)
-    attention = Softmax <axis = -1> (masked)
-    mixed_heads = MatMul (attention, v)
-    mixed = Transpose <perm = [0, 2, 1, 3]> (mixed_heads)
-    in_one = Constant <value_ints = [0, 0, -1]> ()
-    context = Reshape (mixed, in_one)
+    q, k, v = Split <axis = -1, num_outputs = 3> (projections)
+    context = com.microsoft.MultiHeadAttention <num_heads = {heads}, scale = 1.0> (q, k, v, "", mask)
     attended = MatMul (context, out)
     attended_shifted = Add (attended, out_bias)
     attended_sum = Add (attended_shifted, x)
@@ -159,7 +143,9 @@ layer (x, mask, {parameters}) => (y)
     y = LayerNormalization <epsilon = 1e-12> (narrow_sum, narrow_norm, narrow_norm_bias)
 }}
 """
-"""BERT in ONNX's text format, whose local function ``layer`` is inlined. Opset 20 is the first with Gelu."""
+"""BERT in ONNX's text format, whose local function ``layer`` is inlined. Opset 20 is the first with Gelu.
+
+Attention is ONNX Runtime's own operator: spelled out in ONNX's, its many small steps took a tenth of the time."""
 
 
 def _embeddings(tensors: Tensors) -> dict[str, NDArray[np.float32]]:

@@ -33,6 +33,10 @@ MAX_TOKENS = 256
 MAX_CHARACTERS = 32 * MAX_TOKENS
 """What is given to the tokenizer, which reads all that it gets before it cuts: a message may hold megabytes."""
 
+SLOWER = "SkipLayerNormFusion"
+"""What ONNX Runtime does to a graph and should not: an addition and its norm, made one, take three times as long. Of a
+short question's vector that was a sixth."""
+
 RECENT = 256
 """Vectors that are kept with their texts, in RAM alone."""
 
@@ -97,7 +101,9 @@ class TextEncoder:
     """A sentence encoder in ONNX with its tokenizer: mean pooled, unpadded, cut at 256 tokens, one thread."""
 
     def __init__(self, model: bytes, tokenizer: Tokenizer) -> None:
-        self._session = onnxruntime.InferenceSession(model, _single_threaded(), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            model, _single_threaded(), providers=["CPUExecutionProvider"], disabled_optimizers=[SLOWER]
+        )
         self._tokenizer = tokenizer
         self._tokenizer.enable_truncation(MAX_TOKENS)
         # Padding costs what it adds: a 20-token query padded to 256 takes twenty times as long.
