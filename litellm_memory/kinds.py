@@ -73,7 +73,8 @@ class _Words:
         self.latest: Sequence[Message] = latest
         """The person's messages since the last answer or tool result, the newest first."""
         # A wrapper may stand before a mark, and what strips wrappers may take a mark for one: both are looked at.
-        self.said = [text.text.lstrip() for message in latest for text in (*message.texts, *own_words(message))]
+        said = (text.text.lstrip() for message in latest for text in (*message.texts, *own_words(message)))
+        self.said = list(dict.fromkeys(said))
         self.system = [
             text.text.lstrip() for message in turn.messages if message.role == "system" for text in message.texts
         ]
@@ -85,13 +86,14 @@ def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _Words
         (rule.tools is None or rule.tools == turn.tools)
         and (rule.max_tokens is None or (turn.max_tokens is not None and turn.max_tokens <= rule.max_tokens))
         and (rule.output_keys is None or frozenset(rule.output_keys) == frozenset(turn.output_keys))
-        and all(
-            name in headers and pattern.search(headers[name][:_LONGEST_HEADER])
-            for name, pattern in rule.headers.items()
-        )
-        and (rule.system is None or any(rule.system.match(text) for text in words.system))
-        and (rule.text is None or any(rule.text.match(text) for text in words.said))
+        and (not rule.headers or _carries(rule.headers, headers))
+        and (rule.system is None or any(map(rule.system.match, words.system)))
+        and (rule.text is None or any(map(rule.text.match, words.said)))
     )
+
+
+def _carries(wanted: Mapping[str, re.Pattern[str]], headers: Mapping[str, str]) -> bool:
+    return all(name in headers and pattern.search(headers[name][:_LONGEST_HEADER]) for name, pattern in wanted.items())
 
 
 def _by_shape(turn: Turn, words: _Words) -> tuple[Kind, str]:

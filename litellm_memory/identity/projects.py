@@ -92,8 +92,10 @@ def _of_short_form(url: str) -> tuple[str, str] | None:
 
 def _codex_checkouts(headers: Mapping[str, str]) -> dict[str, str | None]:
     """The workspaces that Codex tells of: the root of each checkout, and its remote if it has one."""
+    if CODEX_METADATA not in headers:
+        return {}
     try:
-        metadata = json.loads(decoded(headers.get(CODEX_METADATA, "")))
+        metadata = json.loads(decoded(headers[CODEX_METADATA]))
     except (ValueError, RecursionError):
         return {}
     workspaces = metadata.get("workspaces") if isinstance(metadata, dict) else None

@@ -52,6 +52,7 @@ from litellm_memory.ledger.tables import (
     changes,
     facts,
     figures,
+    insert_all_new,
     insert_new,
     journal,
     learned,
@@ -530,8 +531,7 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
 
 def _done(connection: Connection, marks: Sequence[str]) -> None:
     now = datetime.now(UTC)
-    for mark in marks:
-        insert_new(connection, learned, {"mark": mark, "at": now})
+    insert_all_new(connection, learned, [{"mark": mark, "at": now} for mark in marks])
     connection.execute(delete(journal).where(journal.c.mark.in_(marks)))
 
 

@@ -175,10 +175,13 @@ def _write(connection: Connection, noted: Sequence[CallRecord], learned: Sequenc
     with in_step(connection, _THESE, ids=list(ids), messages=list(messages)):
         if noted:
             upsert_all(connection, calls, [asdict(call) for call in noted])
-        for call in noted:
-            if call.message and call.kind == "person":
-                asked = {"of": call.message, "by": call.id, "then": call.at, "earliest": call.at - RETRIED_WITHIN}
-                connection.execute(_AGAIN, asked)
+        asked = [
+            {"of": call.message, "by": call.id, "then": call.at, "earliest": call.at - RETRIED_WITHIN}
+            for call in noted
+            if call.message and call.kind == "person"
+        ]
+        if asked:
+            connection.execute(_AGAIN, asked)
         missing = [one for one in learned if not _add_learned(connection, one)]
     return [_Learned(one.call, one.count, one.attempts + 1) for one in missing if one.attempts < ATTEMPTS]
 

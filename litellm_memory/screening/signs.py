@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -57,9 +58,9 @@ def _in_words(text: str) -> Iterator[tuple[str, Span]]:
 
 
 def _anywhere(text: str) -> Iterator[tuple[str, Span]]:
-    for spaced, signs in _languages():
-        if not spaced:
-            for sign, pattern in signs.items():
+    for language in _languages():
+        if not language.spaced and (language.in_ascii or not text.isascii()):
+            for sign, pattern in language.signs.items():
                 yield from ((sign, match.span()) for match in pattern.finditer(text))
 
 
@@ -68,21 +69,31 @@ def _beginning_with(letters: str) -> Sequence[tuple[str, regex.Pattern[str]]]:
     """The patterns that a word with these first letters may begin: few of them, where trying all would cost much."""
     return [
         (sign, pattern)
-        for spaced, signs in _languages()
-        if spaced
-        for sign, pattern in signs.items()
+        for language in _languages()
+        if language.spaced
+        for sign, pattern in language.signs.items()
         if pattern.match(letters, partial=True)
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """The signs of one file. ``in_ascii``: one of them is all ASCII, so a text of nothing else may show them."""
+
+    spaced: bool
+    in_ascii: bool
+    signs: Mapping[str, regex.Pattern[str]]
+
+
 @cache
-def _languages() -> Sequence[tuple[bool, Mapping[str, regex.Pattern[str]]]]:
-    """Of each language: whether it writes spaces, and its signs."""
+def _languages() -> Sequence[_Language]:
     files = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in FILES)
     return [_compiled(signs.pop("spaced", True), signs) for signs in files]
 
 
-def _compiled(spaced: bool, signs: Mapping[str, Sequence[str]]) -> tuple[bool, Mapping[str, regex.Pattern[str]]]:
+def _compiled(spaced: bool, signs: Mapping[str, Sequence[str]]) -> _Language:
     end = r"(?!\w)" if spaced else ""
     joined = {sign: "|".join(patterns).replace(" ", r"\s+") for sign, patterns in signs.items()}
-    return spaced, {sign: regex.compile(f"(?:{pattern}){end}", regex.MULTILINE) for sign, pattern in joined.items()}
+    in_ascii = any(pattern.isascii() for patterns in signs.values() for pattern in patterns)
+    compiled = {sign: regex.compile(f"(?:{pattern}){end}", regex.MULTILINE) for sign, pattern in joined.items()}
+    return _Language(spaced, in_ascii, compiled)

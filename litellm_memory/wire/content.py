@@ -75,7 +75,7 @@ _OLDER_CLAUDE_SESSION = re.compile(r"_session_([0-9A-Za-z-]{1,64})\Z")
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
     """True for a JSON object."""
-    return isinstance(value, Mapping)
+    return isinstance(value, dict)
 
 
 def objects(value: object) -> Iterator[Mapping[str, Any]]:
