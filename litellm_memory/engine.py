@@ -7,7 +7,6 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -503,25 +502,17 @@ class Engine:
             return await self._stands(reading, Block(last.mark)), "trivial"
         notes.query = self._query(reading, wanted, frozen)
         with notes.stage("recall"):
-            block, freezing = await self.recall.then(
-                partial(self._rendered, reading, last), notes.query, now=notes.at, left_out=notes.left_out
-            )
-        return await self._stands(reading, block, freezing), "recalled" if notes.recalled else "nothing_relevant"
+            notes.recalled = await self.recall(notes.query, now=notes.at, left_out=notes.left_out)
+        size = sum(len(item.memory.text) + len(item.memory.reply or "") for item in notes.recalled)
+        block = await self._off_loop(size, partial(self._block, reading, last, notes.recalled))
+        return await self._stands(reading, block), "recalled" if notes.recalled else "nothing_relevant"
 
-    def _rendered(
-        self, reading: _Reading, last: Said, recalled: Sequence[Recalled]
-    ) -> tuple[Block, Future[Block] | None]:
-        """The block of what was recalled, and its way into the ledger, which a dry run spares it."""
-        reading.notes.recalled = recalled
-        block = self._block(reading, last, recalled)
-        return block, None if reading.request.dry else self.ledger.freeze_here(block, **reading.whose)
-
-    async def _stands(self, reading: _Reading, block: Block, freezing: Future[Block] | None = None) -> Block:
+    async def _stands(self, reading: _Reading, block: Block) -> Block:
         """What stands once ``block`` is frozen; itself in a dry run."""
         if reading.request.dry:
             return block
         with reading.notes.stage("freeze"):
-            return await (self.ledger.stands(freezing) if freezing else self.ledger.freeze(block, **reading.whose))
+            return await self.ledger.freeze(block, **reading.whose)
 
     def _block(self, reading: _Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
         if self.settings.learn.redact:

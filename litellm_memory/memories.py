@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -123,20 +122,6 @@ class Memories:
     def reads_any_language(self) -> bool:
         """False for the local model: what is not English looks much alike to it."""
         return self._embedder is not None and not isinstance(self._embedder, LocalModel)
-
-    async def vector_source(self, text: str) -> Callable[[], Floats | None]:
-        """What gives the vector of ``query_vector`` in any thread; the local model makes it there and then."""
-        if isinstance(self._embedder, LocalModel):
-            return partial(self._vector_here, self._embedder, text)
-        vector = await self.query_vector(text)
-        return lambda: vector
-
-    def _vector_here(self, model: LocalModel, text: str) -> Floats | None:
-        try:
-            return model.query_here(text)
-        except Exception as error:
-            self._failed(error)
-            return None
 
     async def query_vector(self, text: str) -> Floats | None:
         """The vector of what is searched for; None when there is no model, or it failed or is late."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +52,6 @@ class LocalModel:
         self._encoder = encoder
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
         self._recent: OrderedDict[str, Floats] = OrderedDict()
-        self._remembering = threading.Lock()
 
     @classmethod
     def open(cls, directory: Path) -> LocalModel:
@@ -78,18 +76,12 @@ class LocalModel:
 
     async def query(self, text: str) -> Floats:
         """The vector of ``text``, kept for a while: what was just asked for is often what is learned next."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self.query_here, text)
-
-    def query_here(self, text: str) -> Floats:
-        """As ``query``, on the calling thread, whichever that is."""
-        with self._remembering:
-            vector = self._recent.pop(text, None)
+        vector = self._recent.pop(text, None)
         if vector is None:
-            vector = self._encoder.vector(text)
-        with self._remembering:
-            self._recent[text] = vector
-            if len(self._recent) > RECENT:
-                self._recent.popitem(last=False)
+            vector = await asyncio.get_running_loop().run_in_executor(self._executor, self._encoder.vector, text)
+        self._recent[text] = vector
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
         return vector
 
     def close(self) -> None:

@@ -191,17 +191,9 @@ class Ledger:
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that stands for its mark once this returns: this one, unless another waits for its answer there."""
-        return await self.stands(self._writer.submit(lambda c: _freeze(c, block, namespace, call)))
-
-    def freeze_here(self, block: Block, *, namespace: str, call: str) -> Future[Block]:
-        """As ``freeze``, from a thread that may block; ``stands`` says what came of it."""
-        return self._writer.submit_here(lambda c: _freeze(c, block, namespace, call))
-
-    async def stands(self, freezing: Future[Block]) -> Block:
-        """The block that ``freeze_here`` found or left for its mark."""
-        block = await self._written(freezing)
-        self._remember(block)
-        return block
+        stands = await self._write(lambda c: _freeze(c, block, namespace, call))
+        self._remember(stands)
+        return stands
 
     def give_up(self, instead: Block, *, namespace: str, call: str) -> None:
         """Freezes ``instead`` in place of whatever ``call`` may still freeze for its mark; does not wait.

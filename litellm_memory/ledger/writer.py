@@ -45,8 +45,6 @@ class Writer:
         self._engine = engine
         self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
         self._soon: deque[Item] = deque()
-        self._pen = threading.Lock()
-        """Held by the thread that commits."""
         self._closing = threading.Event()
         self.failure: Exception | None = None
         """What the newest write met; None when it was committed."""
@@ -75,17 +73,6 @@ class Writer:
         self._soon.append((write, future))
         return future
 
-    def submit_here(self, write: Write[T]) -> Future[T]:
-        """As ``submit``, from a thread that may block: committed by it, unless another thread is just committing."""
-        if not self._pen.acquire(blocking=False):
-            return self.submit(write)
-        future: Future[T] = Future()
-        try:
-            self._commit([*self._waited(), (write, future)])
-        finally:
-            self._pen.release()
-        return future
-
     def close(self, seconds: float = 5.0) -> None:
         """Commits what waits, for at most ``seconds``, then stops."""
         self._closing.set()
@@ -97,9 +84,8 @@ class Writer:
         while open_:
             asked = self._asked()
             open_ = None not in asked
-            with self._pen:
-                # What waits was noted before what was just asked for, so it comes first.
-                self._commit([*self._waited(), *(item for item in asked if item is not None)])
+            # What waits was noted before what was just asked for, so it comes first.
+            self._commit([*self._waited(), *(item for item in asked if item is not None)])
 
     def _asked(self) -> list[Item | None]:
         """The writes that somebody waits for, and None once there will be no more; empty when none came for a while."""

@@ -72,5 +72,7 @@ def running() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    config = uvicorn.Config(answer, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        answer, lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1, timeout_keep_alive=3600
+    )
     uvicorn.Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
