@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from bed.engines import opened_engine
 from litellm_memory.errors import StoreError
 from litellm_memory.indexes import ScopeIndexes
 from litellm_memory.ledger import Trace
-from litellm_memory.models import Memory, namespace
+from litellm_memory.models import Memory, Scope, namespace
 from litellm_memory.ranking import best_first
+from litellm_memory.recall import ON_LOOP, Query
 from litellm_memory.scope_index import HALF_FROM, ScopeIndex
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
@@ -174,6 +176,22 @@ async def test_a_request_does_not_wait_for_a_scope_that_is_being_loaded(tmp_path
         loading = memories._indexes
         loading._newest_that_fit = lambda ids, index: ids[:0]  # type: ignore[method-assign]  # nothing is loaded
         assert texts(await memories.searched("p", "ann", "heron")) == {"The heron nests behind the mill."}
+
+
+async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_on_it(tmp_path: Path) -> None:
+    def searching() -> int:
+        return sum(thread.name.startswith("litellm-memory-search") for thread in threading.enumerate())
+
+    query = Query("Where does the heron nest?", Scope("p", "ann"), limit=1, min_score=0)
+    async with opened_engine(tmp_path) as engine:
+        vectors = np.random.default_rng(1).normal(size=(ON_LOOP, engine.memories.store.dimension)).astype(np.float32)
+        await engine.memories.store.put([Entry(remembered(f"Bird {n} sings."), v) for n, v in enumerate(vectors)])
+        before = searching()
+        await engine.recall(query, now=NOON)
+        assert searching() == before
+        await engine.memories.restore([remembered("The heron nests behind the mill.")])
+        [found] = await engine.recall(query, now=NOON)
+        assert (found.memory.text, searching()) == ("The heron nests behind the mill.", before + 1)
 
 
 async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> None:
