@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 FIGURE = {"median": float, "low": float, "high": float}
 START = {"live_s": float, "cpu_s": float}
+STALL = {"off_p99": FIGURE, "added_p99": FIGURE}
 CPU = {"off": FIGURE, "added_in_worker": FIGURE, "added_in_all": FIGURE}
 REPORT: dict[str, Any] = {
     "setting": {
@@ -34,14 +35,16 @@ REPORT: dict[str, Any] = {
         "off_ms": {"p50": FIGURE, "p95": FIGURE, "p99": FIGURE},
         "added_ms": {"p50": FIGURE, "p95": FIGURE, "p99": FIGURE},
         "cpu_ms": CPU,
+        "stall_ms": STALL,
     },
-    "first_token": {"off_ms": {"p50": FIGURE}, "added_ms": {"p50": FIGURE}, "cpu_ms": CPU},
+    "first_token": {"off_ms": {"p50": FIGURE}, "added_ms": {"p50": FIGURE}, "cpu_ms": CPU, "stall_ms": STALL},
     "side_by_side": {
         "off_per_s": FIGURE,
         "on_per_s": FIGURE,
         "ratio": FIGURE,
         "learned_after_s": FIGURE,
         "cpu_ms": CPU,
+        "stall_ms": STALL,
     },
     "footprint": {
         "off_start": {**START, "ready_s": type(None)},

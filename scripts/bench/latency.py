@@ -59,12 +59,21 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True)
+class Stall:
+    """How late LiteLLM's event loop is, in milliseconds: its own 99th percentile, and what memory adds to it."""
+
+    off_p99: Figure
+    added_p99: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """Milliseconds one request after the other: LiteLLM's own percentiles, and what memory adds to each."""
 
     off_ms: dict[str, Figure]
     added_ms: dict[str, Figure]
     cpu_ms: Cpu
+    stall_ms: Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class Throughput:
     ratio: Figure
     learned_after_s: Figure
     cpu_ms: Cpu
+    stall_ms: Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +173,8 @@ def _latency(
     off_times, on_times = ([round_.times for round_ in side] for side in (off, on))
     # A round of streams is too short for tails.
     shares = MEDIAN if send is first_token else WITH_TAILS
-    return Latency(percentiles(off_times, shares), added(off_times, on_times, shares), _cpu(off, on))
+    times = percentiles(off_times, shares), added(off_times, on_times, shares)
+    return Latency(*times, _cpu(off, on), _stall(off, on))
 
 
 def _throughput(
@@ -183,7 +194,13 @@ def _throughput(
         ratio=figure([b.per_second / a.per_second for a, b in zip(off, on, strict=True)]),
         learned_after_s=figure([round_.settle_s for round_ in on]),
         cpu_ms=_cpu(off, on),
+        stall_ms=_stall(off, on),
     )
+
+
+def _stall(off: Sequence[Round], on: Sequence[Round]) -> Stall:
+    without, with_ = ([round_.late for round_ in side] for side in (off, on))
+    return Stall(percentiles(without, WITH_TAILS)["p99"], added(without, with_, WITH_TAILS)["p99"])
 
 
 def _cpu(off: Sequence[Round], on: Sequence[Round]) -> Cpu:
@@ -236,12 +253,14 @@ def _lines(report: Report) -> Iterator[str]:
         for name in latency.off_ms:
             yield _row(f"  {name}", latency.off_ms[name], latency.added_ms[name])
         yield from _cpu_lines(latency.cpu_ms)
+        yield _stall_line(latency.stall_ms)
     throughput = report.side_by_side
     yield _row(f"{CONNECTIONS} connections", "LiteLLM alone", "with memory")
     yield _row("  requests a second", throughput.off_per_s, throughput.on_per_s)
     yield _row("  ratio", "", throughput.ratio)
     yield _row("  s until all is learned", "", throughput.learned_after_s)
     yield from _cpu_lines(throughput.cpu_ms)
+    yield _stall_line(throughput.stall_ms)
     yield from _footprint_lines(report.footprint)
     yield "what the answers said: " + ", ".join(f"{name} {number}" for name, number in report.statuses.items())
 
@@ -249,6 +268,10 @@ def _lines(report: Report) -> Iterator[str]:
 def _cpu_lines(cpu: Cpu) -> Iterator[str]:
     yield _row("  CPU ms a request", cpu.off, f"{cpu.added_in_worker} more in the worker")
     yield _row("", "", f"{cpu.added_in_all} more in all processes")
+
+
+def _stall_line(stall: Stall) -> str:
+    return _row("  event loop late, p99 ms", stall.off_p99, f"{stall.added_p99} more")
 
 
 def _footprint_lines(footprint: Footprint) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Round:
     """What one server did in one round: milliseconds of each request, or requests a second when sent side by side."""
 
     cost: Cost
+    late: Sequence[float]
+    """Milliseconds that each beat of its event loop was late."""
     times: Sequence[float] = ()
     per_second: float = 0.0
     settle_s: float = 0.0
@@ -64,13 +66,14 @@ def first_token(client: httpx.Client, ask: Ask, statuses: Statuses) -> float:
 def in_turns(servers: tuple[Server, Server], asks: Sequence[Ask], send: Send, statuses: Statuses) -> list[Round]:
     """Each request to one server and then to the other, who is first in turns."""
     times: dict[int, list[float]] = {server.worker: [] for server in servers}
+    began = time.time()
     before = [_used(server) for server in servers]
     for number, ask in enumerate(asks):
         for server in servers if number % 2 else servers[::-1]:
             times[server.worker].append(send(server.client, ask, statuses))
     settled = [server.settle() for server in servers]
     return [
-        Round(_cost(start, server, len(asks)), times[server.worker], settle_s=settle)
+        Round(_cost(start, server, len(asks)), server.late(began), times[server.worker], settle_s=settle)
         for start, server, settle in zip(before, servers, settled, strict=True)
     ]
 
@@ -78,13 +81,13 @@ def in_turns(servers: tuple[Server, Server], asks: Sequence[Ask], send: Send, st
 def side_by_side(server: Server, conversations: Sequence[Sequence[Ask]], statuses: Statuses) -> Round:
     """The conversations over CONNECTIONS connections at once, each in its own order."""
     asks = sum(map(len, conversations))
-    before = _used(server)
+    before, began = _used(server), time.time()
     start = time.perf_counter()
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         list(threads.map(lambda asks: [whole(server.client, ask, statuses) for ask in asks], conversations))
     per_second = asks / (time.perf_counter() - start)
     settle = server.settle()
-    return Round(_cost(before, server, asks), per_second=per_second, settle_s=settle)
+    return Round(_cost(before, server, asks), server.late(began), per_second=per_second, settle_s=settle)
 
 
 def idle(servers: Sequence[Server], seconds: float) -> list[float]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 from bed.memories import Memories
 from bed.proxy import Proxy
+from bed.pulse import lateness
 from latency_processes import cpu_seconds, family
 from latency_workload import USERS, memory_texts
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from litellm_memory.settings import RecallSettings, Settings
 from litellm_memory.store import Entry, memory_id, open_store
 from litellm_memory.store.address import read_record
 
+PULSE = "pulse"
 LONGEST_LEARNING = 120.0
 """Seconds that learning may lag behind before the benchmark gives up."""
 
@@ -52,6 +54,10 @@ class Server:
     owner: int | None = None
     """The process id of the store's owner."""
 
+    def late(self, since: float) -> list[float]:
+        """Milliseconds that the beats of its event loop were late since then (seconds since the epoch)."""
+        return lateness(self.proxy.directory / PULSE, since=since, until=time.time())
+
     @property
     def worker(self) -> int:
         """The process id of LiteLLM."""
@@ -75,7 +81,7 @@ class Server:
 @contextmanager
 def without_memory(directory: Path, provider: str) -> Iterator[Server]:
     """LiteLLM alone."""
-    proxy = Proxy(directory, provider, models=_models(provider))
+    proxy = _proxy(directory, provider)
     began = time.perf_counter()
     with proxy, proxy.client() as client:
         yield Server(proxy, client, _started(proxy, began))
@@ -87,7 +93,7 @@ def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Se
     data_dir = directory / "memory"
     asyncio.run(_fill(Settings(data_dir=data_dir), memories))
     recall = RecallSettings().model_dump(include={"deadline_ms", "min_score"})
-    proxy = Proxy(directory, provider, models=_models(provider), memory={"recall": recall})
+    proxy = _proxy(directory, provider, "litellm_memory.handler", memory={"recall": recall})
     began = time.perf_counter()
     with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
         live = _started(proxy, began)
@@ -103,6 +109,17 @@ def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Se
             # It would wait some seconds for another worker, in a directory that goes away.
             with suppress(ProcessLookupError):
                 os.kill(record.pid, signal.SIGTERM)
+
+
+def _proxy(directory: Path, provider: str, *callbacks: str, memory: Mapping[str, object] | None = None) -> Proxy:
+    return Proxy(
+        directory,
+        provider,
+        memory=memory,
+        models=_models(provider),
+        config={"litellm_settings": {"callbacks": [*callbacks, "bed.pulse.pulse"]}},
+        environment={"BED_PULSE": str(directory / PULSE)},
+    )
 
 
 def _models(provider: str) -> list[dict[str, object]]:
