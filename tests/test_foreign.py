@@ -428,7 +428,13 @@ def process_of(*arguments: str, config: Path) -> Iterator[subprocess.Popen[str]]
     environment = {**os.environ, **ENVIRONMENT}
     command = [sys.executable, "-m", "litellm_memory", *arguments, "--config", str(config)]
     with subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Whoever runs the tests in the background has them ignore it, and what they start with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             yield process
