@@ -503,7 +503,7 @@ class Engine:
         notes.query = self._query(reading, wanted, frozen)
         with notes.stage("recall"):
             notes.recalled = await self.recall(notes.query, now=notes.at, left_out=notes.left_out)
-        size = sum(len(item.memory.text) + len(item.memory.reply or "") for item in notes.recalled)
+        size = sum(item.memory.characters for item in notes.recalled)
         block = await self._off_loop(size, partial(self._block, reading, last, notes.recalled))
         return await self._stands(reading, block), "recalled" if notes.recalled else "nothing_relevant"
 

@@ -95,7 +95,7 @@ class ScopeIndexes:
             # holds nothing.
             await asyncio.shield(loading)
         # What changed meanwhile may be newer than what was read.
-        if scope.changes == before:
+        if found and scope.changes == before:
             await asyncio.to_thread(scope.index.add, chain.from_iterable(found))
         if scope.index.weight > self._max_bytes and not scope.whole and name not in self._loading:
             # Full of what queries brought: it is loaded anew.

@@ -168,6 +168,11 @@ class Memory:
         """The namespace that keeps this memory."""
         return namespace(self.partition, self.user)
 
+    @property
+    def characters(self) -> int:
+        """How long its texts are: its own and that of the reply."""
+        return len(self.text) + len(self.reply or "")
+
     def in_force(self, now: datetime) -> bool:
         """True while it waits for no review, nothing has superseded it and ``now`` lies in its time of validity."""
         if self.superseded_by is not None or self.review is not None:

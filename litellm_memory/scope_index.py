@@ -198,7 +198,7 @@ class ScopeIndex:
         assert memory is not None
         self._words.drop(position, words(memory.text))
         self._unchain(memory, position)
-        self.text_bytes -= len(memory.text) + len(memory.reply or "")
+        self.text_bytes -= memory.characters
         self._memories[position] = None
         self._rows.clear(position)
 
@@ -224,7 +224,7 @@ class ScopeIndex:
             self._wishes[memory.id] = memory
         self._positions[memory.id] = position
         self._chain(memory, position)
-        self.text_bytes += len(memory.text) + len(memory.reply or "")
+        self.text_bytes += memory.characters
 
     def _chain(self, memory: Memory, position: int) -> None:
         """Puts a memory between those said before and after it in its session and project."""

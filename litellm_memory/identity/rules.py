@@ -56,6 +56,11 @@ class Catalogue(BaseModel):
     sessions: tuple[str, ...]
     directories: tuple[DirectoryHint, ...]
 
+    @property
+    def rules(self) -> tuple[HeaderPattern, ...]:
+        """The rules of applications, then those of libraries, in the order in which they are tried."""
+        return (*self.applications, *self.libraries)
+
 
 @cache
 def catalogue() -> Catalogue:
@@ -76,7 +81,7 @@ def in_force(settings: IdentitySettings) -> Iterator[tuple[Literal["settings", "
     """Every rule and where it comes from, in the order in which they are tried."""
     for rule in settings.header_patterns:
         yield "settings", rule
-    for rule in (*catalogue().applications, *catalogue().libraries):
+    for rule in catalogue().rules:
         yield "catalogue", rule
 
 
@@ -111,7 +116,7 @@ def client_session(headers: Mapping[str, str]) -> str | None:
 @cache
 def _built_in(saying: Saying) -> tuple[HeaderPattern, ...]:
     """The catalogue's rules that say it: few or none, where looking through all took longer than all other rules."""
-    return tuple(rule for rule in (*catalogue().applications, *catalogue().libraries) if getattr(rule, saying))
+    return tuple(rule for rule in catalogue().rules if getattr(rule, saying))
 
 
 def _first_found(rules: Sequence[HeaderPattern], headers: Mapping[str, str]) -> Match | None:

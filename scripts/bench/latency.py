@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import latency_provider as provider
-from latency_figures import MEDIAN, WITH_TAILS, Figure, added, figure, percentiles
+from latency_figures import MEDIAN, P99, WITH_TAILS, Figure, added, figure, percentiles
 from latency_processes import resident_mib
 from latency_rounds import CONNECTIONS, Round, Send, Statuses, first_token, idle, in_turns, side_by_side, whole
 from latency_servers import Server, Start, with_memory, without_memory
@@ -200,7 +200,7 @@ def _throughput(
 
 def _stall(off: Sequence[Round], on: Sequence[Round]) -> Stall:
     without, with_ = ([round_.late for round_ in side] for side in (off, on))
-    return Stall(percentiles(without, WITH_TAILS)["p99"], added(without, with_, WITH_TAILS)["p99"])
+    return Stall(percentiles(without, P99)["p99"], added(without, with_, P99)["p99"])
 
 
 def _cpu(off: Sequence[Round], on: Sequence[Round]) -> Cpu:

@@ -12,7 +12,8 @@ Shares: TypeAlias = Mapping[str, float]
 """Percentiles by name, as shares of all values."""
 
 MEDIAN: Final[Shares] = {"p50": 0.50}
-WITH_TAILS: Final[Shares] = {**MEDIAN, "p95": 0.95, "p99": 0.99}
+P99: Final[Shares] = {"p99": 0.99}
+WITH_TAILS: Final[Shares] = {**MEDIAN, "p95": 0.95, **P99}
 RESAMPLES = 2000
 
 

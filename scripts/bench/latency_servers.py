@@ -56,7 +56,7 @@ class Server:
 
     def late(self, since: float) -> list[float]:
         """Milliseconds that the beats of its event loop were late since then (seconds since the epoch)."""
-        return lateness(self.proxy.directory / PULSE, since=since, until=time.time())
+        return lateness(self.proxy.directory / PULSE, since=since)
 
     @property
     def worker(self) -> int:

@@ -29,10 +29,10 @@ async def _beat(path: Path) -> None:
             file.write(f"{time.time():.3f} {(loop.time() - due) * 1000:.3f}\n")
 
 
-def lateness(path: Path, *, since: float, until: float) -> list[float]:
-    """Milliseconds that the beats between two times (seconds since the epoch) were late."""
+def lateness(path: Path, *, since: float) -> list[float]:
+    """Milliseconds that the beats from then on (seconds since the epoch) were late."""
     lines = (line.split() for line in path.read_text(encoding="ascii").splitlines() if line.count(" ") == 1)
-    return [float(late) for at, late in lines if since <= float(at) <= until]
+    return [float(late) for at, late in lines if since <= float(at)]
 
 
 if "BED_PULSE" in os.environ:
