@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from litellm_memory.conversation import Said, said_in
+from litellm_memory.care.erasure import Erasure
+from litellm_memory.care.retention import Retention
 from litellm_memory.embedding import Embedders, EmbeddingModels
-from litellm_memory.erasure import Erasure
 from litellm_memory.errors import LiteLLMMemoryError, StoreError, StoreMovedError
-from litellm_memory.headers import Wishes, read_headers
 from litellm_memory.identity import Refusal, identify, partition_of, told_checkouts
-from litellm_memory.kinds import classify, is_trivial
-from litellm_memory.learn import Learner
-from litellm_memory.learn_by_model import ChatModels, ModelLearner
+from litellm_memory.identity.headers import Wishes, read_headers
+from litellm_memory.learn.by_model import ChatModels, ModelLearner
+from litellm_memory.learn.learner import Learner
 from litellm_memory.ledger import Candidate, Ledger, LedgerError, Trace
 from litellm_memory.memories import Count, Memories
 from litellm_memory.models import (
@@ -41,6 +40,8 @@ from litellm_memory.models import (
 from litellm_memory.recall import LeftOut, Query, Recall
 from litellm_memory.redact import redact, redacted
 from litellm_memory.render import render
+from litellm_memory.request.kinds import classify, is_trivial
+from litellm_memory.request.marks import Said, said_in
 from litellm_memory.settings import Settings, takes_part, vendor_of
 from litellm_memory.store import Store, open_known_store, open_store
 from litellm_memory.wire import WireFormat, recognise
@@ -210,6 +211,7 @@ class Engine:
     learner: Learner
     embedders: Embedders
     erasure: Erasure
+    retention: Retention
     health: Health = field(default_factory=Health)
     models: Models | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -230,7 +232,8 @@ class Engine:
         embedders = Embedders(settings, models)
         recall, learner = Recall(memories, ledger.paths), Learner(ledger, memories)
         erasure = Erasure(ledger, memories, settings.data_dir)
-        engine = cls(settings, ledger, memories, recall, learner, embedders, erasure, health, models)
+        retention = Retention(ledger, memories)
+        engine = cls(settings, ledger, memories, recall, learner, embedders, erasure, retention, health, models)
         engine.use(settings)
         return engine
 
@@ -240,7 +243,7 @@ class Engine:
         self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
         self.memories.glance = settings.recall.deadline_ms / 3 / 1000
         self.learner.settings = settings.learn
-        self.learner.retention = settings.retention
+        self.retention.settings = settings.retention
 
     def open(self) -> None:
         """Starts opening what is not open and, once all is, learning. Does not wait."""
@@ -619,6 +622,7 @@ class Engine:
         if self.models is not None:
             self.spawn(ModelLearner(self.ledger, self.memories, self.learner, self.models).run())
         self.spawn(self.erasure.run())
+        self.spawn(self.retention.run())
         await self._follow()
 
     async def _warm_up(self) -> None:

@@ -16,16 +16,15 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.compare import CONFIRMED
 from litellm_memory.embedding import Embedder, LocalModel, memory_vectors
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError, StoreError
-from litellm_memory.indexes import ScopeIndexes
+from litellm_memory.index.scope import ScopeIndex
+from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.ledger import Ledger
-from litellm_memory.models import Memory
+from litellm_memory.models import CONFIRMED, Memory
 from litellm_memory.render import shown
-from litellm_memory.scope_index import ScopeIndex
 from litellm_memory.store import Entry, Store
-from litellm_memory.words import same_text
+from litellm_memory.text.words import same_text
 
 logger = logging.getLogger(__name__)
 

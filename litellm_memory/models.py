@@ -134,6 +134,10 @@ class Superseded:
     reason: str
 
 
+CONFIRMED = 0.1
+"""What a memory's confidence gains each time the same thing is said again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """One remembered thing. Times are aware, in UTC."""

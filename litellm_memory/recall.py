@@ -11,14 +11,14 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.cues import asks_time, plain
+from litellm_memory.index.ranking import Room, Signals, best_first, rank, shown_scores, sureness
+from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.ranking import Room, Signals, best_first, rank, shown_scores, sureness
 from litellm_memory.render import Layout
-from litellm_memory.scope_index import ScopeIndex
-from litellm_memory.words import is_english
+from litellm_memory.text.cues import asks_time, plain
+from litellm_memory.text.words import is_english
 
 ON_LOOP = 2048
 """Most memories of a scope that is searched on the event loop, which takes 0.3 ms for 1,000, as long as reading the

@@ -11,16 +11,15 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "litellm_memory"
 FLOORS = (
     {"models", "errors"},
-    {"settings", "words", "cues", "headers", "identity", "wire", "kinds", "conversation", "ranking", "render", "redact"}
-    | {"screening", "foreign"},
-    {"store", "scope_index", "embedding", "llm", "ledger", "extract", "compare", "metrics", "indexes"}
-    | {"salvage", "locks"},
+    {"settings", "text", "wire", "render", "redact", "screening", "foreign", "files"},
+    {"identity", "embedding", "llm", "store", "ledger", "extract", "metrics"},
+    {"index"},
     {"memories"},
-    {"forgetting", "audit", "erasure", "quarantine", "reembed", "rollback", "mending"},
-    {"recall", "learn", "review"},
-    {"learn_by_model"},
+    {"recall", "learn"},
+    {"care"},
+    {"request"},
     {"engine"},
-    {"hooks", "sidecar", "checks", "demo_model", "rebuild"},
+    {"hooks", "sidecar", "demo_model"},
     {"cli"},
     {"__main__"},
 )
@@ -38,10 +37,10 @@ DOORS = {
     "onnxruntime": {"embedding"},
     "tokenizers": {"embedding"},
     "litellm": {"hooks", "llm", "demo_model"},
-    "yaml": {"cli", "settings", "identity", "kinds", "wire", "extract", "redact", "screening"},
+    "yaml": {"cli", "settings", "identity", "request", "wire", "extract", "redact", "screening"},
     "typer": {"cli"},
-    "regex": {"words", "extract", "screening"},
-    "Stemmer": {"words"},
+    "regex": {"text", "extract", "screening"},
+    "Stemmer": {"text"},
 }
 
 

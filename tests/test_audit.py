@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from litellm_memory.audit import Audit, audit
+from litellm_memory.care.audit import Audit, audit
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.models import Caller, Memory, Reply, Superseded

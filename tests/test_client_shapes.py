@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from litellm_memory.headers import read_headers
 from litellm_memory.identity import identify
-from litellm_memory.kinds import classify
+from litellm_memory.identity.headers import read_headers
 from litellm_memory.models import Caller, Kind, Scope
+from litellm_memory.request.kinds import classify
 from litellm_memory.settings import IdentitySettings
 from litellm_memory.wire import recognise
 

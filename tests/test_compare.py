@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from litellm_memory.compare import Settled, compare, settle
 from litellm_memory.extract import Wish
 from litellm_memory.extract.wishes import meant, wish_in
+from litellm_memory.learn.compare import Settled, compare, settle
 from litellm_memory.models import Memory, Origin, Superseded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -28,11 +28,11 @@ from typer.core import TyperGroup
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.foreign import FORMATS
-from litellm_memory.headers import NAMES
-from litellm_memory.kinds import built_in_rules
+from litellm_memory.identity.headers import NAMES
 from litellm_memory.ledger import GROUPINGS
 from litellm_memory.models import Caller, Status
 from litellm_memory.models import Kind as RequestKind
+from litellm_memory.request.kinds import built_in_rules
 from litellm_memory.settings import RESTART_KEYS, SECTION, Section, Settings, load_settings
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar.shapes import UsageRow

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from litellm_memory import review
+from litellm_memory.care import review
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.errors import NotFoundError
 from litellm_memory.models import Caller, Memory, Reply, Scope, Superseded

@@ -23,10 +23,10 @@ from bed.proxy import Proxy, free_port
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from litellm_memory import erasure
+from litellm_memory.care import erasure
+from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
-from litellm_memory.erasure import operator_steps
 from litellm_memory.ledger import CallRecord, Job, Trace
 from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from litellm_memory.care.retention import expendable, sweep
 from litellm_memory.engine import Engine
-from litellm_memory.forgetting import expendable, sweep
 from litellm_memory.models import Memory, Superseded
 from litellm_memory.settings import RetentionSettings, Settings
 from litellm_memory.store import memory_id

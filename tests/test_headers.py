@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.headers import (
+from litellm_memory.identity.headers import (
     NAMES,
     Wishes,
     gathered,

@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.conversation import said_in
-from litellm_memory.headers import NAMES, Wishes, read_headers
 from litellm_memory.identity import (
     Refusal,
     RoutingInfo,
@@ -26,8 +24,10 @@ from litellm_memory.identity import (
     told_to_vendor,
 )
 from litellm_memory.identity.directories import told_directory
+from litellm_memory.identity.headers import NAMES, Wishes, read_headers
 from litellm_memory.identity.projects import normalised_remote
 from litellm_memory.models import Caller, Message, Role, Scope, Text, Turn
+from litellm_memory.request.marks import said_in
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 ANN = Caller(user="ann", team="blue", key="k1", key_alias="ann-laptop")

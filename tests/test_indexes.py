@@ -16,12 +16,12 @@ from bed.chroma import chroma_server, make_database
 from bed.engines import opened_engine
 
 from litellm_memory.errors import StoreError
-from litellm_memory.indexes import ScopeIndexes
+from litellm_memory.index.ranking import best_first
+from litellm_memory.index.scope import HALF_FROM, ScopeIndex
+from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, Scope, namespace
-from litellm_memory.ranking import best_first
 from litellm_memory.recall import ON_LOOP, Query
-from litellm_memory.scope_index import HALF_FROM, ScopeIndex
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
 

@@ -18,11 +18,11 @@ from bed.routes import ROUTES, Route
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.conversation import said_in
-from litellm_memory.headers import NAMES, read_headers
 from litellm_memory.identity import identify, partition_of
+from litellm_memory.identity.headers import NAMES, read_headers
 from litellm_memory.models import Caller, Memory, Message, Scope, Text, Turn
 from litellm_memory.recall import Query, visible
+from litellm_memory.request.marks import said_in
 from litellm_memory.settings import IdentitySettings
 
 JSON: TypeAlias = dict[str, Any]

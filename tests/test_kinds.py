@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.kinds import built_in_rules, classify, is_trivial
 from litellm_memory.models import Kind, Message, Role, Text, Turn
+from litellm_memory.request.kinds import built_in_rules, classify, is_trivial
 from litellm_memory.settings import KindRule
 
 

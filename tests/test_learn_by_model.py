@@ -17,12 +17,12 @@ import pytest_asyncio
 from bed.engines import opened_engine
 from bed.labelled import Kept, Labelled, folded, labelled, measured
 
-from litellm_memory import learn_by_model
 from litellm_memory.engine import Engine
 from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.extract.model import MalformedAnswerError, ModelFact, facts_of, grounded, question
-from litellm_memory.learn import memories_of
-from litellm_memory.learn_by_model import ModelLearner, memories_by_model
+from litellm_memory.learn import by_model
+from litellm_memory.learn.by_model import ModelLearner, memories_by_model
+from litellm_memory.learn.learner import memories_of
 from litellm_memory.ledger import Spent
 from litellm_memory.models import Exchange, Memory, Scope
 from litellm_memory.settings import LearnSettings
@@ -200,7 +200,7 @@ def user() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learn_by_model, "BACKOFF_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(by_model, "BACKOFF_SECONDS", (0.0, 0.0, 0.0))
 
 
 def reader(engine: Engine, model: Scripted) -> ModelLearner:
@@ -304,7 +304,7 @@ async def test_what_the_person_wished_away_meanwhile_is_not_found_again(engine: 
 async def test_a_doubtful_fact_waits_for_its_owner(engine: Engine, user: str) -> None:
     await wait_for(engine, user, "Long story short, my sister lives in Leeds.")
     await read_all(engine, Scripted([says((1, "I live in Leeds."))]))
-    assert [memory.review for memory in await kept(engine, user)] == [learn_by_model.UNSUPPORTED]
+    assert [memory.review for memory in await kept(engine, user)] == [by_model.UNSUPPORTED]
 
 
 @pytest.mark.asyncio(loop_scope="module")

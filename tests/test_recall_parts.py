@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from bed.recall_set import Person, languages
 
-from litellm_memory.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
-from litellm_memory.models import Block, Memory, Recalled
-from litellm_memory.ranking import (
+from litellm_memory.index.ranking import (
     Room,
     Signals,
     best_first,
@@ -23,10 +21,12 @@ from litellm_memory.ranking import (
     sureness,
     with_neighbours,
 )
+from litellm_memory.index.scope import FIRST_LOOK_FROM, ScopeIndex
+from litellm_memory.models import Block, Memory, Recalled
 from litellm_memory.render import NOTE, Layout, render, shown, without
-from litellm_memory.scope_index import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.store import Entry
-from litellm_memory.words import is_english, names, same_text, words
+from litellm_memory.text.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
+from litellm_memory.text.words import is_english, names, same_text, words
 
 DAY = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 

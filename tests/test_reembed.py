@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from bed.chroma import chroma_server, make_database
 
+from litellm_memory.care.reembed import Moved, reembed
 from litellm_memory.embedding import Embedders
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, RefusedTextError, StoreError, StoreMovedError
 from litellm_memory.models import Memory, namespace
-from litellm_memory.reembed import Moved, reembed
 from litellm_memory.settings import EmbeddingSettings, RecallSettings, Settings, StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
 from litellm_memory.store.records import rows_of
@@ -82,7 +82,7 @@ def remembered(text: str, *, user: str = "ann") -> Memory:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for a model that is down, and a worker looks at its store every second."""
-    monkeypatch.setattr("litellm_memory.reembed.TRIES", 1)
+    monkeypatch.setattr("litellm_memory.care.reembed.TRIES", 1)
     monkeypatch.setattr("litellm_memory.engine.LOOK_EVERY", 1)
 
 

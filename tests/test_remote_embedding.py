@@ -17,7 +17,7 @@ from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy, models_at
 
-from litellm_memory.checks import findings
+from litellm_memory.cli.checks import findings
 from litellm_memory.embedding import RemoteModel
 from litellm_memory.embedding.remote import BATCH, MAX_CHARACTERS, RECENT
 from litellm_memory.errors import ModelCallError, RefusedTextError

@@ -14,7 +14,7 @@ from corpus.poison import POISON, UNSEEN, WISHES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.learn import memories_of
+from litellm_memory.learn.learner import memories_of
 from litellm_memory.models import Exchange, Memory, Recalled, Reply, Scope
 from litellm_memory.recall import Query, visible
 from litellm_memory.render import CLOSING, OPENING, render

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.audit import FIXES, Audit, Flaw, audit
+from litellm_memory.care.audit import FIXES, Audit, Flaw, audit
 from litellm_memory.cli.print import as_json, fields, table
 from litellm_memory.cli.reach import (
     CONFIG,

@@ -17,14 +17,14 @@ from typing import Annotated
 import typer
 
 from litellm_memory import __version__
-from litellm_memory.checks import Finding, findings
+from litellm_memory.cli.checks import Finding, findings
 from litellm_memory.cli.joining import difference, joined
 from litellm_memory.cli.providers import config_for, providers_in
 from litellm_memory.cli.reach import CONFIG, KEY_VARIABLE, AsJson, CommandError, Config, key_of, opened, run
+from litellm_memory.cli.rebuild import rebuild_all
 from litellm_memory.embedding import install_model
 from litellm_memory.errors import LiteLLMMemoryError, UnauthorizedError
 from litellm_memory.models import Caller
-from litellm_memory.rebuild import rebuild_all
 from litellm_memory.settings import read_config, read_settings
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar import serve as run_sidecar

@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.cues import passages
-from litellm_memory.ranking import blend
+from litellm_memory.text.cues import passages
 
 Floats = NDArray[np.float32]
 
@@ -44,3 +43,15 @@ async def memory_vectors(embedder: Embedder, texts: Sequence[str]) -> list[Float
         known = [vector for vector in own if vector is not None]
         blended.append(blend(known) if known else None)
     return blended
+
+
+def blend(vectors: Sequence[Floats]) -> Floats:
+    """One unit vector for a text's passages: half what it states as a whole, half its sentences."""
+    whole, *sentences = vectors
+    blended = whole + _unit(np.sum(sentences, axis=0)) if sentences else whole
+    return _unit(blended)
+
+
+def _unit(vector: Floats) -> Floats:
+    unit: Floats = vector / max(np.float32(np.linalg.norm(vector)), np.float32(1e-12))
+    return unit

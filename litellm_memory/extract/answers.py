@@ -8,7 +8,7 @@ from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
 from litellm_memory.extract.sentences import is_question, sentences
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 SUPPORTED = 0.75
 """Share of a fact's words that the person's own message has to hold."""

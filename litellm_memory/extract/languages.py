@@ -33,7 +33,7 @@ from typing import Any
 import yaml
 
 from litellm_memory.models import MemoryKind
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 

@@ -16,7 +16,7 @@ from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
 from litellm_memory.extract.sentences import clauses, is_question, reports, sentences, states_nothing
 from litellm_memory.extract.wishes import wish_in
-from litellm_memory.words import names, words
+from litellm_memory.text.words import names, words
 
 MOST_FACTS: Final = 12
 """Facts of one message. Who finds more in it lists its sentences."""

@@ -13,7 +13,7 @@ from typing import Literal
 
 from litellm_memory.extract.languages import Language, SubjectRule, languages
 from litellm_memory.extract.sentences import clauses
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 Shape = Literal["number", "name", "words"]
 

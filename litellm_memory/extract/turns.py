@@ -10,7 +10,7 @@ import regex
 
 from litellm_memory.extract.languages import languages
 from litellm_memory.models import Exchange
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 LONGEST = 4000
 """Characters. A longer message is a paste: a log, a file, a dump; what it states is found by patterns."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.sentences import is_question, states_nothing
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 MOST = 3
 """A wish that fits more memories than these is too vague to act on."""

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from litellm_memory.engine import Engine
-from litellm_memory.headers import gathered, is_memory_header
 from litellm_memory.hooks.call import CURRENT, Call
 from litellm_memory.hooks.record import noted_of
+from litellm_memory.identity.headers import gathered, is_memory_header
 from litellm_memory.metrics import note
 from litellm_memory.wire.answers import read_answer
 

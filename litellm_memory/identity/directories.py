@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from litellm_memory.headers import readable_id
+from litellm_memory.identity.headers import readable_id
 from litellm_memory.identity.rules import DirectoryHint, catalogue
 from litellm_memory.models import Message, Turn
 

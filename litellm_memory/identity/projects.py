@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from litellm_memory.headers import Wishes, decoded, readable_id
 from litellm_memory.identity.directories import normalised_path, told_directory
+from litellm_memory.identity.headers import Wishes, decoded, readable_id
 from litellm_memory.identity.rules import first_match
 from litellm_memory.models import Scope, Turn
 from litellm_memory.settings import IdentitySettings

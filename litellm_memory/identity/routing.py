@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypedDict
 
-from litellm_memory.headers import Wishes, decoded, holds_credentials, plain_name
+from litellm_memory.identity.headers import Wishes, decoded, holds_credentials, plain_name
 from litellm_memory.identity.partition import partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import Match, client_label, in_force

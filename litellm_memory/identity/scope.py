@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from litellm_memory.headers import Wishes, readable_id
+from litellm_memory.identity.headers import Wishes, readable_id
 from litellm_memory.identity.partition import MASTER_PARTITION, partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litellm_memory.headers import Wishes, decoded, plain_name, readable_id
+from litellm_memory.identity.headers import Wishes, decoded, plain_name, readable_id
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn

@@ -40,11 +40,12 @@ from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Calls, Grouping, 
 from litellm_memory.ledger.days import let_go
 from litellm_memory.ledger.erasures import Erasures, Job, note_forgotten
 from litellm_memory.ledger.figures import Figures
-from litellm_memory.ledger.mending import Mending
 from litellm_memory.ledger.migrations import ASIDE, LedgerError, keep_copy, migrate, schema_of
+from litellm_memory.ledger.model_queue import Spent, Unread, Unreads
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.rebuilding import fill_from, is_damaged
+from litellm_memory.ledger.redaction import Mending
 from litellm_memory.ledger.tables import (
     SCHEMA_VERSION,
     answers,
@@ -61,7 +62,6 @@ from litellm_memory.ledger.tables import (
     upsert_all,
 )
 from litellm_memory.ledger.traces import Candidate, Learned, Trace, Traces
-from litellm_memory.ledger.unread import Spent, Unread, Unreads
 from litellm_memory.ledger.writer import Writer, kind_of
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 from litellm_memory.render import without
@@ -299,6 +299,12 @@ class Ledger:
     async def prune(self, now: datetime, *, calls_days: int) -> int:
         """How many frozen blocks and answers of conversations that nobody goes on with, and old calls, were dropped."""
         return await self._write(lambda c: _prune(c, now) + let_go(c, now - timedelta(days=calls_days)))
+
+    # One worker of many
+
+    async def take_turn(self, work: str, *, every: timedelta, now: datetime) -> bool:
+        """True for one caller in each period of ``every``, whichever worker or host it is on."""
+        return await self._write(lambda c: _take_turn(c, f"turn:{work}", every, now))
 
     # The store
 
@@ -629,6 +635,15 @@ def _remedy(error: Exception, usual: str) -> str:
 def _store_of(connection: Connection, store_id: str) -> str:
     insert_new(connection, facts, {"name": "store", "value": store_id})
     return str(connection.scalar(select(facts.c.value).where(facts.c.name == "store")))
+
+
+def _take_turn(connection: Connection, turn: str, every: timedelta, now: datetime) -> bool:
+    # Times in UTC, all of one form: as texts they sort as they do as times.
+    if insert_new(connection, facts, {"name": turn, "value": now.isoformat()}):
+        return True
+    due = facts.c.value <= (now - every).isoformat()
+    taken = connection.execute(update(facts).where(facts.c.name == turn, due).values(value=now.isoformat()))
+    return int(taken.rowcount) == 1
 
 
 def _tell_erased(connection: Connection, namespace: str, marks: Sequence[str]) -> None:

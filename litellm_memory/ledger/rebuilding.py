@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
+from litellm_memory.files.salvage import Damaged
 from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.tables import SCHEMA_VERSION, metadata
-from litellm_memory.salvage import Damaged
 
 
 def is_damaged(path: Path) -> bool:

@@ -12,8 +12,8 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from litellm_memory.engine import Engine
-from litellm_memory.headers import gathered, read_headers
 from litellm_memory.identity import Refusal, identify
+from litellm_memory.identity.headers import gathered, read_headers
 from litellm_memory.models import Caller, Turn
 from litellm_memory.sidecar.tools import Acting
 from litellm_memory.sidecar.why import REASONS

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
+from litellm_memory.care.secrets import mend_secrets
 from litellm_memory.engine import Engine
-from litellm_memory.mending import mend_secrets
 from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.jobs import JobOut, begun

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 
+from litellm_memory.care.erasure import operator_steps
 from litellm_memory.engine import Engine
-from litellm_memory.erasure import operator_steps
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.ledger import Job
 from litellm_memory.models import Caller

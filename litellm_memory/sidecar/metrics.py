@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import PlainTextResponse
 
-from litellm_memory.audit import audit
+from litellm_memory.care.audit import audit
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.metrics import JOURNAL, JUNK, MEDIA_TYPE, READY, Shared

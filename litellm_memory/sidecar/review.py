@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from litellm_memory.care.review import accept, reject, waiting
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory
 from litellm_memory.redact import redact, redacted
-from litellm_memory.review import accept, reject, waiting
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
 from litellm_memory.sidecar.shapes import MemoryOut, Name, ReviewIn, ReviewsOut, shape_of, waiting_shape_of

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Depends
 from pydantic import Field, model_validator
 
+from litellm_memory.care.rollback import forget, learned_from, put_aside
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller
 from litellm_memory.redact import redacted
-from litellm_memory.rollback import forget, learned_from, put_aside
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of, shown_as
 

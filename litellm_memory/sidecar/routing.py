@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from litellm_memory.engine import Engine
-from litellm_memory.headers import gathered, read_headers
 from litellm_memory.identity import routing_info, rules_in_force
+from litellm_memory.identity.headers import gathered, read_headers
 from litellm_memory.models import Caller, Turn
 from litellm_memory.sidecar.access import Authenticate, caller_of, carries_key, is_loopback
 

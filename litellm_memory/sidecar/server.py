@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from litellm_memory.engine import Engine
-from litellm_memory.locks import open_lock, take_lock
+from litellm_memory.files.locks import open_lock, take_lock
 
 logger = logging.getLogger(__name__)
 

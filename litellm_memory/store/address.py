@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from litellm_memory.errors import StoreError
-from litellm_memory.locks import take_lock
+from litellm_memory.files.locks import take_lock
 
 SOCKET_PATH_BYTES = 100
 """The kernel takes 104 (macOS) to 108 (Linux), with the closing zero."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from litellm_memory.salvage import Damaged
+from litellm_memory.files.salvage import Damaged
 from litellm_memory.store.address import put_aside
 from litellm_memory.store.collections import Collections, Metadata, Rows, Vectors
 from litellm_memory.store.integrity import DATABASE

@@ -20,10 +20,10 @@ from pathlib import Path
 from bed.labelled import labelled
 from latency_processes import cpu_seconds, family
 
-from litellm_memory.compare import settle
 from litellm_memory.engine import Engine
 from litellm_memory.extract import candidates, wishes
-from litellm_memory.learn import BATCH, memories_of
+from litellm_memory.learn.compare import settle
+from litellm_memory.learn.learner import BATCH, memories_of
 from litellm_memory.llm import count_tokens
 from litellm_memory.models import Exchange, Memory, Reply, Scope
 from litellm_memory.redact import redact

@@ -27,13 +27,13 @@ from bed.recall_set import Asked, Person, locomo, made_up, unrelated
 
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.engine import Engine, Request
+from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.llm import count_tokens
 from litellm_memory.models import Caller, Memory, Scope, namespace
 from litellm_memory.recall import Query, search
-from litellm_memory.scope_index import ScopeIndex
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id
-from litellm_memory.words import names
+from litellm_memory.text.words import names
 
 FIRST = 10
 BLOCK_TOKENS = 512

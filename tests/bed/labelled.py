@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from litellm_memory.words import same_text
+from litellm_memory.text.words import same_text
 
 FILE = Path(__file__).parent.parent / "data" / "learning.txt"
 _MARK = re.compile(r"\[\[(\w+)\|(.+?)\]\]")

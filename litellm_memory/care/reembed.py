@@ -10,7 +10,7 @@ from pathlib import Path
 
 from litellm_memory.embedding import Embedder, Embedders, memory_vectors
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, StoreError
-from litellm_memory.locks import open_lock, take_lock
+from litellm_memory.files.locks import open_lock, take_lock
 from litellm_memory.settings import Settings
 from litellm_memory.store import Store, open_known_store
 from litellm_memory.store.collections import Vectors

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.files.locks import open_lock, take_lock
 from litellm_memory.ledger import ASIDE, Job, Ledger
-from litellm_memory.locks import open_lock, take_lock
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 from litellm_memory.settings import Settings

@@ -13,11 +13,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.cues import asks, is_long, statement, tells_time
+from litellm_memory.index.ranking import Links, Positions, Signals, with_neighbours
 from litellm_memory.models import Memory
-from litellm_memory.ranking import Links, Positions, Signals, with_neighbours
 from litellm_memory.store import Entry
-from litellm_memory.words import names, words
+from litellm_memory.text.cues import asks, is_long, statement, tells_time
+from litellm_memory.text.words import names, words
 
 Floats = NDArray[np.float32]
 Vectors: TypeAlias = NDArray[np.float32] | NDArray[np.float16]

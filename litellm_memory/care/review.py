@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from litellm_memory.compare import settle
 from litellm_memory.errors import NotFoundError
+from litellm_memory.learn.compare import settle
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 

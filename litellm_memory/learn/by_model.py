@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from litellm_memory.compare import compare
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, RefusedTextError
 from litellm_memory.extract import Candidate, Wish, meant, wishes
 from litellm_memory.extract.answers import restates
@@ -19,11 +18,12 @@ from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError,
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.sentences import sentences
 from litellm_memory.extract.turns import says_enough
-from litellm_memory.learn import Learner, memory_from
+from litellm_memory.learn.compare import compare
+from litellm_memory.learn.learner import Learner, memory_from
 from litellm_memory.ledger import CallRecord, Learned, Ledger, Spent, Unread
 from litellm_memory.memories import Memories
 from litellm_memory.models import Exchange, Memory, Scope
-from litellm_memory.words import same_text
+from litellm_memory.text.words import same_text
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ even half of LoCoMo), fitted on four and measured on the fifth; rounded, and som
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -141,13 +141,6 @@ def shown_scores(ranks: Floats, *, sure: float) -> Floats:
     return scores
 
 
-def blend(vectors: Sequence[Floats]) -> Floats:
-    """One unit vector for a text's passages: half what it states as a whole, half its sentences."""
-    whole, *sentences = vectors
-    blended = whole + _unit(np.sum(sentences, axis=0)) if sentences else whole
-    return _unit(blended)
-
-
 def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
     """Positions in falling order of score down to ``at_least``; few are sorted until more are asked for."""
     if len(scores) > FIRST_LOOK:
@@ -207,11 +200,6 @@ class Room:
         if memory.kind == "episode" and memory.message:
             # What was learned from a message says nothing beside the message itself.
             self._messages.add(memory.message)
-
-
-def _unit(vector: Floats) -> Floats:
-    unit: Floats = vector / max(np.float32(np.linalg.norm(vector)), np.float32(1e-12))
-    return unit
 
 
 def _falling(scores: Floats, positions: Positions) -> Positions:

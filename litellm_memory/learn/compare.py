@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Literal
 
 from litellm_memory.extract.subjects import Statement, ceased, corrected, correction_in, statement_of
-from litellm_memory.models import Memory, Superseded
-from litellm_memory.words import words
+from litellm_memory.models import CONFIRMED, Memory, Superseded
+from litellm_memory.text.words import words
 
 Relation = Literal["same", "updates", "unclear", "other"]
 
@@ -24,11 +24,6 @@ class Verdict:
 
 
 OTHER = Verdict("other")
-
-CONFIRMED = 0.1
-"""What a memory's confidence gains each time the same thing is said again."""
-
-
 RECENTLY = timedelta(hours=1)
 """So long after a statement "it is Postgres now" may speak of it, in the same session."""
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from litellm_memory.errors import StoreError
+from litellm_memory.index.scope import Floats, ScopeIndex
 from litellm_memory.models import Memory, namespace
-from litellm_memory.scope_index import Floats, ScopeIndex
 from litellm_memory.store import Store
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 MAX_BYTES = 300 * 2**20
 """Room for one scope of 100,000 memories, the most that one is let grow to by default."""

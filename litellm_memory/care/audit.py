@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from litellm_memory.compare import compare
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.subjects import statement_of
+from litellm_memory.learn.compare import compare
 from litellm_memory.models import Memory
 from litellm_memory.redact import redact
 from litellm_memory.render import NOTE
 from litellm_memory.screening import why_to_review
-from litellm_memory.words import words
+from litellm_memory.text.words import words
 
 Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "never_used"]
 

@@ -10,17 +10,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
-from litellm_memory.compare import settle
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
-from litellm_memory.forgetting import sweep
+from litellm_memory.learn.compare import settle
+from litellm_memory.learn.quarantine import with_held_back
 from litellm_memory.ledger import Learned, Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.metrics import count_learned
 from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
-from litellm_memory.quarantine import with_held_back
 from litellm_memory.screening import why_to_review
-from litellm_memory.settings import LearnSettings, RetentionSettings
+from litellm_memory.settings import LearnSettings
 from litellm_memory.store import memory_id
 
 logger = logging.getLogger(__name__)
@@ -29,9 +28,6 @@ BATCH = 64
 RETRY_SECONDS = 2.0
 """Pause after the store refused a write; the journal keeps everything meanwhile."""
 ADOPT_SECONDS = 5.0
-SWEEP_SECONDS = 3600.0
-"""How often it is looked for memories that are too old or too many."""
-FIRST_SWEEP_SECONDS = 600.0
 WISHED = "the person wished it"
 LULL_SECONDS, ROUND_SECONDS = 0.2, 0.5
 """How long learning waits after an answer, and at least from one round to the next: what is said close together costs
@@ -43,7 +39,6 @@ class Learner:
 
     def __init__(self, ledger: Ledger, memories: Memories) -> None:
         self.settings = LearnSettings()
-        self.retention = RetentionSettings()
         self._ledger = ledger
         self._memories = memories
         self._awake = asyncio.Event()
@@ -52,7 +47,6 @@ class Learner:
         self._waits: str | None = None
         """Why learning waits, as the log was told."""
         self._adopts_at = 0.0
-        self._sweeps_at = 0.0
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -60,7 +54,6 @@ class Learner:
 
     async def run(self) -> None:
         """Learns until cancelled. What fails stays in the journal and is tried again."""
-        self._sweeps_at = asyncio.get_running_loop().time() + FIRST_SWEEP_SECONDS
         while True:
             self._awake.clear()
             began = asyncio.get_running_loop().time()
@@ -69,7 +62,6 @@ class Learner:
                 await self._adopt()
                 while await self.learn_waiting() == BATCH:
                     pass
-                await self._sweep()
                 self._waits = None
             except LiteLLMMemoryError as error:
                 self._wait_for(str(error))
@@ -196,15 +188,6 @@ class Learner:
                         )
                         obeyed.append(Learned("ended", WISHED, memory.id, memory.kind))
         return obeyed
-
-    async def _sweep(self) -> None:
-        """Forgets what is too old or too many, when it is time to look again."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._sweeps_at:
-            self._sweeps_at = now + SWEEP_SECONDS
-            gone = await sweep(self._memories, self._ledger, self.retention, now=datetime.now(UTC))
-            if gone:
-                logger.info("%d memories were forgotten: too old, or too many in their scope.", gone)
 
     async def _adopt(self) -> None:
         """Takes over what workers that are gone left in the journal, when it is time to look again."""

@@ -1,0 +1,1 @@
+"""What happens to memories afterwards: retention, review, rollback, audit, erasure, new vectors."""

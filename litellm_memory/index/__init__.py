@@ -1,0 +1,1 @@
+"""What lies in RAM to be searched, and the arithmetic that ranks it."""

@@ -1,0 +1,1 @@
+"""From an exchange to memories kept: extracted, screened, held against what is known, stored."""

@@ -1,0 +1,1 @@
+"""What a text says: its words, and the signs of what it is about. Language only."""
