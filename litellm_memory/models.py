@@ -16,6 +16,8 @@ Place: TypeAlias = tuple[str | int, ...]
 
 Role: TypeAlias = Literal["person", "assistant", "tool", "system"]
 Kind: TypeAlias = Literal["person", "continuation", "side_call", "compaction", "probe", "subagent", "other"]
+Position: TypeAlias = Literal["turn", "system", "first_user", "before_last"]
+"""Where in a request a block goes."""
 Status: TypeAlias = Literal["injected", "replayed", "empty", "skipped", "off", "late", "error"]
 MemoryKind: TypeAlias = Literal["fact", "preference", "decision", "instruction", "episode"]
 

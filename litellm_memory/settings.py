@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from litellm_memory.errors import SettingsError
-from litellm_memory.models import Kind, MemoryKind
+from litellm_memory.models import Kind, MemoryKind, Position
 
 SECTION = "litellm_memory"
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
@@ -116,7 +115,7 @@ class RecallSettings(Section):
     header_ceiling: float = Field(
         2.0, ge=1, description="Request headers may raise `max_memories` and `token_budget` up to this many times."
     )
-    position: Literal["turn", "system", "first_user", "before_last"] = Field(
+    position: Position = Field(
         "turn",
         description="Where a block stands. `turn`: before the person's own words, put back there in every later "
         "request, so that prompt caches keep working. The others stand where their names say, hold the newest block "
@@ -355,21 +354,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as error:
         raise ValueError(f"not a regular expression ({error})") from None
-
-
-def takes_part(name: str | None, globs: GlobsSettings) -> bool:
-    """True when ``globs`` let ``name`` have memory; a nameless thing passes only an empty ``include``."""
-    if globs.include:
-        return name is not None and any(fnmatchcase(name, glob) for glob in globs.include)
-    return name is None or not any(fnmatchcase(name, glob) for glob in globs.exclude)
-
-
-def vendor_of(models: Sequence[str | None], vendors: Sequence[VendorMemory]) -> VendorMemory | None:
-    """The vendor that remembers for one of ``models``; None when there is none."""
-    return next(
-        (vendor for vendor in vendors for model in models if takes_part(model, GlobsSettings(include=vendor.models))),
-        None,
-    )
 
 
 Environment: TypeAlias = Annotated[Mapping[str, str], "where os.environ/NAME is looked up"]

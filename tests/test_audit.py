@@ -88,7 +88,7 @@ NOISE = (
 async def test_a_long_agent_session_leaves_hardly_any_junk(tmp_path: Path) -> None:
     """200 turns sent again with each request: statements repeated, noise pasted in, answers that repeat the block."""
     dice = random.Random(7)
-    engine = Engine.build(Settings(data_dir=tmp_path), count=len)
+    engine = Engine(Settings(data_dir=tmp_path), count=len)
     engine.open()
     await until(lambda: engine.health.opened)
     messages: list[dict[str, Any]] = [{"role": "system", "content": "You are an agent. My name is Root. We use bash."}]
@@ -110,7 +110,7 @@ async def test_a_long_agent_session_leaves_hardly_any_junk(tmp_path: Path) -> No
             task = f"### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.\n{said}"
             side = await engine.before(sent(f"side-{turn}", [{"role": "user", "content": task}]))
             assert not side.learns
-        await until(lambda: not engine.answering)
+        await until(lambda: not engine.after.noting)
         async with asyncio.timeout(60):
             while await engine.ledger.unlearned():
                 await asyncio.sleep(0.05)

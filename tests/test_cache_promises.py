@@ -103,7 +103,7 @@ def test_a_prompt_cache_serves_as_much_with_memory_as_without() -> None:
 
 async def test_blocks_in_ram_are_put_back_also_when_the_ledger_is_late(tmp_path: Path) -> None:
     recall = {"deadline_ms": 5000, "min_score": 0}
-    engine = Engine.build(Settings.model_validate({"data_dir": tmp_path, "recall": recall}), count=len)
+    engine = Engine(Settings.model_validate({"data_dir": tmp_path, "recall": recall}), count=len)
     engine.open()
     try:
         async with asyncio.timeout(30):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from litellm_memory.identity import identify
-from litellm_memory.identity.headers import read_headers
+from litellm_memory.identity.headers import read_options
 from litellm_memory.models import Caller, Kind, Scope
 from litellm_memory.request.kinds import classify
 from litellm_memory.settings import IdentitySettings
@@ -76,7 +76,7 @@ def read(sent: Sent) -> Read:
     wire = recognise(*sent.by, sent.body)
     turn = wire.read(sent.body) if wire else None
     assert turn is not None
-    scope = identify(Caller(user="ada", key="k1"), sent.headers, read_headers(sent.headers, SETTINGS), turn, SETTINGS)
+    scope = identify(Caller(user="ada", key="k1"), sent.headers, read_options(sent.headers, SETTINGS), turn, SETTINGS)
     assert isinstance(scope, Scope)
     return Read(*classify(turn, sent.headers), scope.client, scope.session, scope.project)
 

@@ -207,7 +207,7 @@ async def test_every_route_of_the_sidecar_is_documented_and_no_other(tmp_path: P
     async def nobody(headers: Mapping[str, str]) -> Caller:
         return Caller()
 
-    engine = Engine.build(Settings(data_dir=tmp_path), count=len)
+    engine = Engine(Settings(data_dir=tmp_path), count=len)
     try:
         sidecar = create_app(engine, authenticate=nobody)
     finally:

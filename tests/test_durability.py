@@ -85,7 +85,7 @@ def home(whole: Path, tmp_path: Path) -> Iterator[Path]:
 
 async def problem(data_dir: Path) -> str | None:
     """What `/ready` says of the store or the ledger of this directory; None when memory works."""
-    engine = Engine.build(Settings(data_dir=data_dir), count=len)
+    engine = Engine(Settings(data_dir=data_dir), count=len)
     engine.open()
     try:
         async with asyncio.timeout(30):

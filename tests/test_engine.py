@@ -35,7 +35,7 @@ QUESTION = "What is my staging database called?"
 @asynccontextmanager
 async def running(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
     """An engine with an open store."""
-    engine = Engine.build(Settings(data_dir=data_dir, **settings), count=lambda text: len(text.split()))
+    engine = Engine(Settings(data_dir=data_dir, **settings), count=lambda text: len(text.split()))
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:
@@ -83,7 +83,7 @@ async def answer(
 ) -> None:
     """The call of ``outcome`` ends well; returns once that is known."""
     engine.after(outcome, lambda: Reply(text, tools=tools, complete=True, id=id))
-    await until(lambda: not engine.answering)
+    await until(lambda: not engine.after.noting)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -315,7 +315,7 @@ async def test_what_is_not_to_be_stored_is_not_even_journalled(
 ) -> None:
     outcome = await engine.before(request(user, FACT, headers=headers, caller=caller, **fields))
     await answer(engine, outcome)
-    assert outcome.learns is False
+    assert outcome.acceptance.learns is False
     assert not is_journalled(engine, outcome)
     assert await engine.memories.all("default", user) == []
 
@@ -537,7 +537,7 @@ async def test_in_other_positions_a_tool_loop_keeps_the_block_of_its_turn_alone(
 async def test_an_excluded_model_is_given_nothing_even_as_a_fallback(data_dir: Path, user: str) -> None:
     async with running(data_dir, models={"exclude": ["other-*"]}) as engine:
         outcome = await engine.before(request(user, FACT, models=("gpt", "other-1")))
-        assert (outcome.status, outcome.reason, outcome.learns) == ("off", "model_excluded", False)
+        assert (outcome.status, outcome.reason, outcome.acceptance.learns) == ("off", "model_excluded", False)
 
 
 async def test_a_rule_of_the_settings_tells_the_kind_and_is_the_reason(engine: Engine, user: str) -> None:

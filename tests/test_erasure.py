@@ -204,7 +204,7 @@ async def test_an_erasure_outlives_the_process_that_was_asked_for_it(tmp_path: P
 
 
 async def asked_of_an_engine_that_ends(data_dir: Path) -> Job:
-    engine = Engine.build(Settings(data_dir=data_dir), count=len)
+    engine = Engine(Settings(data_dir=data_dir), count=len)
     try:
         return await engine.erasure.ask("p", ADA.user)
     finally:

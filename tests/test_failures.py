@@ -404,7 +404,7 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHandler]
         # LiteLLM leaves a directory open when its proxy is imported.
         warnings.simplefilter("ignore", ResourceWarning)
         from litellm_memory.hooks import MemoryHandler
-    engine = Engine.build(Settings(data_dir=tmp_path_factory.mktemp("hooks")), count=len)
+    engine = Engine(Settings(data_dir=tmp_path_factory.mktemp("hooks")), count=len)
     yield MemoryHandler(engine)
     engine.ledger.close()
 

@@ -57,7 +57,7 @@ def test_what_goes_and_in_which_order(retention: dict[str, int], gone: list[str]
 
 
 async def test_a_sweep_forgets_in_every_partition_and_counts_each_scope_alone(tmp_path: Path) -> None:
-    engine = Engine.build(Settings(data_dir=tmp_path), count=len)
+    engine = Engine(Settings(data_dir=tmp_path), count=len)
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:

@@ -24,7 +24,7 @@ from litellm_memory.identity import (
     told_to_vendor,
 )
 from litellm_memory.identity.directories import told_directory
-from litellm_memory.identity.headers import NAMES, Wishes, read_headers
+from litellm_memory.identity.headers import NAMES, RequestOptions, read_options
 from litellm_memory.identity.projects import normalised_remote
 from litellm_memory.models import Caller, Message, Role, Scope, Text, Turn
 from litellm_memory.request.marks import said_in
@@ -43,7 +43,7 @@ def hashed(text: str) -> str:
 def scope_of(
     headers: dict[str, str], *, caller: Caller = ANN, turn: Turn = EMPTY, settings: IdentitySettings = SETTINGS
 ) -> Scope | Refusal:
-    return identify(caller, headers, read_headers(headers, settings), turn, settings)
+    return identify(caller, headers, read_options(headers, settings), turn, settings)
 
 
 def system(text: str) -> Turn:
@@ -298,7 +298,7 @@ def test_sessions(headers: dict[str, str], body_session: str | None, session: st
     ids=lambda value: str(value)[:50],
 )
 def test_clients_get_their_label(headers: dict[str, str], client: str | None) -> None:
-    assert routing_info(ANN, headers, Wishes(), EMPTY, SETTINGS)["client"] == client
+    assert routing_info(ANN, headers, RequestOptions(), EMPTY, SETTINGS)["client"] == client
 
 
 @pytest.mark.parametrize(
@@ -599,7 +599,7 @@ def test_nothing_that_a_client_writes_changes_the_partition(
     turn = Turn(messages=(), user=user, session=session)
     for caller in (ANN, MASTER):
         scope = scope_of(headers, caller=caller, turn=turn, settings=settings)
-        info = routing_info(caller, headers, read_headers(headers, settings), turn, settings)
+        info = routing_info(caller, headers, read_options(headers, settings), turn, settings)
         assert isinstance(scope, Refusal) or scope.partition == partition_of(caller, binding)
         assert (info["partition"], info["refused"]) == (
             partition_of(caller, binding),
@@ -621,12 +621,12 @@ ROUTING = RoutingInfo(
 
 
 def test_routing_info_of_a_plain_request() -> None:
-    assert routing_info(ANN, {}, Wishes(), EMPTY, SETTINGS) == ROUTING
+    assert routing_info(ANN, {}, RequestOptions(), EMPTY, SETTINGS) == ROUTING
 
 
 def test_routing_info_shows_the_rule_that_named_the_user() -> None:
     headers = {"user-agent": "Build/1", "session-id": "s"}
-    assert routing_info(ANN, headers, Wishes(), EMPTY, RULES) == {
+    assert routing_info(ANN, headers, RequestOptions(), EMPTY, RULES) == {
         **ROUTING,
         "user_id": "builder",
         "matched_pattern": {
@@ -643,7 +643,7 @@ def test_routing_info_shows_the_rule_that_named_the_user() -> None:
 
 def test_routing_info_shows_that_the_explicit_header_prevails() -> None:
     headers = {"user-agent": "Build/1", "x-memory-user-id": "ben"}
-    assert routing_info(ANN, headers, read_headers(headers, RULES), EMPTY, RULES) == {
+    assert routing_info(ANN, headers, read_options(headers, RULES), EMPTY, RULES) == {
         **ROUTING,
         "user_id": "ben",
         "custom_header_present": True,
@@ -653,7 +653,7 @@ def test_routing_info_shows_that_the_explicit_header_prevails() -> None:
 
 
 def test_routing_info_without_a_key_has_no_partition() -> None:
-    assert routing_info(None, {}, Wishes(), EMPTY, SETTINGS) == {**ROUTING, "partition": None}
+    assert routing_info(None, {}, RequestOptions(), EMPTY, SETTINGS) == {**ROUTING, "partition": None}
 
 
 @pytest.mark.parametrize(
@@ -665,7 +665,7 @@ def test_routing_info_without_a_key_has_no_partition() -> None:
     ],
 )
 def test_routing_info_says_why_a_request_gets_no_memory(caller: Caller, headers: Any, reason: str) -> None:
-    info = routing_info(caller, headers, read_headers(headers, SETTINGS), EMPTY, SETTINGS)
+    info = routing_info(caller, headers, read_options(headers, SETTINGS), EMPTY, SETTINGS)
     assert (info["user_id"], info["is_default"], info["refused"]) == (None, False, reason)
 
 
@@ -673,7 +673,7 @@ def test_routing_info_says_why_a_request_gets_no_memory(caller: Caller, headers:
 def test_no_credential_is_ever_shown(header: str) -> None:
     rule = HeaderPattern(header=header, pattern="sk-team-a", user_id="team-a")
     settings = IdentitySettings(header_patterns=(rule,))
-    info = routing_info(ANN, {header.lower(): "Bearer sk-team-a-1234"}, Wishes(), EMPTY, settings)
+    info = routing_info(ANN, {header.lower(): "Bearer sk-team-a-1234"}, RequestOptions(), EMPTY, settings)
     assert info["matched_pattern"] == {
         "header": header,
         "value": "[hidden]",

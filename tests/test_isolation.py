@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_memory.identity import identify, partition_of
-from litellm_memory.identity.headers import NAMES, read_headers
+from litellm_memory.identity.headers import NAMES, read_options
 from litellm_memory.models import Caller, Memory, Message, Scope, Text, Turn
 from litellm_memory.recall import Query, visible
 from litellm_memory.request.marks import said_in
@@ -330,7 +330,7 @@ def test_the_partition_is_the_verified_keys_whatever_a_client_writes(
 ) -> None:
     settings = IdentitySettings(partition=binding, delegating_keys=("x",))
     turn = Turn((Message("system", (Text(said, ("system",)),)),), user=said, session=said)
-    scope = identify(caller, headers, read_headers(headers, settings), turn, settings)
+    scope = identify(caller, headers, read_options(headers, settings), turn, settings)
     if isinstance(scope, Scope):
         assert scope.partition == partition_of(caller, binding)
         assert scope.partition != "default"

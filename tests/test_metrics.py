@@ -172,7 +172,7 @@ async def test_the_page_is_for_keys_that_litellm_knows(tmp_path: Path) -> None:
             raise UnauthorizedError("LiteLLM does not accept this key.")
         return Caller(user="ann", key="0" * 64)
 
-    engine = Engine.build(Settings(data_dir=tmp_path), count=len)
+    engine = Engine(Settings(data_dir=tmp_path), count=len)
     transport = httpx.ASGITransport(create_app(engine, authenticate=authenticate))
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8764") as client:

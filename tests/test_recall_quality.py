@@ -32,7 +32,7 @@ PEOPLE = made_up()
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     """An engine that knows all the people."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), recall=RecallSettings(deadline_ms=5000))
-    engine = Engine.build(settings, count=count_tokens)
+    engine = Engine(settings, count=count_tokens)
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:

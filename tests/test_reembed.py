@@ -83,7 +83,7 @@ def remembered(text: str, *, user: str = "ann") -> Memory:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for a model that is down, and a worker looks at its store every second."""
     monkeypatch.setattr("litellm_memory.care.reembed.TRIES", 1)
-    monkeypatch.setattr("litellm_memory.engine.LOOK_EVERY", 1)
+    monkeypatch.setattr("litellm_memory.engine.housekeeping.LOOK_EVERY", 1)
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ async def test_two_moves_do_not_meet(store: Store, config: Config) -> None:
 
 
 async def opened_engine(config: Settings, models: Models) -> Engine:
-    engine = Engine.build(config, count=lambda text: len(text.split()), models=models)  # type: ignore[arg-type]
+    engine = Engine(config, count=lambda text: len(text.split()), models=models)  # type: ignore[arg-type]
     engine.open()
     async with asyncio.timeout(30):
         while not engine.health.opened:

@@ -167,7 +167,7 @@ async def test_the_command_lists_accepts_edits_and_rejects(tmp_path: Path) -> No
 
 
 async def _waiting_in(data_dir: Path, texts: tuple[str, ...]) -> list[str]:
-    engine = Engine.build(Settings(data_dir=data_dir), count=len)
+    engine = Engine(Settings(data_dir=data_dir), count=len)
     try:
         await engine.open_data()
         return [(await keep(engine, "default", text, review=WHY)).id for text in texts]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from litellm_memory.errors import SettingsError
-from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings, takes_part
+from litellm_memory.request.participation import takes_part
+from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings
 
 
 def load(section: Any, **config: Any) -> Settings:

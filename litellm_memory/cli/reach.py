@@ -122,7 +122,7 @@ async def opened(settings: Settings, config: Path) -> AsyncIterator[Engine]:
     from litellm_memory.llm import count_tokens
 
     models = models_for(settings, await asyncio.to_thread(read_config, config))
-    engine = Engine.build(settings, count=count_tokens, models=models)
+    engine = Engine(settings, count=count_tokens, models=models)
     try:
         await engine.open_data()
         yield engine

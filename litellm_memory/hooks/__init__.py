@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from litellm_memory.hooks.handler import MemoryHandler, build_handler
+from litellm_memory.hooks.handler import MemoryHandler
+from litellm_memory.hooks.startup import build_handler
 
 __all__ = ["MemoryHandler", "build_handler"]

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from litellm_memory.engine import Engine
 from litellm_memory.hooks.call import CURRENT, Call
+from litellm_memory.hooks.guard import guard
 from litellm_memory.hooks.record import noted_of
 from litellm_memory.identity.headers import gathered, is_memory_header
 from litellm_memory.metrics import note
@@ -58,14 +59,13 @@ class Wrap:
             self._note(call, answer)
 
     def _note(self, call: Call, answer: _Answer) -> None:
-        try:
-            if call.outcome is not None:
-                note(noted_of(call, call.outcome))
-                if call.outcome.mark is not None:
-                    self._engine.after(call.outcome, answer.reader(call.outcome.format), size=answer.size)
-        except Exception as error:
-            # The client has its answer by now; nothing of ours may turn it into a failure.
-            logger.error("An answer could not be noted (%s).", type(error).__name__)
+        if call.outcome is None:
+            return
+        # The client has its answer by now; nothing of ours may turn it into a failure.
+        with guard("An answer could not be noted"):
+            note(noted_of(call, call.outcome))
+            if call.outcome.mark is not None:
+                self._engine.after(call.outcome, answer.reader(call.outcome.format), size=answer.size)
 
 
 class _Answer:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -16,27 +13,19 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
 from litellm_memory.engine import Engine, Outcome, Request
-from litellm_memory.errors import LiteLLMMemoryError, SettingsError
 from litellm_memory.hooks import proxy
-from litellm_memory.hooks.asgi import Wrap
 from litellm_memory.hooks.call import CURRENT, Call, current_call
+from litellm_memory.hooks.guard import guard
 from litellm_memory.hooks.record import record_of
 from litellm_memory.hooks.spans import add_span
-from litellm_memory.llm import count_tokens
-from litellm_memory.metrics import Shared, count_call
+from litellm_memory.metrics import count_call
 from litellm_memory.models import Body, Caller
-from litellm_memory.settings import Settings, needs_restart, read_settings
-from litellm_memory.sidecar import create_app, keep_figures, routing_router, serve
+from litellm_memory.request.outcome import Injection
 from litellm_memory.wire.answers import reply_of
 
 logger = logging.getLogger(__name__)
 
-RELOAD_SECONDS = 2.0
-SWITCH_SECONDS = 0.001
-"""How long a thread waits before it asks the running one to let go of the interpreter. A request waits for four
-threads: with Python's 5 ms each, a fifth of them missed the recall deadline at eight connections."""
-FREEZES = 8
-"""Full garbage collections after which what they left is taken out of later ones."""
+WITHOUT_MEMORY = "Memory failed; the request goes on without it"
 BEDROCK = "allm_passthrough_route"
 """The call type whose request body lies one level down, under ``data``."""
 
@@ -59,16 +48,13 @@ class MemoryHandler(CustomLogger):
         call = current_call()
         if not call.wrapped and self.engine.health.wrap is None:
             # The wrap took this request's memory headers off, and they did not come along: whose memory is not known.
-            call.outcome = Outcome("error", "no_context")
+            call.outcome = Outcome(Injection("error", "no_context"))
             return data
-        began = time.time_ns()
-        try:
-            return await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
-        except Exception as error:
-            _failed(call, error)
-            return data
-        finally:
-            add_span(user_api_key_dict, call, began=began)
+        began, given = time.time_ns(), data
+        with guard(WITHOUT_MEMORY, call):
+            given = await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
+        add_span(user_api_key_dict, call, began=began)
+        return given
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
         """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
@@ -78,11 +64,9 @@ class MemoryHandler(CustomLogger):
         call = CURRENT.get()
         if call is None:
             return None
-        try:
+        with guard(WITHOUT_MEMORY, call):
             return proxy.for_vendor(kwargs, call.outcome, self.engine.settings) or await self._relayed(call, kwargs)
-        except Exception as error:
-            _failed(call, error)
-            return None
+        return None
 
     async def async_post_call_response_headers_hook(
         self,
@@ -118,18 +102,16 @@ class MemoryHandler(CustomLogger):
             self._record(call, kwargs)
 
     def _record(self, call: Call, kwargs: Mapping[str, Any]) -> None:
-        try:
-            report = kwargs.get("standard_logging_object")
-            failed = isinstance(report, Mapping) and report.get("status") == "failure"
-            if not isinstance(report, Mapping) or (failed and call.succeeded):
-                return
-            call.succeeded = not failed
+        report = kwargs.get("standard_logging_object")
+        failed = isinstance(report, Mapping) and report.get("status") == "failure"
+        if not isinstance(report, Mapping) or (failed and call.succeeded):
+            return
+        call.succeeded = not failed
+        with guard("A call could not be noted in the ledger"):
             record = record_of(call, report, self.engine.settings.identity)
             if record is not None:
                 self.engine.ledger.calls.note(record)
                 count_call(record)
-        except Exception as error:
-            logger.error("A call could not be noted in the ledger (%s).", type(error).__name__)
 
     async def _with_memory(self, call: Call, caller: Caller, data: dict[str, Any], call_type: str) -> dict[str, Any]:
         body = data.get("data") if call_type == BEDROCK else data
@@ -168,96 +150,6 @@ class MemoryHandler(CustomLogger):
                 no_logging=proxy.is_unlogged(data, headers, caller),
             )
         )
-
-
-def build_handler() -> MemoryHandler:
-    """The handler of this proxy worker, opened and wired in. Called while LiteLLM loads its config, on its event loop.
-
-    Raises SettingsError, which stops the proxy with one sentence. A broken disk does not: `/ready` says what to do.
-    """
-    settings = proxy.loaded_settings()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    engine = Engine.build(settings, count=count_tokens, models=proxy.models())
-    _install(engine)
-    engine.open()
-    path = proxy.config_path()
-    if path is not None:
-        engine.spawn(_reload(engine, path))
-    shared = Shared(engine.ledger.figures)
-    engine.spawn(keep_figures(engine, shared))
-    if settings.sidecar.enabled:
-        engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate, shared=shared), engine))
-    _settle_heap()
-    return MemoryHandler(engine)
-
-
-def _settle_heap() -> None:
-    """Spares later garbage collections what is loaded by now, and what LiteLLM loads with its first requests.
-
-    A full collection walks LiteLLM's 460,000 objects, and for those 0.3 s no request goes on. Only the first
-    collections are followed by a freeze: after start-up what lives for long may still become garbage.
-    """
-    done = 0
-
-    def freeze(phase: str, info: Mapping[str, int]) -> None:
-        nonlocal done
-        if phase == "stop" and info["generation"] == 2:
-            gc.freeze()
-            done += 1
-            if done == FREEZES:
-                gc.callbacks.remove(freeze)
-
-    gc.callbacks.append(freeze)
-    gc.collect()
-
-
-def _install(engine: Engine) -> None:
-    """Puts the parts of memory that are not hooks into the proxy; each that LiteLLM no longer allows is named."""
-    try:
-        proxy.wrap_app(lambda app: Wrap(app, engine))
-    except AttributeError:
-        engine.health.wrap = (
-            "This LiteLLM cannot be wrapped: pass-through routes get no memory headers, and /azure relays no memory."
-        )
-    proxy.include(routing_router(engine, proxy.authenticate))
-    proxy.before_shutdown(engine.aclose)
-
-
-async def _reload(engine: Engine, path: Any) -> None:
-    """Reads the section again whenever the config file changes; a bad change keeps the last good settings."""
-    seen = await asyncio.to_thread(_stamp, path)
-    while True:
-        await asyncio.sleep(RELOAD_SECONDS)
-        stamp = await asyncio.to_thread(_stamp, path)
-        if stamp == seen:
-            continue
-        seen = stamp
-        try:
-            settings: Settings = await asyncio.to_thread(read_settings, path)
-        except SettingsError as error:
-            logger.error("The changed config is not used: %s", error)
-            continue
-        engine.embedders.foresee(settings)
-        waiting = needs_restart(engine.settings, settings)
-        if waiting:
-            logger.warning("A restart is needed before these settings hold: %s.", ", ".join(waiting))
-        engine.use(settings.model_copy(update={key: getattr(engine.settings, key) for key in waiting}))
-        logger.info("The changed settings hold from now on.")
-
-
-def _stamp(path: Any) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _failed(call: Call, error: Exception) -> None:
-    """The request goes on without memory; the log names the kind of error and nothing of the request."""
-    call.outcome = Outcome("error", "internal")
-    logger.error("Memory failed (%s); the request goes on without it.", type(error).__name__)
-    logger.debug("Memory failed", exc_info=not isinstance(error, LiteLLMMemoryError))
 
 
 def _headers(data: Mapping[str, Any]) -> dict[str, str]:

@@ -22,7 +22,8 @@ from litellm_memory.hooks.asgi import App
 from litellm_memory.identity import told_to_vendor
 from litellm_memory.llm import Models
 from litellm_memory.models import Caller
-from litellm_memory.settings import SECTION, Settings, load_settings, vendor_of
+from litellm_memory.request.participation import vendor_of
+from litellm_memory.settings import SECTION, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 

@@ -1,17 +1,21 @@
 """Whose memory is it? Turns a verified key, headers and the client rules into a Scope."""
 
-from litellm_memory.identity.partition import partition_of
+from litellm_memory.identity.headers import RequestOptions, read_options
+from litellm_memory.identity.partition import Binding, partition_of
 from litellm_memory.identity.projects import told_checkouts
 from litellm_memory.identity.routing import RoutingInfo, RuleInForce, routing_info, rules_in_force
 from litellm_memory.identity.scope import identify, told_to_vendor
 from litellm_memory.identity.users import Refusal
 
 __all__ = [
+    "Binding",
     "Refusal",
+    "RequestOptions",
     "RoutingInfo",
     "RuleInForce",
     "identify",
     "partition_of",
+    "read_options",
     "routing_info",
     "rules_in_force",
     "told_checkouts",

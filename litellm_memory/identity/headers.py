@@ -22,7 +22,7 @@ INDEXED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RequestOptions:
     """What the memory headers of one request ask for. None, or an empty tuple: nothing was said."""
 
     user: str | None = None
@@ -42,8 +42,8 @@ class Wishes:
     """Why the whole request gets no memory: ``unreadable_identity`` or ``headers_disagree``."""
 
 
-def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wishes:
-    """The wishes in ``headers`` (names in lower case). Never raises: what cannot be read takes the private side.
+def read_options(headers: Mapping[str, str], settings: IdentitySettings) -> RequestOptions:
+    """The options in ``headers`` (names in lower case). Never raises: what cannot be read takes the private side.
 
     An unreadable user, project or session, or two names of one wish that disagree, refuse the request;
     an unreadable switch is off; any other unreadable value is left out.
@@ -55,7 +55,7 @@ def read_headers(headers: Mapping[str, str], settings: IdentitySettings) -> Wish
     unreadable_identity = bool(reading.unreadable)
     layout = _layout(reading)
     max_memories = reading.one(MAX_MEMORIES)
-    return Wishes(
+    return RequestOptions(
         user=user,
         project=project,
         session=session,

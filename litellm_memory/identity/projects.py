@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from litellm_memory.identity.directories import normalised_path, told_directory
-from litellm_memory.identity.headers import Wishes, decoded, readable_id
+from litellm_memory.identity.headers import RequestOptions, decoded, readable_id
 from litellm_memory.identity.rules import first_match
 from litellm_memory.models import Scope, Turn
 from litellm_memory.settings import IdentitySettings
@@ -31,11 +31,11 @@ class ChosenProject:
 
 
 def choose_project(
-    headers: Mapping[str, str], wishes: Wishes, turn: Turn, client: str | None, settings: IdentitySettings
+    headers: Mapping[str, str], options: RequestOptions, turn: Turn, client: str | None, settings: IdentitySettings
 ) -> ChosenProject:
     """The project: the explicit header, the first rule with a project, the client's git remote, its directory."""
-    if wishes.project is not None:
-        return ChosenProject(wishes.project)
+    if options.project is not None:
+        return ChosenProject(options.project)
     match = first_match("project", headers, settings)
     if match is not None:
         return ChosenProject(match.rule.project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypedDict
 
-from litellm_memory.identity.headers import Wishes, decoded, holds_credentials, plain_name
+from litellm_memory.identity.headers import RequestOptions, decoded, holds_credentials, plain_name
 from litellm_memory.identity.partition import partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import Match, client_label, in_force
@@ -52,23 +52,23 @@ class RuleInForce(TypedDict):
 
 
 def routing_info(
-    caller: Caller | None, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+    caller: Caller | None, headers: Mapping[str, str], options: RequestOptions, turn: Turn, settings: IdentitySettings
 ) -> RoutingInfo:
     """How this request would be routed. Without an authenticated ``caller`` there is no partition and no delegation.
 
     The value and the pattern of a rule on a header with credentials are hidden.
     """
-    chosen = _chosen(caller, headers, wishes, turn, settings)
+    chosen = _chosen(caller, headers, options, turn, settings)
     user = chosen if isinstance(chosen, ChosenUser) else None
     client = client_label(headers, turn, settings)
     return RoutingInfo(
         user_id=user.user if user else None,
         matched_pattern=_matched(user.match) if user and user.match else None,
-        custom_header_present=plain_name(settings.header) in headers or wishes.user is not None,
+        custom_header_present=plain_name(settings.header) in headers or options.user is not None,
         is_default=user.default if user else False,
         client=client,
-        project=choose_project(headers, wishes, turn, client, settings).project,
-        session=choose_session(headers, wishes, turn),
+        project=choose_project(headers, options, turn, client, settings).project,
+        session=choose_session(headers, options, turn),
         partition=partition_of(caller, settings.partition) if caller else None,
         refused=chosen.reason if isinstance(chosen, Refusal) else None,
     )
@@ -90,13 +90,13 @@ def rules_in_force(settings: IdentitySettings) -> list[RuleInForce]:
 
 
 def _chosen(
-    caller: Caller | None, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+    caller: Caller | None, headers: Mapping[str, str], options: RequestOptions, turn: Turn, settings: IdentitySettings
 ) -> ChosenUser | Refusal:
-    if wishes.refused is not None:
-        return Refusal(wishes.refused)
+    if options.refused is not None:
+        return Refusal(options.refused)
     if caller is not None and partition_of(caller, settings.partition) is None:
         return Refusal("no_identity")
-    return choose_user(caller or Caller(), headers, wishes, turn, settings)
+    return choose_user(caller or Caller(), headers, options, turn, settings)
 
 
 def _matched(match: Match) -> MatchedPattern:

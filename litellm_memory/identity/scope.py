@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from litellm_memory.identity.headers import Wishes, readable_id
+from litellm_memory.identity.headers import RequestOptions, readable_id
 from litellm_memory.identity.partition import MASTER_PARTITION, partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session
@@ -15,36 +15,36 @@ from litellm_memory.settings import IdentitySettings
 
 
 def identify(
-    caller: Caller, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+    caller: Caller, headers: Mapping[str, str], options: RequestOptions, turn: Turn, settings: IdentitySettings
 ) -> Scope | Refusal:
     """Whose memory the request may see, or why it may see none. ``headers`` have names in lower case.
 
     The partition comes from ``caller`` alone; everything that the client wrote chooses only inside it.
     """
-    if wishes.refused is not None:
-        return Refusal(wishes.refused)
+    if options.refused is not None:
+        return Refusal(options.refused)
     partition = partition_of(caller, settings.partition)
     if partition is None:
         return Refusal("no_identity")
-    chosen = choose_user(caller, headers, wishes, turn, settings)
+    chosen = choose_user(caller, headers, options, turn, settings)
     if isinstance(chosen, Refusal):
         return chosen
     client = client_label(headers, turn, settings)
-    project = choose_project(headers, wishes, turn, client, settings)
+    project = choose_project(headers, options, turn, client, settings)
     return Scope(
         partition=partition,
         user=chosen.user,
         project=project.project,
-        session=choose_session(headers, wishes, turn),
+        session=choose_session(headers, options, turn),
         client=client,
-        only_session=wishes.session is not None,
+        only_session=options.session is not None,
         path=project.path,
     )
 
 
-def choose_session(headers: Mapping[str, str], wishes: Wishes, turn: Turn) -> str | None:
+def choose_session(headers: Mapping[str, str], options: RequestOptions, turn: Turn) -> str | None:
     """The session: the explicit header, the client's own header, the body's, else None."""
-    return wishes.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
+    return options.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
 
 
 def told_to_vendor(scope: Scope) -> str:

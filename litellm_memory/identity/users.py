@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litellm_memory.identity.headers import Wishes, decoded, plain_name, readable_id
+from litellm_memory.identity.headers import RequestOptions, decoded, plain_name, readable_id
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn
@@ -40,7 +40,7 @@ class ChosenUser:
 
 
 def choose_user(
-    caller: Caller, headers: Mapping[str, str], wishes: Wishes, turn: Turn, settings: IdentitySettings
+    caller: Caller, headers: Mapping[str, str], options: RequestOptions, turn: Turn, settings: IdentitySettings
 ) -> ChosenUser | Refusal:
     """The user: the explicit header, an end user of a delegating key, the first rule with a user, the default.
 
@@ -49,7 +49,7 @@ def choose_user(
     end_user = _end_user(caller, headers, turn, settings)
     if isinstance(end_user, Refusal):
         return end_user
-    named = wishes.user or end_user
+    named = options.user or end_user
     if named is not None:
         return ChosenUser(named)
     match = first_match("user_id", headers, settings)

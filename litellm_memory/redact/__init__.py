@@ -14,7 +14,7 @@ import yaml
 from litellm_memory.models import Memory
 from litellm_memory.redact.checks import CHECKS, Check
 
-__all__ = ["redact", "redacted"]
+__all__ = ["Redactor", "redact", "redacted"]
 
 _MARK: Final = "[REDACTED:"
 _ALONE: Final = r"(?<!(?<!\\)[A-Za-z0-9_-])"
@@ -121,3 +121,19 @@ def _lower(text: str) -> str:
     if len(lower) == len(text):
         return lower
     return "".join(small if len(small := character.lower()) == 1 else character for character in text)
+
+
+class Redactor:
+    """Redacts as the settings say. It is made once from them and handed down, so that no caller can forget a word."""
+
+    def __init__(self, *, on: bool = True, words: Sequence[str] = ()) -> None:
+        self._on = on
+        self._words = tuple(words)
+
+    def text(self, text: str) -> str:
+        """``text`` without secrets and without the words of the settings."""
+        return redact(text, self._words) if self._on else text
+
+    def memory(self, memory: Memory) -> Memory:
+        """``memory`` with every text of it redacted."""
+        return redacted(memory, self._words) if self._on else memory

@@ -13,7 +13,7 @@ from starlette.types import Scope as Connection
 
 from litellm_memory.engine import Engine
 from litellm_memory.identity import Refusal, identify
-from litellm_memory.identity.headers import gathered, read_headers
+from litellm_memory.identity.headers import gathered, read_options
 from litellm_memory.models import Caller, Turn
 from litellm_memory.sidecar.tools import Acting
 from litellm_memory.sidecar.why import REASONS
@@ -49,7 +49,7 @@ def _acting(engine: Engine, caller: Caller, request: Request) -> Acting:
     """For whom the tools act: the very user and project that a request with these headers would have."""
     settings = engine.settings.identity
     headers = gathered(request.headers.items(), settings)
-    scope = identify(caller, headers, read_headers(headers, settings), Turn(()), settings)
+    scope = identify(caller, headers, read_options(headers, settings), Turn(()), settings)
     if isinstance(scope, Refusal):
         raise HTTPException(403, REASONS.get(scope.reason, scope.reason))
     return Acting(engine, caller, scope, request.query_params.get("partition"))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 
 from litellm_memory.engine import Engine, Request
 from litellm_memory.models import Caller
+from litellm_memory.request.tracing import trace_of
 from litellm_memory.sidecar.shapes import PreviewIn, PreviewOut
 from litellm_memory.sidecar.traces import told
 
@@ -44,7 +45,7 @@ def preview_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -
             tokens=outcome.tokens,
             block=outcome.block or None,
             body=outcome.body,
-            trace=await told(engine, outcome.trace) if outcome.trace else None,
+            trace=await told(engine, trace_of(outcome.reading, outcome.injection)) if outcome.reading else None,
         )
 
     return router

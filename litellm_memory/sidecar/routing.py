@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from litellm_memory.engine import Engine
 from litellm_memory.identity import routing_info, rules_in_force
-from litellm_memory.identity.headers import gathered, read_headers
+from litellm_memory.identity.headers import gathered, read_options
 from litellm_memory.models import Caller, Turn
 from litellm_memory.sidecar.access import Authenticate, caller_of, carries_key, is_loopback
 
@@ -27,7 +27,7 @@ def routing_router(engine: Engine, authenticate: Authenticate, *, open_on_loopba
     async def info(request: Request) -> Mapping[str, Any]:
         settings = engine.settings.identity
         headers = gathered(request.headers.items(), settings)
-        return routing_info(await caller(request), headers, read_headers(headers, settings), Turn(()), settings)
+        return routing_info(await caller(request), headers, read_options(headers, settings), Turn(()), settings)
 
     @router.get("/rules", summary="The identity rules in force, in order")
     async def rules(request: Request) -> list[Mapping[str, Any]]:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any
 
-from litellm_memory.models import Body, Place, Turn
+from litellm_memory.models import Body, Place, Position, Turn
 from litellm_memory.wire import anthropic_messages, bedrock_converse, gemini_contents, openai_chat, openai_responses
 from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.inject import with_block
-
-Position = Literal["turn", "system", "first_user", "before_last"]
 
 SEPARATOR = "\n\n---"
 """Stands between a block and the text after it in ``first_user``."""

@@ -50,7 +50,7 @@ class ReplayCost:
 async def replay_cost(data_dir: Path) -> ReplayCost:
     """The cost on this machine, with a new store in ``data_dir``."""
     recall = {"deadline_ms": 5000, "max_memories": 1, "min_score": 0}
-    engine = Engine.build(Settings.model_validate({"data_dir": data_dir, "recall": recall}), count=len)
+    engine = Engine(Settings.model_validate({"data_dir": data_dir, "recall": recall}), count=len)
     engine.open()
     try:
         async with asyncio.timeout(LONGEST_OPENING):

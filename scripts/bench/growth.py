@@ -137,7 +137,7 @@ async def _measured(directory: Path, memories: int, scopes: int, queries: int) -
     began = time.perf_counter()
     await _build(directory, speech, memories, scopes)
     built = time.perf_counter() - began
-    engine = Engine.build(settings, count=lambda text: len(text) // 4)
+    engine = Engine(settings, count=lambda text: len(text) // 4)
     try:
         await engine.open_data()
         record = read_record(directory)

@@ -64,7 +64,7 @@ def exchanges_of(count: int) -> list[Exchange]:
 
 async def learn(exchanges: Sequence[Exchange], data_dir: Path) -> tuple[float, float, list[Memory]]:
     """CPU seconds of this process and of those that it started, and what was kept."""
-    engine = Engine.build(Settings(data_dir=data_dir), count=count_tokens)
+    engine = Engine(Settings(data_dir=data_dir), count=count_tokens)
     try:
         await engine.open_data()
         for exchange in exchanges[:BATCH]:

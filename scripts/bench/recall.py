@@ -109,7 +109,7 @@ class InProcess:
         if outcome.body is None:
             return [], 0
         text = outcome.body["messages"][-1]["content"].removesuffix(question)
-        return [self._names[memory] for memory in outcome.carried], count_tokens(text)
+        return [self._names[memory] for memory in outcome.injection.carried], count_tokens(text)
 
 
 class OverHTTP:
@@ -285,7 +285,7 @@ async def _place(http: str | None, key: str | None) -> AsyncIterator[Place]:
         return
     with tempfile.TemporaryDirectory() as data_dir:
         recall = {"token_budget": BLOCK_TOKENS, "max_memories": 100, "deadline_ms": 10_000}
-        engine = Engine.build(Settings(data_dir=Path(data_dir), recall=recall), count=count_tokens)
+        engine = Engine(Settings(data_dir=Path(data_dir), recall=recall), count=count_tokens)
         engine.open()
         while not engine.health.opened:  # noqa: ASYNC110  # the engine tells of no event
             await asyncio.sleep(0.05)

@@ -16,7 +16,7 @@ from litellm_memory.settings import Settings
 async def opened_engine(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
     """An engine with an open store; a token is a word, and a busy machine is given time."""
     patient = {"recall": {"deadline_ms": 5000}, "embedding": {"timeout_ms": 3000}, **settings}
-    engine = Engine.build(Settings(data_dir=data_dir, **patient), count=lambda text: len(text.split()))
+    engine = Engine(Settings(data_dir=data_dir, **patient), count=lambda text: len(text.split()))
     engine.open()
     try:
         async with asyncio.timeout(30):

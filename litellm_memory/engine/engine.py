@@ -1,0 +1,113 @@
+"""Memory for one proxy worker, assembled once from Settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Protocol
+
+from litellm_memory.care.erasure import Erasure
+from litellm_memory.care.retention import Retention
+from litellm_memory.embedding import Embedders, EmbeddingModels
+from litellm_memory.engine.health import Health
+from litellm_memory.engine.housekeeping import Housekeeping
+from litellm_memory.learn.by_model import ChatModels, ModelLearner
+from litellm_memory.learn.learner import Learner
+from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.memories import Count, Memories
+from litellm_memory.recall import Recall
+from litellm_memory.redact import Redactor
+from litellm_memory.request.accept import Acceptor
+from litellm_memory.request.after import After
+from litellm_memory.request.background import Background
+from litellm_memory.request.before import Before
+from litellm_memory.request.blocks import Blocks
+from litellm_memory.request.reading import Reader
+from litellm_memory.settings import Settings
+
+
+class CallableModels(EmbeddingModels, ChatModels, Protocol):
+    """The models that LiteLLM can call."""
+
+
+class Engine:
+    """Memory for one proxy worker: ``before`` and ``after`` a call, and what runs beside the requests.
+
+    Call ``open`` from the worker's event loop. Building is quick and synchronous, so that nothing that is said from
+    then on is lost. When the disk does not allow the ledger to be opened, ``health`` says so, and ``open`` tries again.
+    ``models`` are needed for an embedder other than the local one, and for learning by model. Raises SettingsError.
+    """
+
+    def __init__(self, settings: Settings, *, count: Count, models: CallableModels | None = None) -> None:
+        self.settings = settings
+        self.health = Health()
+        self.ledger = Ledger(settings.ledger_url)
+        with suppress(LedgerError):
+            self.ledger.connect()
+        self.embedders = Embedders(settings, models)
+        self.memories = Memories(self.ledger, count=count)
+        self.recall = Recall(self.memories, self.ledger.paths)
+        self.learner = Learner(self.ledger, self.memories)
+        self.erasure = Erasure(self.ledger, self.memories, settings.data_dir)
+        self.retention = Retention(self.ledger, self.memories)
+        self._models = models
+        self._background = Background()
+        self._assemble()
+        self.use(settings)
+
+    def _assemble(self) -> None:
+        """The story of a request, and the housekeeping. Both ask for the settings in force each time they need them."""
+        ledger, memories = self.ledger, self.memories
+
+        def settings() -> Settings:
+            return self.settings
+
+        def redactor() -> Redactor:
+            return self.redactor
+
+        self._housekeeping = Housekeeping(settings, ledger, memories, self.embedders, self.health)
+        acceptor = Acceptor(settings, redactor, ledger, self._background)
+        blocks = Blocks(settings, redactor, ledger, self.recall, memories)
+        self.before = Before(settings, ledger, Reader(settings, ledger), acceptor, blocks)
+        self.after = After(redactor, ledger, self._background, self.learner.wake)
+
+    def use(self, settings: Settings) -> None:
+        """From now on these settings hold; what needs a restart stays as it was."""
+        self.settings = settings
+        self.redactor = Redactor(on=settings.learn.redact, words=settings.learn.redact_words)
+        self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
+        self.memories.glance = settings.recall.deadline_ms / 3 / 1000
+        self.learner.settings = settings.learn
+        self.retention.settings = settings.retention
+
+    def open(self) -> None:
+        """Starts opening what is not open and, once all is, learning. Does not wait."""
+        self.spawn(self._run())
+
+    async def open_data(self) -> None:
+        """Opens ledger and store, once. Raises LiteLLMMemoryError with what to do when one of them cannot be opened."""
+        await self._housekeeping.open_data()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs ``work`` in the background until it ends or the engine closes."""
+        return self._background.spawn(work)
+
+    async def aclose(self) -> None:
+        """Ends what runs, commits what waits and closes; what is not learned yet stays in the journal."""
+        await self.after.aclose()
+        await self._background.aclose()
+        await self.ledger.aclose()
+        await self.memories.aclose()
+        self.recall.close()
+        self.embedders.close()
+
+    async def _run(self) -> None:
+        await self._housekeeping.opened()
+        self.spawn(self._housekeeping.warm_up())
+        self.spawn(self.learner.run())
+        if self._models is not None:
+            self.spawn(ModelLearner(self.ledger, self.memories, self.learner, self._models).run())
+        self.spawn(self.erasure.run())
+        self.spawn(self.retention.run())
+        await self._housekeeping.run()

@@ -1,0 +1,27 @@
+"""What works, and what to do where something does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Health:
+    """What works. Each field but ``opened`` is None when all is well, else one sentence that says what to do."""
+
+    opened: bool = False
+    ledger: str | None = None
+    store: str | None = "The store of memories is still opening."
+    model: str | None = None
+    wrap: str | None = None
+    sidecar: str | None = None
+
+    def problems(self) -> dict[str, str]:
+        """The sentences by part; empty when all is well."""
+        parts = {name: getattr(self, name) for name in ("ledger", "store", "model", "wrap", "sidecar")}
+        return {name: sentence for name, sentence in parts.items() if sentence is not None}
+
+    @property
+    def ready(self) -> bool:
+        """True when memories are recalled and learned, if perhaps by words alone."""
+        return self.opened and self.ledger is None and self.store is None

@@ -1,0 +1,121 @@
+"""What keeps memory going beside the requests: opening the data, following other workers, writing down, pruning."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from litellm_memory.embedding import Embedders
+from litellm_memory.engine.health import Health
+from litellm_memory.errors import LiteLLMMemoryError, StoreError, StoreMovedError
+from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.memories import Memories
+from litellm_memory.settings import Settings
+from litellm_memory.store import Store, open_known_store, open_store
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_SECONDS = 1.0
+"""Seconds between two rounds: how often a worker looks for what the others wrote."""
+LOOK_EVERY = 5
+"""Rounds after which the store's health is checked and uses are written down: many uses are one write."""
+PRUNE_EVERY = 3600
+"""Rounds between two prunings of the ledger: about an hour."""
+REOPEN_SECONDS = 2.0
+"""Seconds between two attempts to open ledger and store."""
+
+
+class Housekeeping:
+    """Opens ledger and store, then does a round of small duties each FOLLOW_SECONDS; ``health`` says how it goes."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        ledger: Ledger,
+        memories: Memories,
+        embedders: Embedders,
+        health: Health,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._memories = memories
+        self._embedders = embedders
+        self._health = health
+
+    async def opened(self) -> None:
+        """Returns once ledger and store are open; tries until they are."""
+        while not self._health.opened:
+            try:
+                await self.open_data()
+            except LiteLLMMemoryError as error:
+                self._failed(error)
+                await asyncio.sleep(REOPEN_SECONDS)
+
+    async def open_data(self) -> None:
+        """Opens ledger and store, once. Raises LiteLLMMemoryError with what to do when one of them cannot be opened."""
+        await asyncio.to_thread(self._ledger.connect)
+        self._health.ledger = None
+        place, data_dir = self._settings().store, self._settings().data_dir
+        store = await open_known_store(place, data_dir)
+        if store is None:
+            dimension = await self._embedders.dimension()
+            store = await open_store(place, data_dir, embedder=self._embedders.identity, dimension=dimension)
+        try:
+            if place.mode == "embedded":
+                await self._ledger.expect_store(store.id)
+            await self._use(store)
+        # Also when cancelled: an open store holds files or a process.
+        except BaseException:
+            await store.aclose()
+            raise
+        self._health.opened, self._health.store = True, None
+
+    async def warm_up(self) -> None:
+        """Loads the scopes that were asked for last into RAM."""
+        with suppress(LiteLLMMemoryError):
+            logger.debug("%d scopes were loaded at start.", await self._memories.warm_up())
+
+    async def run(self) -> None:
+        """Rounds until cancelled. What fails is in ``health`` and tried again."""
+        for round_ in itertools.count():
+            try:
+                await self._round(round_)
+                self._health.store, self._health.ledger = None, self._ledger.trouble
+            except StoreMovedError:
+                await self._use(await self._memories.store.reopened())
+            except (StoreError, LedgerError) as error:
+                self._failed(error)
+            # A round that a defect ends, ours or of a library, must not end all later ones.
+            except Exception as error:
+                logger.warning("A round of housekeeping failed (%s); trying again.", type(error).__name__)
+                logger.debug("A round of housekeeping failed", exc_info=True)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def _round(self, round_: int) -> None:
+        await self._memories.follow()
+        await self._memories.embed_missing()
+        self._ledger.traces.flush()
+        self._ledger.calls.flush()
+        if round_ % LOOK_EVERY == 0 or self._health.store is not None:
+            await self._memories.store.health()
+            await self._memories.count_uses()
+        if round_ % PRUNE_EVERY == 0:
+            settings, now = self._settings(), datetime.now(UTC)
+            self._ledger.traces.prune(now, days=settings.traces.keep_days, most=settings.traces.max_count)
+            await self._ledger.prune(now, calls_days=settings.usage.keep_days)
+
+    async def _use(self, store: Store) -> None:
+        """From now on memories are in ``store``, with the embedder that made its vectors where that is available."""
+        embedder = await asyncio.to_thread(self._embedders.of, store.embedder)
+        self._health.model = await asyncio.to_thread(self._embedders.problem, store.embedder)
+        await self._memories.use(store, embedder)
+
+    def _failed(self, error: LiteLLMMemoryError) -> None:
+        part = "ledger" if isinstance(error, LedgerError) else "store"
+        if getattr(self._health, part) != str(error):
+            logger.error("%s", error)
+        setattr(self._health, part, str(error))

@@ -1,0 +1,67 @@
+"""What memory does with the answer to a request: it settles the message, and what is learned begins here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import Earlier, Reply
+from litellm_memory.redact import Redactor
+from litellm_memory.request.background import SHORT, Background, off_loop
+from litellm_memory.request.outcome import Outcome
+
+CLOSE_SECONDS = 2.0
+"""How long closing waits for answers that are being noted."""
+
+
+class After:
+    """Notes answers in the background. ``learn`` is called when there is something new to learn."""
+
+    def __init__(
+        self, redactor: Callable[[], Redactor], ledger: Ledger, background: Background, learn: Callable[[], None]
+    ) -> None:
+        self._redactor = redactor
+        self._ledger = ledger
+        self._background = background
+        self._learn = learn
+        self._noting: set[asyncio.Task[None]] = set()
+
+    def __call__(self, outcome: Outcome, answer: Callable[[], Reply] | None, *, size: int = SHORT + 1) -> None:
+        """Notes the answer to a call, of ``size`` bytes; ``answer`` reads it (None: the call failed). Does not wait."""
+        if outcome.mark is not None:
+            task = self._background.spawn(self._note(outcome, outcome.mark, answer, size))
+            self._noting.add(task)
+            task.add_done_callback(self._noting.discard)
+
+    @property
+    def noting(self) -> int:
+        """How many answers are being noted."""
+        return len(self._noting)
+
+    async def aclose(self) -> None:
+        """Waits for answers that are being noted, for at most CLOSE_SECONDS."""
+        if self._noting:
+            await asyncio.wait(self._noting, timeout=CLOSE_SECONDS)
+
+    async def _note(self, outcome: Outcome, mark: str, answer: Callable[[], Reply] | None, size: int) -> None:
+        reply = await off_loop(size, partial(self._read, answer)) if answer else None
+        if outcome.acceptance.journalled is not None:
+            await outcome.acceptance.journalled
+        if reply is not None and reply.complete:
+            self._ledger.settle(mark)
+            if reply.id is not None and outcome.scope is not None:
+                earlier = Earlier(mark, outcome.injection.carried)
+                self._ledger.keep_answer(reply.id, earlier, namespace=outcome.scope.namespace)
+        # After a tool call the turn goes on: its answer comes with a later request of the loop.
+        if outcome.acceptance.learns and not (reply is not None and reply.tools):
+            if reply is not None and outcome.kind == "continuation":
+                reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
+            self._ledger.answered(mark, reply)
+            self._learn()
+
+    def _read(self, answer: Callable[[], Reply]) -> Reply:
+        reply = answer()
+        return replace(reply, text=self._redactor().text(reply.text))

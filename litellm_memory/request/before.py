@@ -1,0 +1,79 @@
+"""What memory does to a request before it is sent. ``Before.__call__`` and ``_inject`` are the whole way of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.models import Block
+from litellm_memory.request.accept import Acceptor
+from litellm_memory.request.blocks import Blocks, reason_of
+from litellm_memory.request.outcome import Injection, Outcome
+from litellm_memory.request.place import carriers, injection_of
+from litellm_memory.request.reading import KeptOut, Reader, Reading
+from litellm_memory.request.request import Request
+from litellm_memory.request.tracing import trace_kept_out, trace_of
+from litellm_memory.settings import Settings
+
+
+class Before:
+    """Reads a request, replays the blocks of its conversation and, for a person's new words, recalls and adds one."""
+
+    def __init__(
+        self, settings: Callable[[], Settings], ledger: Ledger, reader: Reader, acceptor: Acceptor, blocks: Blocks
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._reader = reader
+        self._acceptor = acceptor
+        self._blocks = blocks
+
+    async def __call__(self, request: Request) -> Outcome:
+        """What to send instead of ``request.body``, and what the client is told about it."""
+        begun = time.perf_counter()
+        try:
+            reading = await self._reader.read(request)
+        except LedgerError as error:
+            return Outcome(Injection("error", reason_of(error)))
+        if isinstance(reading, KeptOut):
+            return self._kept_out(request, reading)
+        reading.notes.stages["read"] = round((time.perf_counter() - begun) * 1000, 3)
+        acceptance = self._acceptor.accept(reading)
+        injection = await self._inject(reading)
+        if not request.dry:
+            self._ledger.traces.add(partial(trace_of, reading, injection))
+        return Outcome(injection, reading.scope, reading, acceptance)
+
+    async def _inject(self, reading: Reading) -> Injection:
+        settings = self._settings()
+        if not (settings.inject and reading.request.caller.inject):
+            return Injection("off", "inject_off")
+        if reading.options.inject is False:
+            return Injection("off", "header")
+        if not reading.said:
+            return Injection("skipped", reading.reason)
+        place = partial(injection_of, reading, position=settings.recall.position)
+        marks = [said.mark for said in carriers(reading, settings.recall.position)]
+        frozen = await self._blocks.frozen(reading, marks)
+        if frozen.failure is not None:
+            status, reason = frozen.failure
+            return place(frozen.blocks, status=status, reason=reason)
+        if reading.kind != "person":
+            return place(frozen.blocks, status="skipped", reason=reading.reason)
+        newest = marks[-1]
+        before = frozen.blocks.get(newest)
+        if before is not None and not before.answered:
+            # The same message once more, such as a retry: what it was given the first time stays, also if nothing.
+            return place(frozen.blocks, status="empty", reason="frozen")
+        earlier = {mark: block for mark, block in frozen.blocks.items() if mark != newest}
+        new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))
+        return place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
+
+    def _kept_out(self, request: Request, kept_out: KeptOut) -> Outcome:
+        if not request.dry and kept_out.reason != "unknown_shape":
+            trace = trace_kept_out(request, kept_out, self._settings().identity.partition)
+            if trace is not None:
+                self._ledger.traces.add(lambda: trace)
+        return Outcome(Injection(kept_out.status, kept_out.reason), kept_out.scope)

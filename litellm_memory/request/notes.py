@@ -1,0 +1,32 @@
+"""What is noted on a request's way, to explain afterwards what memory did and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from litellm_memory.models import Recalled
+from litellm_memory.recall import LeftOut, Query
+
+
+@dataclass(slots=True)
+class Notes:
+    """The query, what came of it, and milliseconds by stage."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    query: Query | None = None
+    recalled: Sequence[Recalled] = ()
+    left_out: list[LeftOut] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what happens inside."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = round((time.perf_counter() - begun) * 1000, 3)

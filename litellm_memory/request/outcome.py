@@ -1,0 +1,99 @@
+"""What memory did to a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litellm_memory.models import Kind, Scope, Status
+from litellm_memory.request.reading import Reading
+from litellm_memory.wire import WireFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What was put into a request's body, or why nothing was."""
+
+    status: Status
+    reason: str
+    body: dict[str, Any] | None = None
+    """The body to send; None: send what the client sent."""
+    count: int = 0
+    """Memories in all blocks of the body."""
+    tokens: int = 0
+    """Tokens of all blocks of the body."""
+    block: str = ""
+    """The text that the newest message was given; empty when that is none."""
+    carried: tuple[str, ...] = ()
+    """Ids of the memories that the conversation carries after this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Whether a call is learned from."""
+
+    learns: bool = False
+    journalled: asyncio.Task[None] | None = None
+    """Done once the person's new words are queued for the journal; None when there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An injection with what its answer needs later: the reading, and whether the answer is learned from.
+
+    ``reading`` is None for a request that memory keeps out of. ``scope`` may be known all the same.
+    """
+
+    injection: Injection
+    scope: Scope | None = None
+    reading: Reading | None = None
+    acceptance: Acceptance = Acceptance()
+
+    @property
+    def status(self) -> Status:
+        return self.injection.status
+
+    @property
+    def reason(self) -> str:
+        return self.injection.reason
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        return self.injection.body
+
+    @property
+    def count(self) -> int:
+        return self.injection.count
+
+    @property
+    def tokens(self) -> int:
+        return self.injection.tokens
+
+    @property
+    def block(self) -> str:
+        return self.injection.block
+
+    @property
+    def kind(self) -> Kind | None:
+        return self.reading.kind if self.reading else None
+
+    @property
+    def mark(self) -> str | None:
+        """The person's message that this call answers; None when there is none."""
+        return self.reading.mark if self.reading else None
+
+    @property
+    def format(self) -> WireFormat | None:
+        return self.reading.format if self.reading else None
+
+    @property
+    def unreadable(self) -> int:
+        """How many memory headers could not be read."""
+        return len(self.reading.options.unreadable) if self.reading else 0
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Milliseconds that memory took, by stage."""
+        return self.reading.notes.stages if self.reading else {}

@@ -1,0 +1,52 @@
+"""Blocks put into their places in a body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from litellm_memory.models import Block, Earlier, Place, Position, Status
+from litellm_memory.request.marks import Said
+from litellm_memory.request.outcome import Injection
+from litellm_memory.request.reading import Reading
+from litellm_memory.wire.inject import with_blocks
+from litellm_memory.wire.positions import with_block_at
+
+
+def carriers(reading: Reading, position: Position) -> Sequence[Said]:
+    """The messages that carry a block: all of them where blocks are replayed, else the newest alone."""
+    return reading.said if position == "turn" else reading.said[-1:]
+
+
+def injection_of(
+    reading: Reading, frozen: Mapping[str, Block], position: Position, status: Status, reason: str
+) -> Injection:
+    """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
+    given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
+    carried = carried_in((block for _, block in given), reading.earlier)
+    if not given:
+        return Injection(status, reason, carried=carried)
+    newest, block = given[-1]
+    return Injection(
+        "replayed" if status in ("empty", "skipped") else status,
+        reason,
+        body=_placed(reading, [(said.place, block.text) for said, block in given], position),
+        count=sum(len(block.given) for _, block in given),
+        tokens=sum(block.tokens for _, block in given),
+        block=block.text if newest is reading.said[-1] else "",
+        carried=carried,
+    )
+
+
+def _placed(reading: Reading, given: Sequence[tuple[Place, str]], position: Position) -> dict[str, Any]:
+    body = reading.request.body
+    if position == "turn":
+        return with_blocks(body, given)
+    [(last, block)] = given
+    return with_block_at(body, reading.format, reading.turn, position, block, first=reading.said[0].place, last=last)
+
+
+def carried_in(blocks: Iterable[Block], earlier: Earlier | None) -> tuple[str, ...]:
+    """Ids of the memories that a conversation carries: in these blocks, and in what the server keeps of it."""
+    kept = earlier.carried if earlier else ()
+    return (*kept, *(given.memory for block in blocks for given in block.given))

@@ -1,0 +1,115 @@
+"""A request understood: its format, the conversation, whose memory it may see, what sort of request it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.identity import Refusal, RequestOptions, identify, read_options
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
+from litellm_memory.request.kinds import classify
+from litellm_memory.request.marks import Said, said_in
+from litellm_memory.request.notes import Notes
+from litellm_memory.request.participation import takes_part, vendor_of
+from litellm_memory.request.request import Request
+from litellm_memory.settings import Settings
+from litellm_memory.wire import WireFormat, recognise
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A request that memory takes part in."""
+
+    request: Request
+    format: WireFormat
+    turn: Turn
+    options: RequestOptions
+    scope: Scope
+    kind: Kind
+    reason: str
+    """What decided the kind."""
+    said: Sequence[Said]
+    earlier: Earlier | None = None
+    """Where the part of the conversation stands that the server keeps."""
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def mark(self) -> str | None:
+        """The person's message that the answer will belong to; None when it belongs to none."""
+        if self.kind not in ("person", "continuation"):
+            return None
+        if self.said:
+            return self.said[-1].mark
+        return self.earlier.mark if self.earlier else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """Why memory keeps out of a request, and whose it is where that is known."""
+
+    status: Status
+    reason: str
+    scope: Scope | None = None
+
+
+class Reader:
+    """Reads requests under the settings in force."""
+
+    def __init__(self, settings: Callable[[], Settings], ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+
+    async def read(self, request: Request) -> Reading | KeptOut:
+        """The request understood, or why memory keeps out of it. Raises LedgerError while the ledger is not open."""
+        settings = self._settings()
+        format = recognise(request.call_type, request.route, request.body)
+        turn = format.read(request.body) if format else None
+        if format is None or turn is None:
+            return KeptOut("skipped", "unknown_shape")
+        asked = request.models or (turn.model,)
+        if not all(takes_part(model, settings.models) for model in asked):
+            return KeptOut("off", "model_excluded")
+        if not takes_part(request.caller.key_alias, settings.keys):
+            return KeptOut("off", "key_excluded")
+        options = read_options(request.headers, settings.identity)
+        scope = identify(request.caller, request.headers, options, turn, settings.identity)
+        if isinstance(scope, Refusal):
+            return KeptOut("skipped", scope.reason)
+        if vendor_of(asked, settings.vendor_memory):
+            return KeptOut("off", "vendor_memory", scope)
+        kind, reason = classify(turn, request.headers, settings.kinds)
+        earlier = await self._earlier(turn.previous, scope) if turn.previous else None
+        said = said_in(turn, scope, self._ledger.key, after=earlier.mark if earlier else "")
+        return Reading(request, format, turn, options, await self._joined(scope), kind, reason, said, earlier)
+
+    async def _joined(self, scope: Scope) -> Scope:
+        """``scope`` with the project's name that all clients of the user share; unchanged when that takes too long."""
+        if scope.project is None:
+            return scope
+        try:
+            async with asyncio.timeout(replay_timeout_s(self._settings())):
+                names = await self._ledger.paths.names(
+                    scope.namespace, scope.project, scope.path, now=datetime.now(UTC)
+                )
+        except (TimeoutError, LiteLLMMemoryError):
+            return scope
+        return replace(scope, project=names.project)
+
+    async def _earlier(self, previous: str, scope: Scope) -> Earlier:
+        """Where the conversation stands that the server keeps up to its answer ``previous``."""
+        try:
+            async with asyncio.timeout(replay_timeout_s(self._settings())):
+                known = await self._ledger.earlier(previous, namespace=scope.namespace)
+        except (TimeoutError, LiteLLMMemoryError):
+            known = None
+        # An answer that memory did not see still distinguishes this conversation from others.
+        return known or Earlier(previous)
+
+
+def replay_timeout_s(settings: Settings) -> float:
+    """Seconds that a look into the ledger may take: as long as recall, because a lost block costs the prompt cache."""
+    return settings.recall.deadline_ms / 1000

@@ -1,0 +1,73 @@
+"""The trace of a request: what memory did and why, without a word of any text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from litellm_memory.identity import Binding, partition_of
+from litellm_memory.ledger import Candidate, Trace
+from litellm_memory.models import Scope
+from litellm_memory.request.notes import Notes
+from litellm_memory.request.outcome import Injection
+from litellm_memory.request.reading import KeptOut, Reading
+from litellm_memory.request.request import Request
+
+
+def trace_of(reading: Reading, injection: Injection) -> Trace:
+    """The trace of a request that memory took part in."""
+    request, scope, notes = reading.request, reading.scope, reading.notes
+    query = notes.query
+    return Trace(
+        id=request.id,
+        at=notes.at,
+        partition=scope.partition,
+        user=scope.user,
+        namespace=scope.namespace,
+        status=injection.status,
+        reason=injection.reason,
+        kind=reading.kind,
+        kind_reason=reading.reason,
+        project=scope.project,
+        session=scope.session,
+        client=scope.client,
+        model=request.model,
+        route=request.route,
+        unreadable=reading.options.unreadable,
+        count=injection.count,
+        tokens=injection.tokens,
+        carried=injection.carried,
+        limit=query.limit if query else None,
+        budget=query.tokens if query else None,
+        min_score=query.min_score if query else None,
+        candidates=_candidates(notes),
+        stages=notes.stages,
+    )
+
+
+def trace_kept_out(request: Request, kept_out: KeptOut, partition_by: Binding) -> Trace | None:
+    """Why memory kept out of a request, under nobody's name where it is not known whose it is; None without partition.
+
+    ``partition_by``: what binds memory, by the settings.
+    """
+    partition = partition_of(request.caller, partition_by)
+    if partition is None:
+        return None
+    scope = kept_out.scope or Scope(partition, "")
+    return Trace(
+        request.id,
+        datetime.now(UTC),
+        scope.partition,
+        scope.user,
+        scope.namespace,
+        kept_out.status,
+        kept_out.reason,
+        model=request.model,
+        route=request.route,
+    )
+
+
+def _candidates(notes: Notes) -> tuple[Candidate, ...]:
+    """What was recalled, then what was left out, each in falling score."""
+    kept = [Candidate(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.recalled]
+    rest = [Candidate(item.memory.id, round(item.score, 4), {}, item.reason) for item in notes.left_out]
+    return (*kept, *rest)
