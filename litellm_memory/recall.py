@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +27,8 @@ THREADS = 4
 """Most searches of larger scopes at once."""
 WISHES = 4
 """Most standing wishes of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
+MAX_REJECTED = 16
+"""At most this many rejected memories are reported with a reason."""
 SPARE = 16
 """Memories that are looked at beyond the limit, for those that do not fit into the budget."""
 
@@ -58,17 +60,23 @@ class Query:
     """The vectors tell texts apart in any language; ``Recall`` asks."""
 
 
-LOOKED_AT = 16
-"""Most memories that were left out of one recall and are told of."""
-
-
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Rejected:
     """A memory that came near and was not recalled, with its score and the reason."""
 
     memory: Memory
     score: float
     reason: str
+    why: Mapping[str, float] = field(default_factory=dict)
+    """The parts that the score came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What a query brought: what is recalled, and the best of what came near and is not, at most MAX_REJECTED."""
+
+    recalled: list[Recalled] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
 
 
 def visible(memory: Memory, query: Query, now: datetime) -> bool:
@@ -107,45 +115,34 @@ class Recall:
         """Ends the threads."""
         self._threads.shutdown(wait=False)
 
-    async def __call__(self, query: Query, *, now: datetime, left_out: list[LeftOut] | None = None) -> list[Recalled]:
-        """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens.
-
-        ``left_out`` is given the best of those that came near and were not recalled, at most LOOKED_AT.
-        """
+    async def __call__(self, query: Query, *, now: datetime) -> Recollection:
+        """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens."""
         index = await self._memories.searched(query.scope.partition, query.scope.user, query.text)
         if not len(index) or query.limit == 0:
-            return []
+            return Recollection()
         scope = query.scope
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         vector = await self._memories.query_vector(query.text)
         query = replace(query, any_language=self._memories.reads_any_language)
-        passed: list[LeftOut] = []
         if len(index) <= ON_LOOP:
-            found = search(index, vector, query, now, passed)
-        else:
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._threads, search, index, vector, query, now, passed)
-        if left_out is not None:
-            left_out += passed
-        return found
+            return search(index, vector, query, now)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, search, index, vector, query, now)
 
 
-def search(
-    index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
-) -> list[Recalled]:
-    """The memories that go into the block; the best of those that do not go to ``passed``, with the reason."""
+def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
+    """What an index holds for a query; with a budget of tokens, only what goes into the block."""
     wishes = _standing_wishes(index, query, now) if query.wishes else []
-    near = _found(index, vector, query, now, passed)
-    found = [item for item in near if item.memory.id not in {w.memory.id for w in wishes}]
+    near = _near(index, vector, query, now)
+    found = [item for item in near.recalled if item.memory.id not in {w.memory.id for w in wishes}]
     if query.tokens is None:
-        return [*wishes, *found][: query.limit]
+        return Recollection([*wishes, *found][: query.limit], near.rejected)
     room = Room(tokens=query.tokens, limit=query.limit, layout=query.layout, name_projects=query.scope.project is None)
     refused = [(item, room.refuses(item.memory)) for item in (*wishes, *found)]
-    over = [LeftOut(item.memory, item.score, reason) for item, reason in refused if reason]
-    passed[:] = [*over, *passed][:LOOKED_AT]
-    return [item for item, reason in refused if not reason]
+    over = [Rejected(item.memory, item.score, reason) for item, reason in refused if reason]
+    return Recollection([item for item, reason in refused if not reason], [*over, *near.rejected][:MAX_REJECTED])
 
 
 def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Recalled]:
@@ -155,32 +152,30 @@ def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Rec
     return [Recalled(memory, 1.0, {"standing_wish": 1.0}) for memory in newest]
 
 
-def _found(
-    index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime, passed: list[LeftOut]
-) -> Iterator[Recalled]:
-    """What the query may see and is near enough, in falling score; the best of the rest goes to ``passed``."""
+def _near(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
+    """What the query may see and is near enough, in falling score, with the best of the rest."""
     signals = index.signals(vector, query.text)
     letters = plain(query.text)
     english = letters if is_english(query.text) else 0.0
-    near, sure_of = (1.0, 1.0) if query.any_language else (letters, english)
+    trust, sure_of = (1.0, 1.0) if query.any_language else (letters, english)
     with_vectors = vector is not None
-    ranks = rank(signals, asks_time=asks_time(query.text), trust=near * with_vectors)
+    ranks = rank(signals, asks_time=asks_time(query.text), trust=trust * with_vectors)
     surest = sureness(signals, trust=sure_of * with_vectors, english=english)
     seen = _Seen(index, signals, query, now)
     sure = next((float(surest[row]) for row in best_first(surest, at_least=0.0) if seen.at(row)), 0.0)
     scores = shown_scores(ranks, sure=sure)
-    taken = 0
+    near = Recollection()
     for row in best_first(ranks, at_least=-1.0):
         is_near = scores[row] >= query.min_score
-        if taken == query.limit + SPARE or not (is_near or len(passed) < LOOKED_AT):
-            return
+        if len(near.recalled) == query.limit + SPARE or not (is_near or len(near.rejected) < MAX_REJECTED):
+            break
         memory = seen.at(row)
-        if len(passed) < LOOKED_AT and not (memory and is_near):
-            passed += seen.passed_over(row, float(scores[row]))
+        if len(near.rejected) < MAX_REJECTED and not (memory and is_near):
+            near.rejected.extend(seen.passed_over(row, float(scores[row])))
         if memory and is_near:
             parts = {"vectors": float(signals.dense[row]), "words": float(signals.words[row]), "sure": sure}
-            yield Recalled(memory, float(scores[row]), parts)
-            taken += 1
+            near.recalled.append(Recalled(memory, float(scores[row]), parts))
+    return near
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +192,9 @@ class _Seen:
         memory = self.index.at(int(self.signals.positions[row]))
         return memory if memory is not None and visible(memory, self.query, self.now) else None
 
-    def passed_over(self, row: int, score: float) -> list[LeftOut]:
+    def passed_over(self, row: int, score: float) -> list[Rejected]:
         """The memory of a row that is not recalled, with the reason; nothing where there is none."""
         memory = self.index.at(int(self.signals.positions[row]))
         if memory is None:
             return []
-        return [LeftOut(memory, score, hidden(memory, self.query, self.now) or "threshold")]
+        return [Rejected(memory, score, hidden(memory, self.query, self.now) or "threshold")]

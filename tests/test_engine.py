@@ -512,7 +512,7 @@ async def test_memories_kept_without_a_model_get_their_vectors_once_there_is_one
         index = await by_vectors.memories.index("default", user)
         await until(lambda: not index.unembedded())
         query = Query("the pre-production data store", Scope("default", user), limit=1, min_score=0)
-        [recalled] = await by_vectors.recall(query, now=datetime.now(UTC))
+        [recalled] = (await by_vectors.recall(query, now=datetime.now(UTC))).recalled
         assert recalled.why["vectors"] > 0.3
 
 
@@ -605,9 +605,8 @@ async def test_what_is_unclear_waits_for_its_owner_and_is_not_recalled(engine: E
     [known] = [memory for memory in await engine.memories.all("default", user) if memory.review is None]
     assert waits.review == f"it may have changed for a part only: memory {known.id}"
     query = Query("Did we switch from Jenkins to Buildkite?", Scope("default", user), limit=9, min_score=0)
-    assert [recalled.memory.text for recalled in await engine.recall(query, now=datetime.now(UTC))] == [
-        "Our CI runs on Jenkins."
-    ]
+    found = await engine.recall(query, now=datetime.now(UTC))
+    assert [recalled.memory.text for recalled in found.recalled] == ["Our CI runs on Jenkins."]
     accepted = await review.accept(engine.memories, "default", waits.id)
     assert accepted == replace(waits, review=None)
     assert await review.waiting(engine.memories, "default", user) == []

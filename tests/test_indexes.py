@@ -190,7 +190,7 @@ async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_o
         await engine.recall(query, now=NOON)
         assert searching() == before
         await engine.memories.restore([remembered("The heron nests behind the mill.")])
-        [found] = await engine.recall(query, now=NOON)
+        [found] = (await engine.recall(query, now=NOON)).recalled
         assert (found.memory.text, searching()) == ("The heron nests behind the mill.", before + 1)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from bed.recall_set import Person, languages
 
+from litellm_memory.embedding.embedder import blend
 from litellm_memory.index.ranking import (
     Room,
     Signals,
     best_first,
-    blend,
     fuse,
     rank,
     shown_scores,

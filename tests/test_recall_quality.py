@@ -63,7 +63,7 @@ def memories_of(person: Person, key: bytes) -> list[Memory]:
 
 async def found(engine: Engine, person: Person, text: str, *, min_score: float = 0.0) -> list[Recalled]:
     query = Query(text, Scope("default", person.name), 10, min_score, wishes=False)
-    return await engine.recall(query, now=datetime.now(UTC))
+    return (await engine.recall(query, now=datetime.now(UTC))).recalled
 
 
 async def share_found(engine: Engine, person: Person, kind: str) -> list[float]:
@@ -91,7 +91,7 @@ async def test_a_block_is_never_larger_than_its_budget(engine: Engine) -> None:
     for person in PEOPLE:
         for question in person.asked:
             query = Query(question.text, Scope("default", person.name), 100, 0.0, tokens=256)
-            recalled = await engine.recall(query, now=datetime.now(UTC))
+            recalled = (await engine.recall(query, now=datetime.now(UTC))).recalled
             assert recalled
             assert count_tokens(render(recalled, "xml").text) <= 256
 
@@ -100,8 +100,9 @@ async def test_what_was_learned_from_the_conversation_itself_is_not_given(engine
     memories = [replace(memory, message="m1") for memory in memories_of(replace(PEOPLE[0], name="odile"), b"key")]
     await engine.memories.keep(memories[:3])
     query = Query("What did I say about the flat?", Scope("default", "odile"), 10, 0.0)
-    assert await engine.recall(query, now=datetime.now(UTC))
-    assert not await engine.recall(replace(query, said=frozenset({"m1"})), now=datetime.now(UTC))
+    assert (await engine.recall(query, now=datetime.now(UTC))).recalled
+    without = replace(query, said=frozenset({"m1"}))
+    assert not (await engine.recall(without, now=datetime.now(UTC))).recalled
 
 
 async def test_a_request_may_ask_for_an_index(engine: Engine) -> None:

@@ -106,10 +106,11 @@ class Blocks:
             return _new(await self._freeze(reading, Block(last.mark)), "trivial")
         notes.query = query_of(reading, wanted, earlier, self._settings())
         with notes.stage("recall"):
-            notes.recalled = await self._recall(notes.query, now=notes.at, left_out=notes.left_out)
-        size = sum(item.memory.characters for item in notes.recalled)
-        block = await off_loop(size, partial(self._rendered, reading, last, notes.recalled))
-        return _new(await self._freeze(reading, block), "recalled" if notes.recalled else "nothing_relevant")
+            notes.found = await self._recall(notes.query, now=notes.at)
+        recalled = notes.found.recalled
+        size = sum(item.memory.characters for item in recalled)
+        block = await off_loop(size, partial(self._rendered, reading, last, recalled))
+        return _new(await self._freeze(reading, block), "recalled" if recalled else "nothing_relevant")
 
     def _rendered(self, reading: Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
         # What is kept may be older than the rule that knows a secret.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from litellm_memory.models import Recalled
-from litellm_memory.recall import LeftOut, Query
+from litellm_memory.recall import Query, Recollection
 
 
 @dataclass(slots=True)
@@ -18,8 +17,7 @@ class Notes:
 
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     query: Query | None = None
-    recalled: Sequence[Recalled] = ()
-    left_out: list[LeftOut] = field(default_factory=list)
+    found: Recollection = field(default_factory=Recollection)
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

@@ -68,6 +68,8 @@ def trace_kept_out(request: Request, kept_out: KeptOut, partition_by: Binding) -
 
 def _candidates(notes: Notes) -> tuple[Candidate, ...]:
     """What was recalled, then what was left out, each in falling score."""
-    kept = [Candidate(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.recalled]
-    rest = [Candidate(item.memory.id, round(item.score, 4), {}, item.reason) for item in notes.left_out]
+    kept = [Candidate(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.found.recalled]
+    rest = [
+        Candidate(item.memory.id, round(item.score, 4), dict(item.why), item.reason) for item in notes.found.rejected
+    ]
     return (*kept, *rest)

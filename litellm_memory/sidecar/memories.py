@@ -61,10 +61,10 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 
     @router.post("/search", summary="Search memories, best first")
     async def search_memories(caller: Verified, search: SearchIn, partition: PartitionParameter = None) -> SearchOut:
-        recalled = await engine.recall(
+        recollection = await engine.recall(
             search_of(engine, search, partition_for(caller, engine.settings, partition)), now=datetime.now(UTC)
         )
-        return SearchOut(results=[found(replace(item, memory=shown(item.memory))) for item in recalled])
+        return SearchOut(results=[found(replace(item, memory=shown(item.memory))) for item in recollection.recalled])
 
     @router.get("/{memory_id}", summary="Read a memory")
     async def read_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> MemoryOut:

@@ -121,7 +121,8 @@ async def _search(acting: Acting, given: Search) -> dict[str, Any]:
         project=given.project or scope.project,
         kinds=given.kinds,
     )
-    recalled = await acting.engine.recall(search_of(acting.engine, asked, acting.reading), now=datetime.now(UTC))
+    search = search_of(acting.engine, asked, acting.reading)
+    recalled = (await acting.engine.recall(search, now=datetime.now(UTC))).recalled
     results = [found(item).model_dump(mode="json") for item in recalled]
     return {
         "results": [

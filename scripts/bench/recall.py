@@ -87,8 +87,8 @@ class InProcess:
 
     async def find(self, person: Person, question: str, *, limit: int) -> list[tuple[str, float]]:
         query = Query(question, Scope("default", person.name), limit, 0.0, wishes=False)
-        recalled = await self._engine.recall(query, now=datetime.now(UTC))
-        return [(self._names[item.memory.id], item.score) for item in recalled]
+        found = await self._engine.recall(query, now=datetime.now(UTC))
+        return [(self._names[item.memory.id], item.score) for item in found.recalled]
 
     async def block(self, person: Person, question: str) -> tuple[list[str], int] | None:
         self._calls += 1
@@ -247,7 +247,7 @@ def costs() -> Iterator[dict[str, object]]:
             for n in range(size)
         )
         query = Query(_spelt(said[size // 2]), Scope("p", "u"), DEFAULT_LIMIT, DEFAULT_MIN_SCORE, tokens=1000)
-        spent = [_spent(partial(search, index, vector, query, start, [])) for vector in vectors[:51]]
+        spent = [_spent(partial(search, index, vector, query, start)) for vector in vectors[:51]]
         yield {
             "memories": size,
             "p50_ms": round(statistics.median(spent[1:]), 2),
