@@ -1,14 +1,22 @@
-"""The house: imports point down the floors, and each neighbour's library has one door."""
+"""The house: imports point down the floors, each library has one door, and nothing outgrows its measure."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "litellm_memory"
+ROOT = Path(__file__).parent.parent
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(ROOT / "scripts"))
+    house: Any = import_module("house")
+
 FLOORS = (
     {"models", "errors"},
     {"settings", "text", "wire", "render", "redact", "screening", "foreign", "files"},
@@ -44,22 +52,35 @@ DOORS = {
 }
 
 
+# `scripts/house` prints the figures behind these limits.
+LEAST_FOLDERS = 12
+MOST: Mapping[str, tuple[Callable[[Sequence[Any]], Mapping[str, int]], int]] = {
+    "lines of a room": (house.lines_of_rooms, 2565),  # aim: 2500
+    "lines of a module": (house.lines_of_modules, 705),  # aim: 350
+    "methods of a class": (house.methods_of_classes, 38),  # aim: 20
+    "lines of a function": (house.lines_of_bodies, 52),  # aim: 45
+}
+MOST_FLAT_MODULES = 12
+MOST_ARROWS = 127  # aim: 115
+MOST_METHODS_OF_ENGINE = 38  # aim: 12
+MOST_LINES_OF_NEARLY_EVERY_FUNCTION = 18
+"""Nineteen functions of twenty have no more lines."""
+MOST_CATCH_ALLS = 26  # aim: 14
+MOST_CATCH_ALLS_WITHOUT_A_REASON = 21  # aim: 0
+MOST_CLASS_NAMES_USED_TWICE = 8  # aim: 0
+
+
+@cache
+def modules() -> Sequence[Any]:
+    """Every module of the package, parsed once."""
+    return tuple(house.read())
+
+
 def imports() -> Iterator[tuple[str, str, str]]:
     """(file, room, imported module) of every import of the package, also of those inside functions."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = (
-                    [f"litellm_memory.{alias.name}" for alias in node.names]
-                    if node.module == "litellm_memory"
-                    else [node.module]
-                )
-            for name in names:
-                yield path.relative_to(PACKAGE).as_posix(), room, name
+    for module in modules():
+        if module.path != "__init__.py":
+            yield from ((module.path, module.room, name) for name in house.imported(module))
 
 
 def floor_of(room: str) -> int:
@@ -67,9 +88,7 @@ def floor_of(room: str) -> int:
 
 
 def test_every_room_stands_on_one_floor() -> None:
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert modules | packages == set().union(*FLOORS)
+    assert {module.room for module in modules()} - {"__init__"} == set().union(*FLOORS)
 
 
 def test_imports_point_down() -> None:
@@ -89,8 +108,44 @@ def test_each_library_has_one_door(library: str) -> None:
 
 
 def test_importing_the_package_loads_no_neighbour() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, litellm_memory; print(sorted({'litellm', 'chromadb', 'onnxruntime'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+# --- measures ---
+
+
+@pytest.mark.parametrize("measure", MOST)
+def test_nothing_outgrows_its_measure(measure: str) -> None:
+    sizes, most = MOST[measure]
+    assert {name: size for name, size in sizes(modules()).items() if size > most} == {}
+
+
+def test_the_package_is_rooms_rather_than_a_long_list_of_modules() -> None:
+    assert len(house.folders(modules())) >= LEAST_FOLDERS
+    assert len(house.flat_modules(modules())) <= MOST_FLAT_MODULES
+
+
+def test_few_rooms_know_each_other() -> None:
+    assert sum(len(others) for others in house.arrows(modules()).values()) <= MOST_ARROWS
+
+
+def test_the_engine_stays_small() -> None:
+    [methods] = [size for name, size in house.methods_of_classes(modules()).items() if name.endswith(" Engine")]
+    assert methods <= MOST_METHODS_OF_ENGINE
+
+
+def test_nearly_every_function_is_short() -> None:
+    assert house.percentile(house.lines_of_bodies(modules()), 0.95) <= MOST_LINES_OF_NEARLY_EVERY_FUNCTION
+
+
+def test_catch_alls_are_few_and_say_why() -> None:
+    reasons = house.catch_alls(modules())
+    assert len(reasons) <= MOST_CATCH_ALLS, list(reasons)
+    bare = [name for name, reason in reasons.items() if not reason]
+    assert len(bare) <= MOST_CATCH_ALLS_WITHOUT_A_REASON, bare
+
+
+def test_a_class_name_means_one_class() -> None:
+    doubled = house.classes_named_twice(modules())
+    assert len(doubled) <= MOST_CLASS_NAMES_USED_TWICE, doubled
