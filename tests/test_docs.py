@@ -1,12 +1,14 @@
-"""The pages tell the truth: settings, headers, routes, commands, links and examples, held against the code."""
+"""The pages tell the truth: settings, headers, routes, rooms, limits, links and examples, held against the code."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import NoneType, UnionType
@@ -23,22 +25,27 @@ from bed.proxy import Proxy
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from test_architecture import FLOORS
 from typer.core import TyperGroup
 
+from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
+from litellm_memory.extract.languages import languages
 from litellm_memory.foreign import FORMATS
 from litellm_memory.identity.headers import NAMES
 from litellm_memory.ledger import GROUPINGS
 from litellm_memory.models import Caller, Status
 from litellm_memory.models import Kind as RequestKind
 from litellm_memory.request.kinds import built_in_rules
-from litellm_memory.settings import RESTART_KEYS, SECTION, Section, Settings, load_settings
+from litellm_memory.settings import RESTART_KEYS, SECTION, LearnSettings, Section, Settings, load_settings
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar.shapes import UsageRow
 from litellm_memory.sidecar.tools import TOOLS, ToldKind
+from litellm_memory.wire.recognition import recognise
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "litellm_memory"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTED = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)`")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -145,9 +152,10 @@ def settings_table(model: type[Section] = Settings, prefix: str = "") -> Iterato
             yield from settings_table(items[0], f"{prefix}{name}[].")
 
 
-def printed(rows: Iterator[tuple[str, ...]]) -> str:
-    head = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+def printed(*rows: tuple[str, ...]) -> str:
+    """A table whose first row is its head."""
+    head, *others = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, f"|{'---|' * len(rows[0])}", *others])
 
 
 def test_the_table_of_settings_is_the_models_own() -> None:
@@ -172,6 +180,113 @@ def yaml_examples() -> list[Any]:
 def test_every_example_of_settings_loads(code: str, tmp_path: Path) -> None:
     environment = dict.fromkeys(re.findall(r"os\.environ/(\w+)", code), "postgresql+psycopg://somebody@host/base")
     assert isinstance(load_settings(yaml.safe_load(code), directory=tmp_path, environment=environment), Settings)
+
+
+# --- rooms ---
+
+DOTTED = re.compile(r"\w+(?:\.\w+)+")
+
+
+def rooms_table() -> Iterator[tuple[str, str, str]]:
+    """Floor, room and the first line of the room's docstring."""
+    for number, rooms in enumerate(FLOORS, 1):
+        for room in sorted(rooms):
+            summary = (ast.get_docstring(tree_of(room.split("."))) or "").partition("\n")[0]
+            yield str(number), f"`{room}`", summary.replace("``", "`").replace("|", "\\|")
+
+
+def tree_of(module: Sequence[str]) -> ast.Module:
+    """The source of a module or room of the package."""
+    place = PACKAGE.joinpath(*module)
+    return ast.parse((place / "__init__.py" if place.is_dir() else place.with_suffix(".py")).read_text("utf-8"))
+
+
+def is_in_the_package(dotted: str) -> bool:
+    """True when a name such as ``recall.Recall.close`` leads from the package to a class, a function or a module."""
+    place, scope = PACKAGE, list[ast.stmt]()
+    for part in dotted.split("."):
+        defined = [node for node in scope if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+        inside = [node.body for node in defined if node.name == part]
+        place /= part
+        if not inside and not place.is_dir() and not place.with_suffix(".py").exists():
+            return False
+        scope = inside[0] if inside else tree_of(place.relative_to(PACKAGE).parts).body
+    return True
+
+
+def test_the_table_of_rooms_is_made_from_their_docstrings() -> None:
+    """When it is not: `PYTHONPATH=. python tests/test_docs.py` prints the table that belongs there."""
+    assert table_in(section_of("docs/contributing.md", "The house")) == list(rooms_table())
+
+
+def test_the_walk_with_a_request_names_what_exists() -> None:
+    names = names_in(section_of("docs/contributing.md", "A walk with one request"))
+    assert [name for name in names if DOTTED.fullmatch(name) and not is_in_the_package(name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_of_the_package_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`(litellm_memory/[\w/.-]*)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+# --- limits ---
+
+
+def knows_five_languages_and_asks_no_model() -> bool:
+    return {language.name for language in languages()} == {
+        "en",
+        "de",
+        "fr",
+        "es",
+        "zh",
+    } and LearnSettings().model is None
+
+
+def serves_no_page() -> bool:
+    pages = ("HTMLResponse", "StaticFiles", "FileResponse", "text/html")
+    sources = [path.read_text(encoding="utf-8") for path in (PACKAGE / "sidecar").rglob("*.py")]
+    return not any(page in source for page in pages for source in sources)
+
+
+def leaves_other_databases_to_the_operator() -> bool:
+    elsewhere = {"ledger": {"url": "postgresql://somebody@host/base"}, "store": {"mode": "server"}}
+    steps = operator_steps(Settings.model_validate(elsewhere))
+    return [step.partition(":")[0] for step in steps] == [
+        "On the Chroma server's host",
+        "On the ledger's database",
+        "Backups and exports that you made hold what they held",
+    ]
+
+
+def knows_conversations_alone() -> bool:
+    others = ("arealtime", "acreate_thread", "acreate_batch", "aimage_generation", "aspeech", "aembedding")
+    return not any(recognise(call, None, {"messages": [], "input": "", "prompt": ""}) for call in others)
+
+
+def needs_locks_that_windows_has_not() -> bool:
+    code = "import sys; sys.modules['fcntl'] = None; import litellm_memory.engine"
+    return b"fcntl" in subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT).stderr
+
+
+LIMITS: Mapping[str, Callable[[], bool]] = {
+    "Sentence patterns know English, German, French, Spanish and Chinese": knows_five_languages_and_asks_no_model,
+    "There is no web page.": serves_no_page,
+    "Erasing covers the files of this host": leaves_other_databases_to_the_operator,
+    "Realtime, assistants, batch, image, audio and embedding calls get no memory.": knows_conversations_alone,
+    "It does not run on Windows.": needs_locks_that_windows_has_not,
+}
+"""The beginning of each limit that the README admits, and whether it is still one."""
+
+
+def test_the_readme_admits_these_limits_and_no_other() -> None:
+    lines = re.findall(r"^- (.*)$", section_of("README.md", "What it does not do yet"), re.MULTILINE)
+    assert [line for line, limit in zip(lines, LIMITS, strict=True) if not line.startswith(limit)] == []
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_that_the_readme_admits_is_still_one(limit: str) -> None:
+    assert LIMITS[limit]()
 
 
 # --- headers ---
@@ -386,4 +501,5 @@ def test_every_page_is_tidy(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(printed(settings_table()))
+    print(printed(("key", "type", "default", "meaning"), *settings_table()))
+    print(printed(("floor", "room", "what lives there"), *rooms_table()))
