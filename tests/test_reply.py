@@ -28,21 +28,12 @@ from litellm_memory.wire import (
     read_answer,
     reply_of,
 )
+from litellm_memory.wire.formats import FORMATS
 
 ANSWER = "Port 9100,\n I think."
 FIRST, SECOND = "Port 9100,\n", " I think."
 WHOLE = Reply(ANSWER, complete=True)
 SSE, JSON, AWS = "text/event-stream; charset=utf-8", "application/json", "application/vnd.amazon.eventstream"
-FORMATS = (
-    openai_chat,
-    openai_completions,
-    openai_responses,
-    anthropic_messages,
-    gemini_contents,
-    bedrock_converse,
-    bedrock_invoke,
-    ollama,
-)
 
 
 def sse(*events: Mapping[str, Any] | str, newline: str = "\n") -> bytes:
@@ -170,11 +161,11 @@ def as_json(value: object) -> bytes:
 @pytest.mark.parametrize(
     ("wire_format", "content_type", "raw"),
     [
-        pytest.param(openai_chat, JSON, as_json(CHAT_ANSWER), id="chat"),
-        pytest.param(openai_chat, SSE, sse(*CHAT_STREAM), id="chat stream"),
-        pytest.param(openai_completions, JSON, as_json(COMPLETION_ANSWER), id="completions"),
+        pytest.param(openai_chat.FORMAT, JSON, as_json(CHAT_ANSWER), id="chat"),
+        pytest.param(openai_chat.FORMAT, SSE, sse(*CHAT_STREAM), id="chat stream"),
+        pytest.param(openai_completions.FORMAT, JSON, as_json(COMPLETION_ANSWER), id="completions"),
         pytest.param(
-            openai_completions,
+            openai_completions.FORMAT,
             SSE,
             sse(
                 {"choices": [{"index": 0, "text": FIRST, "finish_reason": None}]},
@@ -182,35 +173,37 @@ def as_json(value: object) -> bytes:
             ),
             id="completions stream",
         ),
-        pytest.param(openai_responses, JSON, as_json(RESPONSES_ANSWER), id="responses"),
-        pytest.param(openai_responses, SSE, sse(*RESPONSES_STREAM), id="responses stream"),
-        pytest.param(openai_responses, SSE, sse(RESPONSES_STREAM[-1]), id="responses stream without deltas"),
-        pytest.param(openai_responses, SSE, sse(*CHAT_STREAM), id="chat events for a responses body"),
-        pytest.param(anthropic_messages, JSON, as_json(ANTHROPIC_ANSWER), id="anthropic"),
-        pytest.param(anthropic_messages, SSE, sse(*ANTHROPIC_STREAM), id="anthropic stream"),
-        pytest.param(gemini_contents, JSON, as_json(candidate({"text": ANSWER}, finishReason="STOP")), id="gemini"),
-        pytest.param(gemini_contents, SSE, sse(*GEMINI_STREAM, newline="\r\n"), id="gemini stream"),
-        pytest.param(gemini_contents, JSON, as_json(GEMINI_STREAM), id="gemini stream as an array"),
-        pytest.param(bedrock_converse, JSON, as_json(CONVERSE_ANSWER), id="converse"),
-        pytest.param(bedrock_converse, AWS, aws(*CONVERSE_STREAM), id="converse stream"),
-        pytest.param(bedrock_invoke, AWS, aws(*map(chunk, ANTHROPIC_STREAM)), id="invoke stream anthropic"),
+        pytest.param(openai_responses.FORMAT, JSON, as_json(RESPONSES_ANSWER), id="responses"),
+        pytest.param(openai_responses.FORMAT, SSE, sse(*RESPONSES_STREAM), id="responses stream"),
+        pytest.param(openai_responses.FORMAT, SSE, sse(RESPONSES_STREAM[-1]), id="responses stream without deltas"),
+        pytest.param(openai_responses.FORMAT, SSE, sse(*CHAT_STREAM), id="chat events for a responses body"),
+        pytest.param(anthropic_messages.FORMAT, JSON, as_json(ANTHROPIC_ANSWER), id="anthropic"),
+        pytest.param(anthropic_messages.FORMAT, SSE, sse(*ANTHROPIC_STREAM), id="anthropic stream"),
         pytest.param(
-            bedrock_invoke,
+            gemini_contents.FORMAT, JSON, as_json(candidate({"text": ANSWER}, finishReason="STOP")), id="gemini"
+        ),
+        pytest.param(gemini_contents.FORMAT, SSE, sse(*GEMINI_STREAM, newline="\r\n"), id="gemini stream"),
+        pytest.param(gemini_contents.FORMAT, JSON, as_json(GEMINI_STREAM), id="gemini stream as an array"),
+        pytest.param(bedrock_converse.FORMAT, JSON, as_json(CONVERSE_ANSWER), id="converse"),
+        pytest.param(bedrock_converse.FORMAT, AWS, aws(*CONVERSE_STREAM), id="converse stream"),
+        pytest.param(bedrock_invoke.FORMAT, AWS, aws(*map(chunk, ANTHROPIC_STREAM)), id="invoke stream anthropic"),
+        pytest.param(
+            bedrock_invoke.FORMAT,
             AWS,
             aws(*(chunk({name: event}) for name, event in CONVERSE_STREAM)),
             id="invoke stream nova",
         ),
-        pytest.param(bedrock_invoke, JSON, as_json(ANTHROPIC_ANSWER), id="invoke anthropic"),
-        pytest.param(bedrock_invoke, JSON, as_json(CONVERSE_ANSWER), id="invoke nova"),
-        pytest.param(bedrock_invoke, JSON, as_json(CHAT_ANSWER), id="invoke chat"),
+        pytest.param(bedrock_invoke.FORMAT, JSON, as_json(ANTHROPIC_ANSWER), id="invoke anthropic"),
+        pytest.param(bedrock_invoke.FORMAT, JSON, as_json(CONVERSE_ANSWER), id="invoke nova"),
+        pytest.param(bedrock_invoke.FORMAT, JSON, as_json(CHAT_ANSWER), id="invoke chat"),
         pytest.param(
-            bedrock_invoke,
+            bedrock_invoke.FORMAT,
             JSON,
             as_json({"results": [{"outputText": ANSWER, "completionReason": "FINISH"}]}),
             id="invoke titan",
         ),
         pytest.param(
-            bedrock_invoke,
+            bedrock_invoke.FORMAT,
             AWS,
             aws(
                 chunk({"outputText": FIRST, "completionReason": None}),
@@ -218,9 +211,11 @@ def as_json(value: object) -> bytes:
             ),
             id="invoke stream titan",
         ),
-        pytest.param(bedrock_invoke, JSON, as_json({"generation": ANSWER, "stop_reason": "stop"}), id="invoke llama"),
         pytest.param(
-            bedrock_invoke,
+            bedrock_invoke.FORMAT, JSON, as_json({"generation": ANSWER, "stop_reason": "stop"}), id="invoke llama"
+        ),
+        pytest.param(
+            bedrock_invoke.FORMAT,
             AWS,
             aws(
                 chunk({"generation": FIRST, "stop_reason": None}),
@@ -230,13 +225,13 @@ def as_json(value: object) -> bytes:
             id="invoke stream llama",
         ),
         pytest.param(
-            bedrock_invoke,
+            bedrock_invoke.FORMAT,
             JSON,
             as_json({"outputs": [{"text": ANSWER, "stop_reason": "stop"}]}),
             id="invoke mistral",
         ),
-        pytest.param(ollama, "application/x-ndjson", b"\n".join(map(as_json, LINES)), id="ollama stream"),
-        pytest.param(ollama, JSON, as_json({"response": ANSWER, "done": True}), id="ollama generate"),
+        pytest.param(ollama.FORMAT, "application/x-ndjson", b"\n".join(map(as_json, LINES)), id="ollama stream"),
+        pytest.param(ollama.FORMAT, JSON, as_json({"response": ANSWER, "done": True}), id="ollama generate"),
     ],
 )
 def test_a_whole_answer_reads_the_same_in_every_format(wire_format: WireFormat, content_type: str, raw: bytes) -> None:
@@ -251,25 +246,25 @@ CALL = {"id": "t1", "type": "function", "function": {"name": "look", "arguments"
     ("wire_format", "events", "reply"),
     [
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             [choice({"tool_calls": [CALL]}), choice({}, "tool_calls")],
             Reply("", tools=True, complete=True),
             id="chat tools",
         ),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             [choice({"refusal": "I will not."}), choice({}, "stop")],
             Reply("I will not.", complete=True),
             id="chat refusal",
         ),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             [choice({"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "Yes"}]}, "stop")],
             Reply("Yes", complete=True),
             id="chat content in parts",
         ),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             [
                 {"type": "response.output_item.added", "item": {"type": "function_call", "name": "look"}},
                 {"type": "response.completed", "response": {"status": "completed", "output": []}},
@@ -278,19 +273,19 @@ CALL = {"id": "t1", "type": "function", "function": {"name": "look", "arguments"
             id="responses tools",
         ),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             [{"type": "response.refusal.delta", "delta": "No."}, {"type": "response.completed", "response": {}}],
             Reply("No.", complete=True),
             id="responses refusal",
         ),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             [*RESPONSES_STREAM[:-1], {"type": "response.incomplete", "response": {"status": "incomplete"}}],
             Reply(ANSWER),
             id="responses incomplete",
         ),
         pytest.param(
-            anthropic_messages,
+            anthropic_messages.FORMAT,
             [
                 {"type": "content_block_start", "content_block": {"type": "tool_use", "id": "t1", "name": "look"}},
                 {"type": "content_block_delta", "delta": {"type": "input_json_delta", "partial_json": "{}"}},
@@ -300,14 +295,16 @@ CALL = {"id": "t1", "type": "function", "function": {"name": "look", "arguments"
             id="anthropic tools",
         ),
         pytest.param(
-            gemini_contents,
+            gemini_contents.FORMAT,
             [candidate({"functionCall": {"name": "look", "args": {}}}, finishReason="STOP")],
             Reply("", tools=True, complete=True),
             id="gemini tools",
         ),
-        pytest.param(gemini_contents, [{"promptFeedback": {"blockReason": "SAFETY"}}], Reply(""), id="gemini blocked"),
         pytest.param(
-            bedrock_converse,
+            gemini_contents.FORMAT, [{"promptFeedback": {"blockReason": "SAFETY"}}], Reply(""), id="gemini blocked"
+        ),
+        pytest.param(
+            bedrock_converse.FORMAT,
             [
                 {"contentBlockStart": {"start": {"toolUse": {"toolUseId": "t1", "name": "look"}}}},
                 {"messageStop": {"stopReason": "tool_use"}},
@@ -315,7 +312,7 @@ CALL = {"id": "t1", "type": "function", "function": {"name": "look", "arguments"
             Reply("", tools=True, complete=True),
             id="converse tools",
         ),
-        pytest.param(openai_chat, [], Reply(""), id="nothing"),
+        pytest.param(openai_chat.FORMAT, [], Reply(""), id="nothing"),
     ],
 )
 def test_events_spell(wire_format: WireFormat, events: list[Mapping[str, Any]], reply: Reply) -> None:
@@ -325,33 +322,35 @@ def test_events_spell(wire_format: WireFormat, events: list[Mapping[str, Any]], 
 @pytest.mark.parametrize(
     ("wire_format", "raw"),
     [
-        pytest.param(openai_chat, sse(*CHAT_STREAM[:5]), id="chat"),
-        pytest.param(openai_chat, sse(*CHAT_STREAM[:5]) + b'data: {"choi', id="chat in the middle of an event"),
-        pytest.param(openai_chat, sse(*CHAT_STREAM[:5], {"error": {"message": "cut"}}), id="chat with an error"),
+        pytest.param(openai_chat.FORMAT, sse(*CHAT_STREAM[:5]), id="chat"),
+        pytest.param(openai_chat.FORMAT, sse(*CHAT_STREAM[:5]) + b'data: {"choi', id="chat in the middle of an event"),
+        pytest.param(openai_chat.FORMAT, sse(*CHAT_STREAM[:5], {"error": {"message": "cut"}}), id="chat with an error"),
         pytest.param(
-            openai_chat, sse(*CHAT_STREAM[:6], {"error": {"message": "cut"}}), id="chat with an error behind its end"
+            openai_chat.FORMAT,
+            sse(*CHAT_STREAM[:6], {"error": {"message": "cut"}}),
+            id="chat with an error behind its end",
         ),
-        pytest.param(openai_responses, sse(*RESPONSES_STREAM[:-1]), id="responses"),
+        pytest.param(openai_responses.FORMAT, sse(*RESPONSES_STREAM[:-1]), id="responses"),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             sse(*RESPONSES_STREAM[:5], {"type": "error", "code": "x", "message": "cut"}),
             id="responses with an error",
         ),
-        pytest.param(anthropic_messages, sse(*ANTHROPIC_STREAM[:8]), id="anthropic"),
+        pytest.param(anthropic_messages.FORMAT, sse(*ANTHROPIC_STREAM[:8]), id="anthropic"),
         pytest.param(
-            anthropic_messages,
+            anthropic_messages.FORMAT,
             sse(*ANTHROPIC_STREAM[:8], {"type": "error", "error": {"type": "overloaded_error"}}),
             id="anthropic with an error",
         ),
-        pytest.param(gemini_contents, sse(candidate({"text": ANSWER})), id="gemini"),
-        pytest.param(bedrock_converse, aws(*CONVERSE_STREAM[:5]), id="converse"),
-        pytest.param(bedrock_converse, aws(*CONVERSE_STREAM)[:-150], id="converse in the middle of a message"),
+        pytest.param(gemini_contents.FORMAT, sse(candidate({"text": ANSWER})), id="gemini"),
+        pytest.param(bedrock_converse.FORMAT, aws(*CONVERSE_STREAM[:5]), id="converse"),
+        pytest.param(bedrock_converse.FORMAT, aws(*CONVERSE_STREAM)[:-150], id="converse in the middle of a message"),
         pytest.param(
-            bedrock_converse,
+            bedrock_converse.FORMAT,
             aws(*CONVERSE_STREAM[:5]) + aws(("throttlingException", {"message": "x"}), kind="exception"),
             id="converse with an exception",
         ),
-        pytest.param(ollama, b"\n".join(map(as_json, LINES[:2])), id="ollama"),
+        pytest.param(ollama.FORMAT, b"\n".join(map(as_json, LINES[:2])), id="ollama"),
     ],
 )
 def test_a_cut_answer_keeps_its_text_and_is_not_complete(wire_format: WireFormat, raw: bytes) -> None:
@@ -372,32 +371,32 @@ def test_a_cut_answer_keeps_its_text_and_is_not_complete(wire_format: WireFormat
     ],
 )
 def test_server_sent_events_come_in_many_forms(raw: bytes) -> None:
-    assert read_answer(raw, SSE, openai_chat) == WHOLE
+    assert read_answer(raw, SSE, openai_chat.FORMAT) == WHOLE
 
 
 def test_a_line_separator_inside_of_an_answer_does_not_end_a_line() -> None:
     raw = sse(json.dumps(choice({"content": "a\u2028b\x85c"}, "stop"), ensure_ascii=False))
-    assert read_answer(raw, SSE, openai_chat) == Reply("a\u2028b\x85c", complete=True)
+    assert read_answer(raw, SSE, openai_chat.FORMAT) == Reply("a\u2028b\x85c", complete=True)
 
 
 def test_an_answer_with_a_hole_is_not_complete() -> None:
-    assert read_answer(sse(CHAT_STREAM[2], "{broken", choice({}, "stop")), SSE, openai_chat) == Reply(FIRST)
+    assert read_answer(sse(CHAT_STREAM[2], "{broken", choice({}, "stop")), SSE, openai_chat.FORMAT) == Reply(FIRST)
 
 
 def test_a_content_type_that_does_not_tell_the_truth_is_overruled() -> None:
-    assert read_answer(as_json(CHAT_ANSWER), SSE, openai_chat) == WHOLE
-    assert read_answer(aws(*CONVERSE_STREAM), SSE, bedrock_converse) == WHOLE
+    assert read_answer(as_json(CHAT_ANSWER), SSE, openai_chat.FORMAT) == WHOLE
+    assert read_answer(aws(*CONVERSE_STREAM), SSE, bedrock_converse.FORMAT) == WHOLE
 
 
 def test_an_object_that_dumps_itself_is_read_by_its_shape() -> None:
-    assert reply_of(RootModel(CHAT_ANSWER), openai_responses) == WHOLE
-    assert reply_of([RootModel(event) for event in RESPONSES_STREAM], openai_chat) == WHOLE
-    assert reply_of(ANTHROPIC_ANSWER, openai_chat) == WHOLE
+    assert reply_of(RootModel(CHAT_ANSWER), openai_responses.FORMAT) == WHOLE
+    assert reply_of([RootModel(event) for event in RESPONSES_STREAM], openai_chat.FORMAT) == WHOLE
+    assert reply_of(ANTHROPIC_ANSWER, openai_chat.FORMAT) == WHOLE
 
 
 @pytest.mark.parametrize("response", [None, "text", b"bytes", 7, object(), {"response": "cannot parse chunks"}, []])
 def test_no_reply_is_made_of_anything_else(response: object) -> None:
-    assert reply_of(response, openai_chat) == Reply("")
+    assert reply_of(response, openai_chat.FORMAT) == Reply("")
 
 
 @given(
@@ -412,7 +411,7 @@ def test_no_bytes_are_too_odd_to_read(raw: bytes, content_type: str) -> None:
 @given(st.data())
 def test_a_stream_that_ends_anywhere_never_seems_more_than_it_was(data: st.DataObject) -> None:
     raw = data.draw(st.sampled_from([sse(*CHAT_STREAM), sse(*ANTHROPIC_STREAM), sse(*RESPONSES_STREAM)]))
-    cut = read_answer(raw[: data.draw(st.integers(0, len(raw)))], SSE, openai_chat)
+    cut = read_answer(raw[: data.draw(st.integers(0, len(raw)))], SSE, openai_chat.FORMAT)
     assert ANSWER.startswith(cut.text)
     assert cut.text == ANSWER or not cut.complete
 

@@ -24,17 +24,8 @@ from litellm_memory.wire import (
     with_block,
     with_blocks,
 )
+from litellm_memory.wire.formats import FORMATS
 
-FORMATS = (
-    openai_chat,
-    openai_completions,
-    openai_responses,
-    anthropic_messages,
-    gemini_contents,
-    bedrock_converse,
-    bedrock_invoke,
-    ollama,
-)
 BLOCK = '<memory note="for reference">\nThe dog is called Biscuit.\n</memory>'
 
 RULES, ASK, LOOK, ANSWER, THANKS = (
@@ -136,26 +127,31 @@ GEMINI: dict[str, Any] = {
 }
 
 SPELLINGS = [
-    pytest.param(openai_chat, CHAT, id="chat"),
-    pytest.param(ollama, CHAT, id="ollama"),
-    pytest.param(openai_responses, RESPONSES, id="responses"),
-    pytest.param(anthropic_messages, ANTHROPIC, id="anthropic"),
-    pytest.param(gemini_contents, GEMINI, id="gemini"),
-    pytest.param(bedrock_converse, CONVERSE, id="converse"),
-    pytest.param(bedrock_invoke, {**ANTHROPIC, "anthropic_version": "bedrock-2023-05-31"}, id="invoke anthropic"),
-    pytest.param(bedrock_invoke, {**CONVERSE, "schemaVersion": "messages-v1"}, id="invoke nova"),
-    pytest.param(bedrock_invoke, CHAT, id="invoke chat"),
+    pytest.param(openai_chat.FORMAT, CHAT, id="chat"),
+    pytest.param(ollama.FORMAT, CHAT, id="ollama"),
+    pytest.param(openai_responses.FORMAT, RESPONSES, id="responses"),
+    pytest.param(anthropic_messages.FORMAT, ANTHROPIC, id="anthropic"),
+    pytest.param(gemini_contents.FORMAT, GEMINI, id="gemini"),
+    pytest.param(bedrock_converse.FORMAT, CONVERSE, id="converse"),
+    pytest.param(
+        bedrock_invoke.FORMAT, {**ANTHROPIC, "anthropic_version": "bedrock-2023-05-31"}, id="invoke anthropic"
+    ),
+    pytest.param(bedrock_invoke.FORMAT, {**CONVERSE, "schemaVersion": "messages-v1"}, id="invoke nova"),
+    pytest.param(bedrock_invoke.FORMAT, CHAT, id="invoke chat"),
 ]
 ONE_PROMPT = [
-    pytest.param(openai_completions, {"model": "m", "prompt": ASK}, ("prompt",), id="completions"),
-    pytest.param(openai_responses, {"model": "m", "input": ASK}, ("input",), id="responses"),
-    pytest.param(ollama, {"model": "m", "prompt": ASK}, ("prompt",), id="ollama generate"),
-    pytest.param(bedrock_invoke, {"prompt": ASK, "max_gen_len": 9}, ("prompt",), id="llama"),
-    pytest.param(bedrock_invoke, {"inputText": ASK, "textGenerationConfig": {}}, ("inputText",), id="titan"),
-    pytest.param(gemini_contents, {"contents": ASK}, ("contents",), id="gemini string"),
-    pytest.param(gemini_contents, {"contents": [ASK]}, ("contents", 0), id="gemini strings"),
+    pytest.param(openai_completions.FORMAT, {"model": "m", "prompt": ASK}, ("prompt",), id="completions"),
+    pytest.param(openai_responses.FORMAT, {"model": "m", "input": ASK}, ("input",), id="responses"),
+    pytest.param(ollama.FORMAT, {"model": "m", "prompt": ASK}, ("prompt",), id="ollama generate"),
+    pytest.param(bedrock_invoke.FORMAT, {"prompt": ASK, "max_gen_len": 9}, ("prompt",), id="llama"),
+    pytest.param(bedrock_invoke.FORMAT, {"inputText": ASK, "textGenerationConfig": {}}, ("inputText",), id="titan"),
+    pytest.param(gemini_contents.FORMAT, {"contents": ASK}, ("contents",), id="gemini string"),
+    pytest.param(gemini_contents.FORMAT, {"contents": [ASK]}, ("contents", 0), id="gemini strings"),
     pytest.param(
-        gemini_contents, {"contents": {"parts": {"text": ASK}}}, ("contents", "parts", "text"), id="gemini objects"
+        gemini_contents.FORMAT,
+        {"contents": {"parts": {"text": ASK}}},
+        ("contents", "parts", "text"),
+        id="gemini objects",
     ),
 ]
 
@@ -217,7 +213,7 @@ def test_a_single_prompt_is_the_persons_message(wire_format: WireFormat, body: d
     ("wire_format", "body", "message"),
     [
         pytest.param(
-            anthropic_messages,
+            anthropic_messages.FORMAT,
             {
                 "messages": [
                     {
@@ -233,31 +229,31 @@ def test_a_single_prompt_is_the_persons_message(wire_format: WireFormat, body: d
             id="a tool's result and words",
         ),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             {"messages": [{"role": "function", "name": "look", "content": "raw"}]},
             Message("tool", tools=True),
             id="the older function role",
         ),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
             Message("assistant", (Text("No.", ("messages", 0, "content", 0, "refusal")),)),
             id="a refusal",
         ),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]},
             Message("person"),
             id="an image alone",
         ),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             {"input": [{"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}]},
             Message("assistant", tools=True),
             id="a call without a message",
         ),
         pytest.param(
-            openai_responses,
+            openai_responses.FORMAT,
             {"input": [{"type": "custom_tool_call_output", "call_id": "c", "output": "raw"}]},
             Message("tool", tools=True),
             id="an output without a role",
@@ -305,34 +301,36 @@ SAID = {"messages": [{"role": "user", "content": ASK}]}
 @pytest.mark.parametrize(
     ("wire_format", "extra", "expected"),
     [
-        pytest.param(openai_chat, {"max_tokens": 5}, {"max_tokens": 5}, id="max_tokens"),
-        pytest.param(openai_chat, {"max_tokens": True}, {}, id="max_tokens of another type"),
-        pytest.param(openai_chat, {"user": "ada"}, {"user": "ada"}, id="user"),
-        pytest.param(openai_chat, {"tools": []}, {}, id="no tools"),
-        pytest.param(openai_chat, {"functions": [{"name": "f"}]}, {"tools": True}, id="older functions"),
-        pytest.param(openai_chat, {"litellm_session_id": "s-1"}, {"session": "s-1"}, id="LiteLLM's session"),
-        pytest.param(openai_chat, {"prompt_cache_key": "s-1"}, {"session": "s-1"}, id="cache key"),
+        pytest.param(openai_chat.FORMAT, {"max_tokens": 5}, {"max_tokens": 5}, id="max_tokens"),
+        pytest.param(openai_chat.FORMAT, {"max_tokens": True}, {}, id="max_tokens of another type"),
+        pytest.param(openai_chat.FORMAT, {"user": "ada"}, {"user": "ada"}, id="user"),
+        pytest.param(openai_chat.FORMAT, {"tools": []}, {}, id="no tools"),
+        pytest.param(openai_chat.FORMAT, {"functions": [{"name": "f"}]}, {"tools": True}, id="older functions"),
+        pytest.param(openai_chat.FORMAT, {"litellm_session_id": "s-1"}, {"session": "s-1"}, id="LiteLLM's session"),
+        pytest.param(openai_chat.FORMAT, {"prompt_cache_key": "s-1"}, {"session": "s-1"}, id="cache key"),
         pytest.param(
-            openai_chat,
+            openai_chat.FORMAT,
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"properties": {"title": {}}}}}},
             {"output_keys": ("title",)},
             id="chat schema",
         ),
         pytest.param(
-            anthropic_messages,
+            anthropic_messages.FORMAT,
             {"output_config": {"format": {"type": "json_schema", "schema": {"properties": {"title": {}, "n": {}}}}}},
             {"output_keys": ("title", "n")},
             id="anthropic schema",
         ),
-        pytest.param(anthropic_messages, {"metadata": CLAUDE_CODE}, {"session": "s-1"}, id="Claude Code's session"),
         pytest.param(
-            anthropic_messages,
+            anthropic_messages.FORMAT, {"metadata": CLAUDE_CODE}, {"session": "s-1"}, id="Claude Code's session"
+        ),
+        pytest.param(
+            anthropic_messages.FORMAT,
             {"metadata": {"user_id": "user_0a_account_1b_session_2c-3d"}},
             {"session": "2c-3d"},
             id="Claude Code's session as it was",
         ),
-        pytest.param(anthropic_messages, {"metadata": {"user_id": "ada"}}, {}, id="another metadata user"),
-        pytest.param(anthropic_messages, {"metadata": {"user_id": "[" * 9999}}, {}, id="deep metadata"),
+        pytest.param(anthropic_messages.FORMAT, {"metadata": {"user_id": "ada"}}, {}, id="another metadata user"),
+        pytest.param(anthropic_messages.FORMAT, {"metadata": {"user_id": "[" * 9999}}, {}, id="deep metadata"),
     ],
 )
 def test_a_body_says_besides(wire_format: WireFormat, extra: dict[str, Any], expected: dict[str, Any]) -> None:

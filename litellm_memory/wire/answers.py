@@ -14,30 +14,9 @@ from typing import Any, Final
 import orjson
 
 from litellm_memory.models import Reply
-from litellm_memory.wire import (
-    anthropic_messages,
-    bedrock_converse,
-    bedrock_invoke,
-    gemini_contents,
-    ollama,
-    openai_chat,
-    openai_responses,
-)
 from litellm_memory.wire.content import is_object
-from litellm_memory.wire.format import WireFormat
-
-Event = Mapping[str, Any]
-
-FORMATS: tuple[WireFormat, ...] = (
-    openai_responses,
-    openai_chat,
-    anthropic_messages,
-    gemini_contents,
-    bedrock_converse,
-    ollama,
-    bedrock_invoke,
-)
-"""The formats that an answer may show, the one of the vaguest shape last."""
+from litellm_memory.wire.format import Event, WireFormat
+from litellm_memory.wire.formats import FORMATS
 
 BROKEN: Final[Event] = {"error": "an event that failed or cannot be read"}
 """Stands for what was sent and says nothing, so that a reply with a hole never counts as complete."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from litellm_memory.models import Body, Reply, Turn
-from litellm_memory.wire.content import at, carries_tools, chat_messages, is_object, string, system, turn
-from litellm_memory.wire.reply import aloud, joined
+from litellm_memory.wire.content import at, carries_tools, chat_messages, is_object, string, system
+from litellm_memory.wire.format import Event, WireFormat
+from litellm_memory.wire.reply import joined, visible_text
+from litellm_memory.wire.turn import turn
 
 _EVENTS = (
     "message",
@@ -22,21 +24,31 @@ _EVENTS = (
 
 def read(body: Body) -> Turn | None:
     """The turn of a messages body; None without a readable message."""
-    said = chat_messages(body)
-    return turn(body, [*system(body.get("system"), ("system",)), *said]) if said else None
+    messages = chat_messages(body)
+    return turn(body, [*system(body.get("system"), ("system",)), *messages]) if messages else None
 
 
-def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
+def reply(events: Iterable[Event]) -> Reply:
     """The answer of its text blocks. A ``stop_reason`` or ``message_stop`` ends it."""
-    return joined(events, _heard)
+    return joined(events, _event_reply)
 
 
-def is_answer(event: Mapping[str, Any]) -> bool:
+def is_answer(event: Event) -> bool:
     """True for a message and for the events of its stream."""
     return event.get("type") in _EVENTS
 
 
-def _heard(event: Mapping[str, Any]) -> Reply:
+def is_request(body: Body) -> bool:
+    """True for messages with a version of Anthropic's API, or with a system prompt of their own."""
+    return isinstance(body.get("messages"), list) and ("anthropic_version" in body or "system" in body)
+
+
+def with_system(body: Body, text: str) -> dict[str, Any]:
+    """A copy of ``body`` with ``text`` as its system prompt."""
+    return {**body, "system": text}
+
+
+def _event_reply(event: Event) -> Reply:
     if event.get("type") == "message":
         return _block(event.get("content"), ended=string(event.get("stop_reason")) is not None)
     if event.get("type") == "message_stop":
@@ -44,8 +56,20 @@ def _heard(event: Mapping[str, Any]) -> Reply:
     if is_object(block := event.get("content_block")):
         return _block([block])
     delta = event.get("delta")
-    return Reply(aloud(at(delta, ("text",))), complete=string(at(delta, ("stop_reason",))) is not None)
+    return Reply(visible_text(at(delta, ("text",))), complete=string(at(delta, ("stop_reason",))) is not None)
 
 
 def _block(content: object, *, ended: bool = False) -> Reply:
-    return Reply(aloud(content), tools=carries_tools(content), complete=ended)
+    return Reply(visible_text(content), tools=carries_tools(content), complete=ended)
+
+
+FORMAT = WireFormat(
+    name="anthropic_messages",
+    read=read,
+    reply=reply,
+    is_answer=is_answer,
+    call_types=("anthropic_messages",),
+    paths=("/messages",),
+    is_request=is_request,
+    with_system=with_system,
+)

@@ -1,17 +1,17 @@
-"""Bedrock ``invoke``: every vendor's own body and answer. Those that another room speaks are handed to it."""
+"""Bedrock ``invoke``: every vendor has a body and an answer of its own; many are those of another format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from litellm_memory.models import Body, Message, Reply, Turn
 from litellm_memory.wire import anthropic_messages, bedrock_converse, openai_chat, openai_completions
-from litellm_memory.wire.content import is_object, objects, string, texts, turn
-from litellm_memory.wire.format import WireFormat
-from litellm_memory.wire.reply import NOTHING, aloud, joined
+from litellm_memory.wire.content import is_object, objects, string, texts
+from litellm_memory.wire.format import Event, WireFormat
+from litellm_memory.wire.reply import EMPTY, joined, visible_text
+from litellm_memory.wire.turn import turn
 
-_NEIGHBOURS: tuple[WireFormat, ...] = (anthropic_messages, bedrock_converse, openai_chat)
+_OTHER_FORMATS = (anthropic_messages.FORMAT, bedrock_converse.FORMAT, openai_chat.FORMAT)
 
 
 def read(body: Body) -> Turn | None:
@@ -23,26 +23,41 @@ def read(body: Body) -> Turn | None:
     if "prompt" in body:  # Llama, Mistral
         return openai_completions.read(body)
     # Titan's embedding models take an inputText too, but no configuration of the text to write.
-    if is_object(body.get("textGenerationConfig")) and (said := texts(body.get("inputText"), ("inputText",))):
-        return turn(body, [Message("person", said)])
+    if is_request(body) and (found := texts(body.get("inputText"), ("inputText",))):
+        return turn(body, [Message("person", found)])
     return None
 
 
-def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
-    """The answer, in whatever vendor's words its events are."""
+def reply(events: Iterable[Event]) -> Reply:
+    """The answer, of whichever vendor it is."""
     events = list(events)
-    neighbour = next((one for one in _NEIGHBOURS if any(map(one.is_answer, events))), None)
-    return neighbour.reply(events) if neighbour else joined(events, _heard)
+    other = next((one for one in _OTHER_FORMATS if any(map(one.is_answer, events))), None)
+    return other.reply(events) if other else joined(events, _event_reply)
 
 
-def is_answer(event: Mapping[str, Any]) -> bool:
+def is_answer(event: Event) -> bool:
     """True for the vendors' answers that no other format knows: Titan, Llama, Mistral."""
-    return _heard(event) != NOTHING
+    return _event_reply(event) != EMPTY
 
 
-def _heard(event: Mapping[str, Any]) -> Reply:
+def is_request(body: Body) -> bool:
+    """True for a body of Titan; the bodies of other vendors have the shapes of other formats."""
+    return is_object(body.get("textGenerationConfig"))
+
+
+def _event_reply(event: Event) -> Reply:
     # Titan: results[0] or, streamed, the event itself. Mistral: outputs[0]. Llama: the event itself.
-    said = next((one for key in ("results", "outputs") for one in objects(event.get(key))), event)
-    text = next((said[key] for key in ("outputText", "generation", "text") if isinstance(said.get(key), str)), "")
-    ended = string(said.get("completionReason")) or string(said.get("stop_reason"))
-    return Reply(aloud(text), complete=ended is not None)
+    result = next((one for key in ("results", "outputs") for one in objects(event.get(key))), event)
+    text = next((result[key] for key in ("outputText", "generation", "text") if isinstance(result.get(key), str)), "")
+    ended = string(result.get("completionReason")) or string(result.get("stop_reason"))
+    return Reply(visible_text(text), complete=ended is not None)
+
+
+FORMAT = WireFormat(
+    name="bedrock_invoke",
+    read=read,
+    reply=reply,
+    is_answer=is_answer,
+    paths=("/invoke", "/invoke-with-response-stream"),
+    is_request=is_request,
+)

@@ -1,29 +1,25 @@
-"""Careful reading of JSON that others wrote: messages, their texts and places, and what a body says besides.
+"""Messages and their texts, read from JSON that may have any shape. Nothing here raises for JSON.
 
-What tools gave back is nobody's words: a message of role ``tool`` has no texts.
+The result of a tool is not what anybody said: a message of role ``tool`` has no texts.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from litellm_memory.models import Body, Message, Place, Role, Text, Turn
+from litellm_memory.models import Body, Message, Place, Role, Text
 
 ROLES: Mapping[str, Role] = {
     "user": "person",
     "human": "person",
     "assistant": "assistant",
-    "model": "assistant",
     "system": "system",
     "developer": "system",
     "tool": "tool",
     "function": "tool",
 }
-MESSAGE_ROLES = frozenset(ROLES) - {"model"}
-"""Those of ``messages`` and of items; Gemini's contents alone know a ``model``."""
+"""Who writes a message, by the role that it names. A format with names of its own has a table of its own."""
 TEXT_TYPES = (None, "text", "input_text", "output_text")
 """The ``type`` of a part that carries text. Gemini and Converse parts have none."""
 
@@ -37,40 +33,9 @@ TOOL_KEYS = (
     "toolUse",
     "toolResult",
 )
-"""The keys by which parts without a ``type`` carry a tool call or its result (Gemini, Converse)."""
+"""The keys under which parts without a ``type`` hold a tool call or its result (Gemini, Converse)."""
 CALL_KEYS = ("tool_call_id", "name", "tool_name")
-"""The keys by which a tool's message says which call it answers."""
-
-MAX_TOKENS: tuple[Place, ...] = (
-    ("max_completion_tokens",),
-    ("max_tokens",),
-    ("max_output_tokens",),
-    ("max_gen_len",),
-    ("generationConfig", "maxOutputTokens"),
-    ("generation_config", "max_output_tokens"),
-    ("inferenceConfig", "maxTokens"),
-    ("inferenceConfig", "max_new_tokens"),
-    ("textGenerationConfig", "maxTokenCount"),
-)
-OUTPUT_PROPERTIES: tuple[Place, ...] = (
-    ("response_format", "json_schema", "schema", "properties"),
-    ("text", "format", "schema", "properties"),
-    ("output_config", "format", "schema", "properties"),
-    ("output_format", "schema", "properties"),
-    ("generationConfig", "responseSchema", "properties"),
-    ("generationConfig", "responseJsonSchema", "properties"),
-    ("generation_config", "response_schema", "properties"),
-)
-TOOLS: tuple[Place, ...] = (("tools",), ("functions",), ("toolConfig", "tools"))
-SESSIONS: tuple[Place, ...] = (
-    ("client_metadata", "session_id"),
-    ("prompt_cache_key",),
-    ("conversation",),
-    ("conversation", "id"),
-    ("litellm_session_id",),
-)
-# Claude Code before 2.1: user_<hash>_account_<uuid>_session_<uuid>.
-_OLDER_CLAUDE_SESSION = re.compile(r"_session_([0-9A-Za-z-]{1,64})\Z")
+"""The keys under which a tool's message names the call that it answers."""
 
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
@@ -90,7 +55,7 @@ def indexed(value: object) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def at(body: object, place: Place) -> Any:
-    """The value at ``place``, or None when the way there does not exist."""
+    """The value at ``place``; None when there is no such place."""
     for key in place:
         if is_object(body) and isinstance(key, str):
             body = body.get(key)
@@ -102,33 +67,18 @@ def at(body: object, place: Place) -> Any:
 
 
 def string(value: object) -> str | None:
-    """``value`` when it is a string that says something, else None."""
+    """``value`` when it is a string that is not blank, else None."""
     return value if isinstance(value, str) and value and not value.isspace() else None
 
 
-def turn(body: Body, messages: Iterable[Message]) -> Turn | None:
-    """The turn of these messages with everything else that ``body`` says of it; None without any message."""
-    said = tuple(messages)
-    if not said:
-        return None
-    return Turn(
-        messages=said,
-        model=string(body.get("model")),
-        tools=any(isinstance(offered := at(body, place), list) and bool(offered) for place in TOOLS),
-        max_tokens=next(filter(_is_count, (at(body, place) for place in MAX_TOKENS)), None),
-        output_keys=_output_keys(body),
-        previous=string(body.get("previous_response_id")),
-        user=string(body.get("user")),
-        session=_session(body),
-    )
+def message(
+    role: object, content: object, place: Place, *, tools: bool = False, roles: Mapping[str, Role] = ROLES
+) -> Message | None:
+    """The message with this ``content``, which is at ``place`` in the body; None for a role that ``roles`` lacks.
 
-
-def message(role: object, content: object, place: Place, *, tools: bool = False) -> Message | None:
-    """The message whose ``content`` stands at ``place``; None for a role that no format knows.
-
-    A user message that has only results of tools is the tools', not the person's.
+    A user message that has only results of tools counts as a message of tools, not of the person.
     """
-    known = ROLES.get(role) if isinstance(role, str) else None
+    known = roles.get(role) if isinstance(role, str) else None
     if known is None:
         return None
     found = texts(content, place)
@@ -139,9 +89,9 @@ def message(role: object, content: object, place: Place, *, tools: bool = False)
 
 
 def chat_messages(body: Body) -> list[Message]:
-    """The messages under ``messages``: objects with a ``role`` and a ``content``; none where one of them is odd.
+    """The messages under ``messages``: objects with a ``role`` and a ``content``; none where one of them is malformed.
 
-    What LiteLLM refuses it quotes in the error, and a refusal has to be the one that comes without memory.
+    LiteLLM quotes the body that it refuses, and its error has to be the one that comes without memory.
     """
     items = body.get("messages")
     if not isinstance(items, list) or not all(map(is_message, items)):
@@ -151,15 +101,15 @@ def chat_messages(body: Body) -> list[Message]:
 
 
 def is_message(item: object) -> bool:
-    """True for an object with a role that some format knows, and content that goes with it."""
+    """True for an object with a known role, and content that goes with this role."""
     role = item.get("role") if is_object(item) else None
-    if not is_object(item) or not isinstance(role, str) or role not in MESSAGE_ROLES:
+    if not is_object(item) or not isinstance(role, str) or role not in ROLES:
         return False
     if ROLES[role] == "tool" and not any(isinstance(item.get(key), str) for key in CALL_KEYS):
         return False
     content = item.get("content")
-    silent = ROLES[role] in ("assistant", "tool") and content is None
-    return silent or is_content(content)
+    may_be_empty = ROLES[role] in ("assistant", "tool")
+    return (content is None and may_be_empty) or is_content(content)
 
 
 def is_content(content: object) -> bool:
@@ -170,7 +120,7 @@ def is_content(content: object) -> bool:
 
 
 def system(content: object, place: Place) -> list[Message]:
-    """The system message that a body keeps outside of its messages: none or one."""
+    """The system message from outside of the messages, as a list of none or one."""
     found = texts(content, place)
     return [Message("system", found)] if found else []
 
@@ -183,7 +133,7 @@ def texts(content: object, place: Place) -> tuple[Text, ...]:
 
 
 def text_key(part: Mapping[str, Any]) -> str | None:
-    """The key of the text that ``part`` says aloud: None for thoughts, images, tools and everything else."""
+    """The key of the visible text of ``part``; None for thoughts, images, tools and everything else."""
     if part.get("type") == "refusal":
         return "refusal"
     return "text" if part.get("type") in TEXT_TYPES and not part.get("thought") else None
@@ -201,7 +151,7 @@ def _chat_message(item: Mapping[str, Any], index: int) -> Message | None:
 
 
 def _is_part(part: object) -> TypeGuard[Mapping[str, Any]]:
-    """True for an object whose text, when it has one, is a text."""
+    """True for an object whose ``text``, when it has one, is a string."""
     return is_object(part) and (part.get("text") is None or isinstance(part["text"], str))
 
 
@@ -218,29 +168,3 @@ def _part(part: object, place: Place) -> Iterator[Text]:
 def _is_tool(part: Mapping[str, Any]) -> bool:
     kind = part.get("type")
     return (isinstance(kind, str) and "tool" in kind) or any(part.get(key) is not None for key in TOOL_KEYS)
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _output_keys(body: Body) -> tuple[str, ...]:
-    found = next(filter(is_object, (at(body, place) for place in OUTPUT_PROPERTIES)), {})
-    return tuple(key for key in found if isinstance(key, str))
-
-
-def _session(body: Body) -> str | None:
-    claimed = _anthropic_session(at(body, ("metadata", "user_id")))
-    return claimed or next(filter(None, (string(at(body, place)) for place in SESSIONS)), None)
-
-
-def _anthropic_session(user_id: object) -> str | None:
-    """The session in Anthropic's ``metadata.user_id``, where Claude Code keeps one, in either of its two forms."""
-    if not isinstance(user_id, str):
-        return None
-    if older := _OLDER_CLAUDE_SESSION.search(user_id):
-        return older[1]
-    try:
-        return string(at(json.loads(user_id), ("session_id",)))
-    except (ValueError, RecursionError):
-        return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from litellm_memory.models import Body, Message, Place, Reply, Turn
+from litellm_memory.models import Body, Message, Place, Reply, Role, Turn
+from litellm_memory.wire import content as common
 from litellm_memory.wire.content import (
-    ROLES,
     at,
     carries_tools,
     is_content,
@@ -16,27 +16,39 @@ from litellm_memory.wire.content import (
     objects,
     string,
     system,
-    turn,
 )
-from litellm_memory.wire.reply import NOTHING, aloud, joined
+from litellm_memory.wire.format import Event, WireFormat
+from litellm_memory.wire.reply import EMPTY, joined, visible_text
+from litellm_memory.wire.turn import turn
 
+ROLES: Mapping[str, Role] = {**common.ROLES, "model": "assistant"}
 SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 
 
 def read(body: Body) -> Turn | None:
     """The turn of a contents body; None without readable contents."""
-    said = list(_contents(body.get("contents")))
-    return turn(body, [*_system(body), *said]) if said else None
+    messages = list(_contents(body.get("contents")))
+    return turn(body, [*_system(body), *messages]) if messages else None
 
 
-def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
+def reply(events: Iterable[Event]) -> Reply:
     """The first candidate of the answer, without its thoughts. A ``finishReason`` ends it."""
-    return joined(events, _heard)
+    return joined(events, _event_reply)
 
 
-def is_answer(event: Mapping[str, Any]) -> bool:
-    """True for what has ``candidates``, or says why it has none."""
+def is_answer(event: Event) -> bool:
+    """True for an event with ``candidates``, or with the reason why there are none."""
     return isinstance(event.get("candidates"), list) or is_object(event.get("promptFeedback"))
+
+
+def is_request(body: Body) -> bool:
+    """True for a body with ``contents``."""
+    return "contents" in body
+
+
+def with_system(body: Body, text: str) -> dict[str, Any]:
+    """A copy of ``body`` with ``text`` as its system prompt."""
+    return {**body, "systemInstruction": {"parts": [{"text": text}]}}
 
 
 def _system(body: Body) -> list[Message]:
@@ -49,19 +61,18 @@ def _system(body: Body) -> list[Message]:
 
 
 def _contents(contents: object) -> Iterator[Message]:
-    """One content or a list of them: each an object with parts, or a bare string of a person."""
+    """The messages of one content or of a list of them: each is an object with parts, or a string of the person."""
     listed = isinstance(contents, list)
     if not all(map(_is_content, contents if isinstance(contents, list) else [contents])):
         return
     for index, content in enumerate(contents if isinstance(contents, list) else [contents]):
         place: Place = ("contents", index) if listed else ("contents",)
-        said = _content(content, place)
-        if said:
-            yield said
+        if found := _content(content, place):
+            yield found
 
 
 def _is_content(content: object) -> bool:
-    """True for what Gemini takes: what LiteLLM refuses it quotes in the error, which memory must not change."""
+    """True for what Gemini accepts: LiteLLM quotes a content that it refuses, and memory must not change the error."""
     if not is_object(content):
         return isinstance(content, str)
     return content.get("role") in (None, *ROLES) and is_content(content.get("parts"))
@@ -73,14 +84,27 @@ def _content(content: object, place: Place) -> Message | None:
     if not is_object(content):
         return None
     role = content.get("role")
-    return message("user" if role is None else role, content.get("parts"), (*place, "parts"))
+    return message("user" if role is None else role, content.get("parts"), (*place, "parts"), roles=ROLES)
 
 
-def _heard(event: Mapping[str, Any]) -> Reply:
+def _event_reply(event: Event) -> Reply:
     candidate = next((one for one in objects(event.get("candidates")) if one.get("index") in (None, 0)), None)
     if candidate is None:
-        return NOTHING
+        return EMPTY
     parts = at(candidate, ("content", "parts"))
     # LiteLLM's own objects spell it finish_reason.
     ended = string(candidate.get("finishReason") or candidate.get("finish_reason"))
-    return Reply(aloud(parts), tools=carries_tools(parts), complete=ended is not None)
+    return Reply(visible_text(parts), tools=carries_tools(parts), complete=ended is not None)
+
+
+FORMAT = WireFormat(
+    name="gemini_contents",
+    read=read,
+    reply=reply,
+    is_answer=is_answer,
+    call_types=("agenerate_content", "agenerate_content_stream"),
+    paths=(":generateContent", ":streamGenerateContent"),
+    is_request=is_request,
+    with_system=with_system,
+    single_part_keys=SYSTEM_KEYS,
+)

@@ -1,4 +1,4 @@
-"""Putting blocks into a body. The body, its lists and its objects stay as they are; what changes is a copy."""
+"""Puts blocks into a body. The given body, its lists and its objects are never changed, only copied."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from litellm_memory.models import Body, Place
-from litellm_memory.wire.gemini_contents import SYSTEM_KEYS
+from litellm_memory.wire.formats import FORMATS
+
+_SINGLE_PART_KEYS = frozenset(key for format in FORMATS for key in format.single_part_keys)
 
 
 def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
-    """``body`` with ``block`` directly before the text at ``place``, which is one that reading this body gave.
+    """``body`` with ``block`` directly before the text at ``place``, a place that reading this body gave.
 
-    A text of its own becomes ``block``, an empty line and itself. Before a part in a list comes a new part of the
-    same shape.
+    A plain string becomes ``block``, an empty line and that string. A text part in a list gets a new part of the same
+    shape before it.
     """
     changed: dict[str, Any]
     if _is_part_in_a_list(place):
@@ -24,9 +26,9 @@ def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
 
 
 def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, Any]:
-    """``body`` with each of these blocks before its text. All places are those of the given body.
+    """``body`` with each of these blocks before the text at its place. All places are those of the given body.
 
-    An empty block leaves its place alone.
+    An empty block changes nothing.
     """
     changed = dict(body)
     in_order = sorted(placed, key=lambda item: item[0])
@@ -38,8 +40,7 @@ def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, An
 
 
 def _is_part_in_a_list(place: Place) -> bool:
-    # LiteLLM's bridges to other providers keep only the first part of a Gemini system instruction.
-    return place[-1] == "text" and isinstance(place[-2], int) and place[0] not in SYSTEM_KEYS
+    return place[-1] == "text" and isinstance(place[-2], int) and place[0] not in _SINGLE_PART_KEYS
 
 
 def _with_part(parts: list[Any], index: Any, block: str) -> list[Any]:
@@ -49,7 +50,7 @@ def _with_part(parts: list[Any], index: Any, block: str) -> list[Any]:
 
 
 def _changed(container: Any, place: Place, change: Callable[[Any], Any]) -> Any:
-    """A copy of ``container`` with what stands at ``place`` changed; everything beside the way there is shared."""
+    """A copy of ``container`` with the value at ``place`` changed. What is not on the path to it is shared."""
     if not place:
         return change(container)
     copy: Any = dict(container) if isinstance(container, Mapping) else list(container)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from litellm_memory.models import Body, Reply, Turn
-from litellm_memory.wire.content import chat_messages, is_object, objects, string, turn
-from litellm_memory.wire.reply import NOTHING, aloud, joined
+from litellm_memory.wire.content import chat_messages, is_object, objects, string
+from litellm_memory.wire.format import Event, WireFormat
+from litellm_memory.wire.reply import EMPTY, joined, visible_text
+from litellm_memory.wire.turn import turn
 
 
 def read(body: Body) -> Turn | None:
@@ -15,24 +17,49 @@ def read(body: Body) -> Turn | None:
     return turn(body, chat_messages(body))
 
 
-def reply(events: Iterable[Mapping[str, Any]]) -> Reply:
+def reply(events: Iterable[Event]) -> Reply:
     """The first choice of the answer. A ``finish_reason`` ends it."""
-    return joined(events, _heard)
+    return joined(events, _event_reply)
 
 
-def is_answer(event: Mapping[str, Any]) -> bool:
-    """True for what has ``choices``."""
+def is_answer(event: Event) -> bool:
+    """True for an event with ``choices``."""
     return isinstance(event.get("choices"), list)
 
 
-def _heard(event: Mapping[str, Any]) -> Reply:
+def is_request(body: Body) -> bool:
+    """True for a body with a list of messages, which all of these formats have in common."""
+    return isinstance(body.get("messages"), list)
+
+
+def with_system(body: Body, text: str) -> dict[str, Any]:
+    """A copy of ``body`` with ``text`` as its first message, of the system."""
+    return {**body, "messages": [{"role": "system", "content": text}, *body["messages"]]}
+
+
+def _event_reply(event: Event) -> Reply:
     choice = next((choice for choice in objects(event.get("choices")) if choice.get("index") in (None, 0)), None)
     if choice is None:
-        return NOTHING
-    said = next((said for key in ("delta", "message") if is_object(said := choice.get(key))), {})
+        return EMPTY
+    message = next((one for key in ("delta", "message") if is_object(one := choice.get(key))), {})
     return Reply(
         # Text completions have their text in the choice itself.
-        text=aloud(choice.get("text")) + aloud(said.get("content")) + aloud(said.get("refusal")),
-        tools=bool(said.get("tool_calls") or said.get("function_call")),
+        text=visible_text(choice.get("text"))
+        + visible_text(message.get("content"))
+        + visible_text(message.get("refusal")),
+        tools=bool(message.get("tool_calls") or message.get("function_call")),
         complete=string(choice.get("finish_reason")) is not None,
     )
+
+
+FORMAT = WireFormat(
+    name="openai_chat",
+    read=read,
+    reply=reply,
+    is_answer=is_answer,
+    call_types=("acompletion",),
+    paths=("/chat/completions",),
+    is_request=is_request,
+    with_system=with_system,
+    message_list="messages",
+)

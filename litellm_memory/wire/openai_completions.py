@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 from litellm_memory.models import Body, Message, Text, Turn
-from litellm_memory.wire.content import string, system, turn
-from litellm_memory.wire.openai_chat import is_answer, reply
+from litellm_memory.wire import openai_chat
+from litellm_memory.wire.content import string, system
+from litellm_memory.wire.format import WireFormat
+from litellm_memory.wire.turn import turn
 
-__all__ = ["is_answer", "read", "reply"]
+_WRITING = ("max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "stream", "logprobs")
+"""Settings of a request for text: a body with a prompt for an image has none of them."""
 
 # Signs of a prompt that a program composed: code to fill in (FIM tokens of Code Llama, StarCoder, Qwen, DeepSeek,
-# Codestral), or a whole conversation in a model's own template. Words put before it would stand outside of it.
+# Codestral), or a whole conversation in a model's own template. A block before it would be outside of the template.
 _COMPOSED = re.compile(
     r"<\|[a-z_▁]|<\uff5c|<fim[_-]|<(?:SUF|MID)>|\[SUFFIX\]|\[/?INST\]|<start_of_turn>|\n\nHuman:",
 )
@@ -22,5 +25,21 @@ def read(body: Body) -> Turn | None:
     prompt = string(body.get("prompt"))
     if prompt is None or body.get("suffix") or _COMPOSED.search(prompt):
         return None
-    said = Message("person", (Text(prompt, ("prompt",)),))
-    return turn(body, [*system(body.get("system"), ("system",)), said])
+    asked = Message("person", (Text(prompt, ("prompt",)),))
+    return turn(body, [*system(body.get("system"), ("system",)), asked])
+
+
+def is_request(body: Body) -> bool:
+    """True for a prompt with a setting that only a request for text has."""
+    return isinstance(body.get("prompt"), str) and any(key in body for key in _WRITING)
+
+
+FORMAT = WireFormat(
+    name="openai_completions",
+    read=read,
+    reply=openai_chat.reply,
+    is_answer=openai_chat.is_answer,
+    call_types=("atext_completion",),
+    paths=("/completions",),
+    is_request=is_request,
+)

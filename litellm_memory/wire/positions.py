@@ -1,23 +1,21 @@
-"""Where else a block may stand: at the head of the system prompt, in the first message, or before the last one.
+"""The other positions of a block: at the start of the system prompt, in the first message, or before the last one.
 
-Each moves what the provider has cached: ``turn`` is the one position that does not.
+Each changes a part of the prompt that the provider has cached; the default position, ``turn``, does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import Any
 
 from litellm_memory.models import Body, Place, Position, Turn
-from litellm_memory.wire import anthropic_messages, bedrock_converse, gemini_contents, openai_chat, openai_responses
 from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.inject import with_block
 
 SEPARATOR = "\n\n---"
-"""Stands between a block and the text after it in ``first_user``."""
+"""Separates a block from the text after it in ``first_user``."""
 BILLING = "x-anthropic-billing-header"
-"""How the text begins that has to stay Claude Code's first system block."""
+"""The start of the text that has to stay Claude Code's first system block."""
 
 
 def with_block_at(
@@ -31,46 +29,19 @@ def with_block_at(
         place = _system_place(turn)
         if place is not None:
             return with_block(body, place, block)
-        if added := NEW_SYSTEM.get(_name(format)):
-            return added(body, block)
+        if format.with_system is not None:
+            return format.with_system(body, block)
     if position == "first_user":
         return with_block(body, first, block + SEPARATOR)
-    if position == "before_last" and (key := MESSAGES.get(_name(format))) and last[0] == key and len(last) > 1:
-        return _inserted(body, key, last[1], {"role": "system", "content": block})
+    if position == "before_last" and last[0] == format.message_list and len(last) > 1:
+        key, index = format.message_list, last[1]
+        messages = body[key]
+        return {**body, key: [*messages[:index], {"role": "system", "content": block}, *messages[index:]]}
     return with_block(body, last, block)
 
 
 def _system_place(turn: Turn) -> Place | None:
-    """The first text of the system prompt that a block may stand before; None without a system prompt."""
+    """The first text of the system prompt that a block may be put before; None without a system prompt."""
     leading = takewhile(lambda message: message.role == "system", turn.messages)
     texts = (text for message in leading for text in message.texts)
     return next((text.place for text in texts if not text.text.startswith(BILLING)), None)
-
-
-def _inserted(body: Body, key: str, index: Any, message: Mapping[str, Any]) -> dict[str, Any]:
-    messages = body[key]
-    return {**body, key: [*messages[:index], message, *messages[index:]]}
-
-
-def _before_messages(key: str) -> Callable[[Body, str], dict[str, Any]]:
-    def added(body: Body, block: str) -> dict[str, Any]:
-        return _inserted(body, key, 0, {"role": "system", "content": block})
-
-    return added
-
-
-def _name(format: WireFormat) -> str:
-    return str(getattr(format, "__name__", ""))
-
-
-MESSAGES: Mapping[str, str] = {openai_chat.__name__: "messages", openai_responses.__name__: "input"}
-"""The formats whose list of messages may hold a system message anywhere, and the list's key."""
-
-NEW_SYSTEM: Mapping[str, Callable[[Body, str], dict[str, Any]]] = {
-    openai_chat.__name__: _before_messages("messages"),
-    openai_responses.__name__: lambda body, block: {**body, "instructions": block},
-    anthropic_messages.__name__: lambda body, block: {**body, "system": block},
-    gemini_contents.__name__: lambda body, block: {**body, "systemInstruction": {"parts": [{"text": block}]}},
-    bedrock_converse.__name__: lambda body, block: {**body, "system": [{"text": block}]},
-}
-"""How a format gets a system prompt that has none."""

@@ -1,42 +1,38 @@
-"""A reply from the events that spell it: each event is heard as a small reply of its own, and they are joined."""
+"""A Reply from the events of an answer: each event is read into a small reply of its own, and these are joined."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from litellm_memory.models import Reply
 from litellm_memory.wire.content import is_object, text_key
+from litellm_memory.wire.format import Event
 
-NOTHING = Reply("")
+EMPTY = Reply("")
+"""The reply of an event that adds nothing."""
 
 
-def joined(events: Iterable[Mapping[str, Any]], heard: Callable[[Mapping[str, Any]], Reply]) -> Reply:
-    """The whole reply. It is complete when an event brought the end mark and none reports an error."""
+def joined(events: Iterable[Event], reply_of: Callable[[Event], Reply]) -> Reply:
+    """The whole reply. It is complete when an event has the end mark and none reports an error."""
     events = list(events)
-    replies = [heard(event) for event in events]
+    replies = [reply_of(event) for event in events]
     return Reply(
         text="".join(reply.text for reply in replies),
         tools=any(reply.tools for reply in replies),
-        complete=any(reply.complete for reply in replies) and not any(map(is_error, events)),
+        complete=any(reply.complete for reply in replies) and not any(map(_is_error, events)),
     )
 
 
-def is_error(event: Mapping[str, Any]) -> bool:
-    """True for an event that reports a failure, in any format."""
-    return bool(event.get("error")) or event.get("type") == "error"
-
-
-def aloud(content: object) -> str:
-    """What ``content`` (a string, a part, or a list of parts) says aloud, spaces included; thoughts are not."""
+def visible_text(content: object) -> str:
+    """The text of ``content`` (a string, a part, or a list of parts) with its spaces, but without thoughts."""
     if isinstance(content, list):
-        return "".join(aloud(part) for part in content if not isinstance(part, list))
+        return "".join(visible_text(part) for part in content if not isinstance(part, list))
     if is_object(content):
         key = text_key(content)
-        return aloud_text(content.get(key)) if key else ""
-    return aloud_text(content)
+        content = content.get(key) if key else None
+    return content if isinstance(content, str) else ""
 
 
-def aloud_text(value: object) -> str:
-    """``value`` when it is a string, else nothing."""
-    return value if isinstance(value, str) else ""
+def _is_error(event: Event) -> bool:
+    """True for an event that reports a failure, in any format."""
+    return bool(event.get("error")) or event.get("type") == "error"
