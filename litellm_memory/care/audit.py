@@ -12,7 +12,7 @@ from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.subjects import statement_of
 from litellm_memory.learn.compare import compare
 from litellm_memory.models import Memory
-from litellm_memory.redact import redact
+from litellm_memory.redact import Redactor
 from litellm_memory.render import NOTE
 from litellm_memory.screening import why_to_review
 from litellm_memory.text.words import words
@@ -56,14 +56,17 @@ class Audit:
         return len(junk) / self.memories if self.memories else 0.0
 
 
-def audit(memories: Iterable[Memory], *, now: datetime) -> Audit:
-    """What is wrong with the memories of one user that are in force, oldest first."""
+def audit(memories: Iterable[Memory], *, now: datetime, redactor: Redactor | None) -> Audit:
+    """What is wrong with the memories of one user that are in force, oldest first.
+
+    What ``redactor`` would redact is a secret; None: secrets are not looked for.
+    """
     held = sorted((memory for memory in memories if memory.in_force(now)), key=lambda m: (m.created, m.id))
     older: defaultdict[Hashable, list[Memory]] = defaultdict(list)
     flaws: list[Flaw] = []
     for memory in held:
         alike = older[_subject(memory)]
-        flaws += [Flaw(memory.id, problem, FIXES[problem]) for problem in _problems(memory, alike, now)]
+        flaws += [Flaw(memory.id, problem, FIXES[problem]) for problem in _problems(memory, alike, now, redactor)]
         alike.append(memory)
     return Audit(len(held), tuple(flaws))
 
@@ -75,14 +78,14 @@ def _subject(memory: Memory) -> Hashable:
     return memory.user, memory.project, memory.kind, about
 
 
-def _problems(memory: Memory, older: Sequence[Memory], now: datetime) -> list[Problem]:
+def _problems(memory: Memory, older: Sequence[Memory], now: datetime, redactor: Redactor | None) -> list[Problem]:
     """The problems of a memory; ``older`` are those of the same subject."""
     ours = any(sign in memory.text for sign in _OURS)
     machine = not own_prose(memory.text) or any(sign in memory.text for sign in _WRAPPERS)
     checks: dict[Problem, bool] = {
         "own_block": ours,
         "machine_text": machine,
-        "secret": redact(memory.text) != memory.text,
+        "secret": redactor is not None and redactor.memory(memory) != memory,
         "instruction_like": not (ours or machine) and why_to_review(memory.text) is not None,
         "duplicate": any(_says_the_same(memory, other) for other in older),
         "never_used": memory.uses == 0 and not memory.pinned and memory.created < now - IDLE,

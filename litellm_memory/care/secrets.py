@@ -6,13 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
-from litellm_memory.redact import redact, redacted
+from litellm_memory.redact import Redactor
 
 _MARK: Final = re.compile(r"\[REDACTED:([\w-]+)\]")
 
@@ -27,23 +26,22 @@ class Kept:
 
 
 async def mend_secrets(
-    memories: Memories, ledger: Ledger, partition: str, *, words: tuple[str, ...] = (), fix: bool = False
+    memories: Memories, ledger: Ledger, partition: str, *, redactor: Redactor, fix: bool = False
 ) -> list[Kept]:
-    """What a partition keeps that would be redacted today, by place; ``fix``: it is redacted once this returns.
+    """What a partition keeps that ``redactor`` would redact, by place; ``fix``: it is redacted once this returns.
 
     The bytes before stay in free pages of files until these are scrubbed.
     """
-    clean = partial(redact, words=words)
     held = await memories.all(partition, None)
-    secret = [memory for memory in held if redacted(memory, words) != memory]
+    secret = [memory for memory in held if redactor.memory(memory) != memory]
     users = {memory.user for memory in held} | await ledger.erasures.users(partition)
-    rows = await ledger.mending.unclean(partition, users, clean)
+    rows = await ledger.mending.unclean(partition, users, redactor.text)
     if fix:
         await ledger.mending.mend(rows)
         for memory in secret:
-            await memories.correct(partition, memory.id, partial(redacted, words=words))
+            await memories.correct(partition, memory.id, redactor.memory)
     places = sorted({row.place for row in rows})
-    found = [_kept("memories", [(memory.id, *_texts(memory, words)) for memory in secret])]
+    found = [_kept("memories", [(memory.id, _said(memory), _said(redactor.memory(memory))) for memory in secret])]
     found += [_kept(name, [(row.mark, row.before, row.after) for row in rows if row.place == name]) for name in places]
     return [kept for kept in found if kept.ids]
 
@@ -55,11 +53,6 @@ def _kept(place: str, changed: Sequence[tuple[str, str, str]]) -> Kept:
     return Kept(place, tuple(mark for mark, _, _ in changed), dict(sorted(kinds.items())))
 
 
-def _texts(memory: Memory, words: tuple[str, ...]) -> tuple[str, str]:
-    """All that a memory says, as it is kept and as it would be."""
-    return _said(memory), _said(redacted(memory, words))
-
-
 def _said(memory: Memory) -> str:
-    parts: Iterable[str] = (memory.text, memory.reply or "", *memory.tags)
+    parts: Iterable[str] = (memory.text, memory.reply or "", memory.review or "", *memory.tags)
     return "\n".join(parts)

@@ -136,11 +136,11 @@ async def _mend(answering: Sidecar, flaw: Flaw) -> None:
 
 
 def _audited(rows: list[dict[str, Any]], *, now: datetime) -> Audit:
-    """The audits of each user's memories, as one."""
+    """The audits of each user's memories, as one, without secrets: what a sidecar shows is redacted."""
     users: defaultdict[str, list[Memory]] = defaultdict(list)
     for row in rows:
         users[row["user"]].append(_memory(row))
-    audits = [audit(memories, now=now) for memories in users.values()]
+    audits = [audit(memories, now=now, redactor=None) for memories in users.values()]
     return Audit(sum(one.memories for one in audits), tuple(chain.from_iterable(one.flaws for one in audits)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_memory.embedding.embedder import Embedder
@@ -11,7 +10,7 @@ from litellm_memory.embedding.install import find_model
 from litellm_memory.embedding.local import LocalModel
 from litellm_memory.embedding.remote import EmbeddingModels, RemoteModel
 from litellm_memory.errors import ModelCallError, ModelMissingError
-from litellm_memory.redact import redact
+from litellm_memory.redact import Redactor
 from litellm_memory.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ class Embedders:
     def __init__(self, settings: Settings, models: EmbeddingModels | None = None) -> None:
         self._models = models
         self._settings = settings.embedding
+        self.redactor = Redactor.of(settings.learn)
+        """What takes secrets out of the texts that a model is sent; replaced when the settings change."""
         self._local: LocalModel | None = None
         self._remote = self._called(settings)
         self._foreseen: RemoteModel | None = None
@@ -107,9 +108,12 @@ class Embedders:
             self._models,
             settings.embedding.model,
             dimensions=settings.embedding.dimensions,
-            # Also where secrets may be kept: they do not leave this host.
-            clean=partial(redact, words=settings.learn.redact_words),
+            clean=self._clean,
         )
+
+    def _clean(self, text: str) -> str:
+        # Also where secrets may be kept: they do not leave this host.
+        return self.redactor.always.text(text)
 
     def _named(self) -> RemoteModel:
         if self._remote is None:

@@ -75,7 +75,7 @@ class Engine:
     def use(self, settings: Settings) -> None:
         """From now on these settings hold; what needs a restart stays as it was."""
         self.settings = settings
-        self.redactor = Redactor(on=settings.learn.redact, words=settings.learn.redact_words)
+        self.redactor = self.embedders.redactor = Redactor.of(settings.learn)
         self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
         self.memories.glance = settings.recall.deadline_ms / 3 / 1000
         self.learner.settings = settings.learn

@@ -51,8 +51,8 @@ def audit_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> 
             acting = await partition_to_write(caller, engine, partition)
         else:
             acting = partition_for(caller, engine.settings, partition)
-        words = engine.settings.learn.redact_words
-        found = await mend_secrets(engine.memories, engine.ledger, acting, words=words, fix=asked.fix)
+        redactor = engine.redactor.always
+        found = await mend_secrets(engine.memories, engine.ledger, acting, redactor=redactor, fix=asked.fix)
         mended = asked.fix and bool(found)
         return SecretsOut(
             fixed=mended,

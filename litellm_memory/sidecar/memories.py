@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory, Origin, Scope, namespace
 from litellm_memory.recall import Query as Search
-from litellm_memory.redact import redact, redacted
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
 from litellm_memory.sidecar.shapes import (
@@ -75,7 +74,7 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
         caller: Verified, memory_id: str, patch: MemoryPatch, partition: PartitionParameter = None
     ) -> MemoryOut:
         acting = await partition_to_write(caller, engine, partition)
-        return shape_of(await engine.memories.correct(acting, memory_id, partial(corrected, engine, patch)))
+        return shape_of(shown(await engine.memories.correct(acting, memory_id, partial(corrected, engine, patch))))
 
     @router.delete("/{memory_id}", status_code=204, response_class=Response, summary="Forget a memory")
     async def forget_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> None:
@@ -87,43 +86,39 @@ def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
 def shown_by(engine: Engine, memory: Memory) -> Memory:
     """The memory as it may be shown."""
     # What is kept may be older than the rule that knows a secret.
-    learn = engine.settings.learn
-    return redacted(memory, learn.redact_words) if learn.redact else memory
+    return engine.redactor.memory(memory)
 
 
 def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
     """A new memory, redacted, of what was given."""
     user = given.user or engine.settings.identity.default_user_id
-    learn = engine.settings.learn
-    clean = partial(redact, words=learn.redact_words) if learn.redact else str
     created = aware(given.created) if given.created else datetime.now(UTC)
-    return Memory(
+    memory = Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
         partition=partition,
         user=user,
-        text=clean(given.text),
+        text=given.text,
         kind=given.kind,
         created=created,
         valid_from=created,
         project=given.project,
         session=given.session,
-        tags=tuple(clean(tag) for tag in given.tags),
+        tags=tuple(given.tags),
         origin=origin,
         pinned=given.pinned,
     )
+    return engine.redactor.memory(memory)
 
 
 def corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
     """The memory with what the patch names in place of what was there, redacted."""
     changes = {name: getattr(patch, name) for name in patch.model_fields_set}
-    if "text" in changes and engine.settings.learn.redact:
-        changes["text"] = redact(changes["text"], engine.settings.learn.redact_words)
     if "tags" in changes:
         changes["tags"] = tuple(changes["tags"])
     for name in ("valid_from", "valid_until"):
         if changes.get(name) is not None:
             changes[name] = aware(changes[name])
-    return replace(memory, **changes)
+    return engine.redactor.memory(replace(memory, **changes))
 
 
 def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:

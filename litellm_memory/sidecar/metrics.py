@@ -71,7 +71,10 @@ async def _junk_share(engine: Engine) -> float:
     for memory in await _sample(engine):
         users[memory.namespace].append(memory)
     now = datetime.now(UTC)
-    audits = [await asyncio.to_thread(audit, memories, now=now) for memories in users.values()]
+    audits = [
+        await asyncio.to_thread(audit, memories, now=now, redactor=engine.redactor.always)
+        for memories in users.values()
+    ]
     looked_at = sum(one.memories for one in audits)
     return sum(one.junk_rate * one.memories for one in audits) / looked_at if looked_at else 0.0
 

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Query
 from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
 from litellm_memory.models import Caller, Memory
-from litellm_memory.redact import redacted
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.jobs import JobOut, begun
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
@@ -67,8 +66,7 @@ def namespaces_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]
         memories = await engine.memories.all(partition_for(caller, engine.settings, partition), user)
         asked = [memory for memory in memories if project is None or memory.project == project]
         page, next_cursor = page_after(asked, cursor, limit, mark=lambda memory: memory.id)
-        # What is kept may be older than the rule that knows a secret.
-        shown = map(redacted, page) if engine.settings.learn.redact else page
+        shown = map(engine.redactor.memory, page)
         return MemoriesOut(data=[shape_of(memory) for memory in shown], next_cursor=next_cursor)
 
     return router

@@ -3,7 +3,6 @@
 # No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller, Memory, Origin, Superseded, namespace
-from litellm_memory.redact import redact, redacted
+from litellm_memory.redact import Redactor
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.shapes import ImportLine, ImportOut, Name, RefusedLine, aware, shape_of
 from litellm_memory.store import NAMESPACE_DIGITS, is_memory_id, memory_id
@@ -42,10 +41,7 @@ def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
         partition: PartitionParameter = None,
     ) -> StreamingResponse:
         acting = partition_for(caller, engine.settings, partition)
-        # What is kept may be older than the rule that knows a secret.
-        learn = engine.settings.learn
-        shown = partial(redacted, words=learn.redact_words) if learn.redact else _as_it_is
-        return StreamingResponse(_lines(engine.memories.pages(acting, user), shown), media_type=NDJSON)
+        return StreamingResponse(_lines(engine.memories.pages(acting, user), engine.redactor), media_type=NDJSON)
 
     @router.post(
         "/import",
@@ -67,13 +63,9 @@ def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
     return router
 
 
-async def _lines(pages: AsyncIterator[list[Memory]], shown: Callable[[Memory], Memory]) -> AsyncIterator[str]:
+async def _lines(pages: AsyncIterator[list[Memory]], redactor: Redactor) -> AsyncIterator[str]:
     async for page in pages:
-        yield "".join(f"{shape_of(shown(memory)).model_dump_json()}\n" for memory in page)
-
-
-def _as_it_is(memory: Memory) -> Memory:
-    return memory
+        yield "".join(f"{shape_of(redactor.memory(memory)).model_dump_json()}\n" for memory in page)
 
 
 async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -133,16 +125,16 @@ class _Import:
         user = line.user or self._user
         created = aware(line.created) if line.created else datetime.now(UTC)
         successor = line.superseded_by
-        return Memory(
+        memory = Memory(
             id=self._id(user, line.id or f"{line.project}\n{line.session}\n{line.text}"),
             partition=self._partition,
             user=user,
-            text=self._redacted(line.text),
+            text=line.text,
             kind=line.kind,
             created=created,
             project=line.project,
             session=line.session,
-            tags=tuple(map(self._redacted, line.tags)),
+            tags=tuple(line.tags),
             origin=Origin(line.origin.role, line.origin.client, line.origin.call_id) if line.origin else IMPORTED,
             confidence=line.confidence,
             valid_from=aware(line.valid_from) if line.valid_from else created,
@@ -151,9 +143,10 @@ class _Import:
             pinned=line.pinned,
             uses=line.uses,
             last_used=aware(line.last_used) if line.last_used else None,
-            reply=self._redacted(line.reply) if line.reply else None,
+            reply=line.reply or None,
             review=line.review,
         )
+        return self._engine.redactor.memory(memory)
 
     def _id(self, user: str, given: str) -> str:
         """The id of what came as ``given``: itself when this user's ids look so, else one made of it, always the same.
@@ -164,10 +157,6 @@ class _Import:
         if is_memory_id(given) and given.startswith(space[:NAMESPACE_DIGITS]):
             return given
         return memory_id(space, "import", given, key=self._engine.ledger.key)
-
-    def _redacted(self, text: str) -> str:
-        learn = self._engine.settings.learn
-        return redact(text, learn.redact_words) if learn.redact else text
 
 
 IMPORTED = Origin("import")

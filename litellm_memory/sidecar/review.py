@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from litellm_memory.care.review import accept, reject, waiting
 from litellm_memory.engine import Engine
-from litellm_memory.models import Caller, Memory
-from litellm_memory.redact import redact, redacted
+from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
 from litellm_memory.sidecar.shapes import MemoryOut, Name, ReviewIn, ReviewsOut, shape_of, waiting_shape_of
@@ -19,10 +18,6 @@ def review_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) ->
     """The routes below ``/v1/review``."""
     router = APIRouter(prefix="/v1/review", tags=["review"])
     Verified = Annotated[Caller, Depends(verified)]
-
-    def shown(memory: Memory) -> Memory:
-        # What is kept may be older than the rule that knows a secret.
-        return redacted(memory) if engine.settings.learn.redact else memory
 
     @router.get("", summary="What waits for its owner's word, newest first, and why")
     async def list_waiting(
@@ -34,7 +29,9 @@ def review_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) ->
     ) -> ReviewsOut:
         found = await waiting(engine.memories, partition_for(caller, engine.settings, partition), user)
         page, next_cursor = page_after(found, cursor, limit, mark=lambda memory: memory.id)
-        return ReviewsOut(data=[waiting_shape_of(shown(memory)) for memory in page], next_cursor=next_cursor)
+        return ReviewsOut(
+            data=[waiting_shape_of(engine.redactor.memory(memory)) for memory in page], next_cursor=next_cursor
+        )
 
     @router.post(
         "/{memory_id}",
@@ -49,7 +46,7 @@ def review_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) ->
         if word.action == "reject":
             await reject(engine.memories, acting, memory_id)
             return Response(status_code=204)
-        text = redact(word.text) if word.text and engine.settings.learn.redact else word.text
-        return shape_of(shown(await accept(engine.memories, acting, memory_id, text=text)))
+        text = engine.redactor.text(word.text) if word.text else None
+        return shape_of(engine.redactor.memory(await accept(engine.memories, acting, memory_id, text=text)))
 
     return router

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from litellm_memory.care.rollback import forget, learned_from, put_aside
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller
-from litellm_memory.redact import redacted
 from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of, shown_as
 
@@ -60,8 +59,7 @@ def rollback_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) 
             await forget(engine.memories, learned)
         elif not asked.dry_run:
             await put_aside(engine.memories, engine.ledger, learned)
-        # What is kept may be older than the rule that knows a secret.
-        shown = map(redacted, learned) if engine.settings.learn.redact else learned
+        shown = map(engine.redactor.memory, learned)
         return RollbackOut(action=asked.action, dry_run=asked.dry_run, data=[shape_of(memory) for memory in shown])
 
     return router

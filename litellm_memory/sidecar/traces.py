@@ -11,8 +11,6 @@ from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Caller, Memory
-from litellm_memory.redact import redact
-from litellm_memory.settings import LearnSettings
 from litellm_memory.sidecar.access import PartitionParameter, partition_for
 from litellm_memory.sidecar.paging import Cursor, Limit
 from litellm_memory.sidecar.shapes import AskedOut, CandidateOut, LearnedOut, Name, TraceOut, TraceRow, TracesOut
@@ -69,19 +67,18 @@ async def told(engine: Engine, trace: Trace, *, asked: str | None = None) -> Tra
     ids += [candidate.memory for candidate in trace.candidates]
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
     entries = await engine.memories.store.get(trace.partition, ids)
-    known = {entry.memory.id: entry.memory for entry in entries if entry.memory.user == trace.user}
+    known = {
+        entry.memory.id: engine.redactor.memory(entry.memory) for entry in entries if entry.memory.user == trace.user
+    }
     candidates = [
         CandidateOut(
             **asdict(candidate),
-            **_of(known.get(candidate.memory), engine.settings.learn),
+            **_of(known.get(candidate.memory)),
             because=of_candidate(candidate, known.get(candidate.memory), trace),
         )
         for candidate in trace.candidates
     ]
-    learned = [
-        LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""), engine.settings.learn)["text"])
-        for one in trace.learned
-    ]
+    learned = [LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""))["text"]) for one in trace.learned]
     return TraceOut(
         **_fields(trace, TraceRow),
         **{name: getattr(trace, name) for name in TOLD_AS_KEPT},
@@ -95,11 +92,10 @@ async def told(engine: Engine, trace: Trace, *, asked: str | None = None) -> Tra
 TOLD_AS_KEPT = ("unreadable", "carried", "limit", "budget", "min_score", "stages")
 
 
-def _of(memory: Memory | None, learn: LearnSettings) -> dict[str, Any]:
+def _of(memory: Memory | None) -> dict[str, Any]:
     if memory is None:
         return {"text": None, "kind": None}
-    # What is kept may be older than the rule that knows a secret.
-    return {"text": redact(memory.text, learn.redact_words) if learn.redact else memory.text, "kind": memory.kind}
+    return {"text": memory.text, "kind": memory.kind}
 
 
 def _fields(trace: Trace, shape: type[TraceRow]) -> dict[str, Any]:
