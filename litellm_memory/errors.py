@@ -17,6 +17,10 @@ class StoreMovedError(StoreError):
     """The store has moved to another embedder since it was opened: it has to be opened again."""
 
 
+class LedgerError(LiteLLMMemoryError):
+    """The ledger cannot be opened, read or written; the message says what to do."""
+
+
 class ModelMissingError(LiteLLMMemoryError):
     """The embedding model is not on this machine, or its bytes are not the pinned ones."""
 

@@ -72,7 +72,7 @@ class Memories:
 
     async def use(self, store: Store, embedder: Embedder | None) -> None:
         """From now on memories are kept in ``store``, and ``embedder`` makes its vectors; None: words alone decide."""
-        newest = await self._ledger.newest_change()
+        newest = await self._ledger.changes.newest()
         await self._indexes.aclose()
         self._indexes = ScopeIndexes(lambda: self.store)
         self._newest_change, self._store, self._embedder = newest, store, embedder
@@ -207,7 +207,7 @@ class Memories:
         if after.text != before.memory.text:
             await self._ledger.erasures.corrected(after.namespace)
             [vector] = await self.vectors([after.text])
-        await self._ledger.move_claim(self._text_mark(after), memory_id, namespace=after.namespace)
+        await self._ledger.texts.move(self._text_mark(after), memory_id, namespace=after.namespace)
         await self._put([Entry(after, vector)])
         return after
 
@@ -238,15 +238,15 @@ class Memories:
         # First, so that a deletion that breaks off leaves nothing in blocks that no memory leads to any more, and
         # nothing for a model to find again.
         await self._ledger.forget(pairs)
-        await self._ledger.unread.done(*(memory.message for memory in memories if memory.message is not None))
+        await self._ledger.model_queue.done(*(memory.message for memory in memories if memory.message is not None))
         for partition in {memory.partition for memory in memories}:
             await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
-        await self._ledger.tell(pairs)
+        await self._ledger.changes.publish(pairs)
         await self._indexes.refresh(pairs)
 
     async def follow(self) -> None:
         """Brings into RAM what other workers wrote since the last call."""
-        changed = await self._ledger.changed_since(self._newest_change)
+        changed = await self._ledger.changes.since(self._newest_change)
         if changed:
             others = [(namespace, memory) for seq, namespace, memory in changed if seq not in self._told]
             await self._indexes.refresh(others)
@@ -292,7 +292,7 @@ class Memories:
     async def _merged(self, memory: Memory, across_sessions: bool) -> Memory:
         """``memory`` with its tokens counted, or the memory in force that says the same in the same scope."""
         mark = self._text_mark(replace(memory, session=None) if across_sessions else memory)
-        holder = await self._ledger.claim(mark, memory.id, namespace=memory.namespace)
+        holder = await self._ledger.texts.claim(mark, memory.id, namespace=memory.namespace)
         fresh = replace(memory, id=holder, tokens=self._count(shown(memory)))
         if holder == memory.id:
             return fresh
@@ -310,7 +310,7 @@ class Memories:
         """True when no other memory in force says the same in the same scope; what is not in force says nothing."""
         if not memory.in_force(now):
             return True
-        holder = await self._ledger.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
+        holder = await self._ledger.texts.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
         if holder == memory.id:
             return True
         found = await self.store.get(memory.partition, [holder])
@@ -330,5 +330,5 @@ class Memories:
             # Before the ledger: what the store shows, the next question finds.
             await self._indexes.refresh(changed)
         finally:
-            told = await self._ledger.tell(changed)
+            told = await self._ledger.changes.publish(changed)
         self._told.update(told)

@@ -17,8 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from litellm_memory.ledger import CallRecord
-from litellm_memory.ledger.figures import Figure, Figures
+from litellm_memory.ledger import CallRecord, Figure, Figures
 from litellm_memory.models import Memory
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST

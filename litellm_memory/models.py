@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 Body: TypeAlias = Mapping[str, Any]
@@ -223,6 +224,23 @@ class Block:
     def tokens(self) -> int:
         """What the block costs, by the token counts of its memories."""
         return sum(given.tokens for given in self.given)
+
+    def without(self, memories: Collection[str]) -> Block:
+        """This block with these memories cut out and every other byte as it was; empty when none is left."""
+        kept = tuple(given for given in self.given if given.memory not in memories)
+        if not kept:
+            return replace(self, text="", given=())
+        before, after = ("\n".join(lines_of(given)) for given in (self.given, kept))
+        return replace(self, text=self.text.replace(before, after, 1), given=kept)
+
+
+def lines_of(given: Iterable[Given]) -> list[str]:
+    """The lines of a block between its first and its last."""
+    return [
+        line
+        for heading, entries in groupby(given, key=lambda one: one.heading)
+        for line in ([heading] if heading else []) + [entry.text for entry in entries]
+    ]
 
 
 @dataclass(frozen=True, slots=True)

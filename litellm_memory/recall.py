@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litellm_memory.index.ranking import Room, Signals, best_first, rank, shown_scores, sureness
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.ledger.paths import Paths
+from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
 from litellm_memory.render import Layout

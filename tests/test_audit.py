@@ -113,7 +113,7 @@ async def test_a_long_agent_session_leaves_hardly_any_junk(tmp_path: Path) -> No
             assert not side.learns
         await until(lambda: not engine.after.noting)
         async with asyncio.timeout(60):
-            while await engine.ledger.unlearned():
+            while await engine.ledger.journal.unlearned():
                 await asyncio.sleep(0.05)
         kept = await engine.memories.all("default", "agent")
     finally:

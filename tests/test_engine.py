@@ -409,7 +409,7 @@ async def test_aliases_are_not_noted_when_nothing_is_to_be_stored(engine: Engine
     await learned(engine, in_codex(user, "/home/ada/site-2", SITE, told))
     unstored = in_codex(user, "/home/ada/site", SITE, "Which port is free?")
     await engine.before(replace(unstored, headers={**unstored.headers, "x-memory-store": "false"}))
-    await engine.ledger.tell([])
+    await engine.ledger.changes.publish([])
     assert (await engine.before(in_claude_code(user, "/home/ada/site", asked))).status == "empty"
 
 

@@ -73,10 +73,10 @@ async def fill(engine: Engine, scope: Scope, *texts: str, seed: int) -> list[Mem
     await engine.memories.keep(kept)
     await engine.memories.store.put([Entry(kept[0], vector(seed)), *(Entry(m, vector(seed + 1)) for m in kept[1:])])
     block = Block(f"mark of {scope.namespace}", f"<block>{said}</block>", (Given(kept[0].id, said, 3),))
-    await engine.ledger.freeze(block, namespace=scope.namespace, call="call")
-    engine.ledger.keep_answer("answer", Earlier(block.mark, (kept[0].id,)), namespace=scope.namespace)
-    engine.ledger.accept(Exchange("call", scope, f"journalled by {scope.namespace}", waiting, SAID))
-    await engine.ledger.unread.add([Exchange("call", scope, f"unread of {scope.namespace}", waiting, SAID)])
+    await engine.ledger.blocks.freeze(block, namespace=scope.namespace, call="call")
+    engine.ledger.answers.keep("answer", Earlier(block.mark, (kept[0].id,)), namespace=scope.namespace)
+    engine.ledger.journal.accept(Exchange("call", scope, f"journalled by {scope.namespace}", waiting, SAID))
+    await engine.ledger.model_queue.add([Exchange("call", scope, f"unread of {scope.namespace}", waiting, SAID)])
     engine.ledger.paths.note(scope.namespace, {DIRECTORY: scope.project} if scope.project else {})
     engine.ledger.traces.add(lambda: trace(scope))
     engine.ledger.calls.note(call(scope))
@@ -150,11 +150,11 @@ async def test_nothing_of_an_erased_user_is_left_in_any_file_and_everything_of_a
         assert await engine.memories.all("p", None) == sorted(
             (e.memory for e in before), key=lambda m: m.id, reverse=True
         )
-        [block] = (await engine.ledger.frozen([f"mark of {BERT.namespace}"])).values()
+        [block] = (await engine.ledger.blocks.frozen([f"mark of {BERT.namespace}"])).values()
         assert [given.memory for given in block.given] == [kept[0].id]
-        assert await engine.ledger.frozen([f"mark of {ADA.namespace}"]) == {}
-        assert await engine.ledger.earlier("answer", namespace=ADA.namespace) is None
-        assert await engine.ledger.earlier("answer", namespace=BERT.namespace) is not None
+        assert await engine.ledger.blocks.frozen([f"mark of {ADA.namespace}"]) == {}
+        assert await engine.ledger.answers.earlier("answer", namespace=ADA.namespace) is None
+        assert await engine.ledger.answers.earlier("answer", namespace=BERT.namespace) is not None
         assert {
             (u.group[0], u.cost) for u in await engine.ledger.calls.usage("p", ["user"], since=None, until=None)
         } == {
@@ -168,10 +168,10 @@ async def test_another_worker_lets_go_of_what_is_erased(tmp_path: Path) -> None:
         await fill(engine, ADA, *SECRETS[:3], seed=1)
         assert len((await other.memories.index("p", ADA.user)).all()) == 3
         mark = f"mark of {ADA.namespace}"
-        assert await other.ledger.frozen([mark])
+        assert await other.ledger.blocks.frozen([mark])
         await until_done(engine, await engine.erasure.ask("p", ADA.user))
         async with asyncio.timeout(10):
-            while (await other.memories.index("p", ADA.user)).all() or other.ledger.at_hand([mark]):
+            while (await other.memories.index("p", ADA.user)).all() or other.ledger.blocks.at_hand([mark]):
                 await asyncio.sleep(0.05)
 
 

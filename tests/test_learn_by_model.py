@@ -215,7 +215,7 @@ async def read_all(engine: Engine, model: Scripted) -> None:
 
 async def wait_for(engine: Engine, user: str, *said: str) -> None:
     scope = Scope("default", user, session=user)
-    await engine.ledger.unread.add(
+    await engine.ledger.model_queue.add(
         [
             Exchange(f"{user}-{number}", scope, f"{user}-{number}", text, NOW + timedelta(minutes=number))
             for number, text in enumerate(said)
@@ -272,7 +272,7 @@ async def test_what_fails_for_good_is_dropped(engine: Engine, user: str) -> None
     model = Scripted(["broken"] * 9)
     await read_all(engine, model)
     assert len(model.asked) == 4
-    assert await engine.ledger.unread.waiting() == 0
+    assert await engine.ledger.model_queue.waiting() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -280,7 +280,7 @@ async def test_chatter_is_not_sent(engine: Engine, user: str) -> None:
     await wait_for(engine, user, "thanks!", "ok", "run the tests again")
     model = Scripted()
     await read_all(engine, model)
-    assert (model.asked, await engine.ledger.unread.waiting()) == ([], 0)
+    assert (model.asked, await engine.ledger.model_queue.waiting()) == ([], 0)
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -328,7 +328,7 @@ async def test_a_run_that_tries_to_never_passes_the_cap(
     engine: Engine, user: str, cap: dict[str, Any], price: tuple[float, float]
 ) -> None:
     """Two workers, thirty conversations, and a model that uses as much of each call as it can."""
-    before = await engine.ledger.unread.spent(datetime.now(UTC).date())
+    before = await engine.ledger.model_queue.spent(datetime.now(UTC).date())
     usual = engine.learner.settings
     room = {
         "max_tokens_per_day": before.tokens + cap.get("max_tokens_per_day", 10**9),
@@ -340,9 +340,9 @@ async def test_a_run_that_tries_to_never_passes_the_cap(
             await wait_for(engine, f"{user}-{number}", STRANGE)
         greedy = Scripted(price=price, usage=lambda messages: (len(json.dumps(messages).encode()), 2000))
         await asyncio.gather(*(read_all(engine, greedy) for _ in range(2)))
-        spent = await engine.ledger.unread.spent(datetime.now(UTC).date())
-        left = await engine.ledger.unread.waiting()
-        await engine.ledger.unread.done(*(f"{user}-{number}-0" for number in range(30)))
+        spent = await engine.ledger.model_queue.spent(datetime.now(UTC).date())
+        left = await engine.ledger.model_queue.waiting()
+        await engine.ledger.model_queue.done(*(f"{user}-{number}-0" for number in range(30)))
     finally:
         engine.learner.settings = usual
     assert 0 < len(greedy.asked) < 30
@@ -354,10 +354,10 @@ async def test_a_run_that_tries_to_never_passes_the_cap(
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_reservation_is_given_back_but_for_what_was_used(engine: Engine, user: str) -> None:
     day = datetime.now(UTC).date()
-    before = await engine.ledger.unread.spent(day)
+    before = await engine.ledger.model_queue.spent(day)
     await wait_for(engine, user, STRANGE)
     await read_all(engine, Scripted(price=(1.0, 2.0)))
-    after = await engine.ledger.unread.spent(day)
+    after = await engine.ledger.model_queue.spent(day)
     assert Spent(after.tokens - before.tokens, round(after.cost - before.cost, 6)) == Spent(110, 120.0)
 
 
@@ -375,10 +375,10 @@ async def test_what_is_erased_is_not_read(engine: Engine, user: str) -> None:
     await wait_for(engine, user, STRANGE)
     assert user in await engine.ledger.erasures.users("default")
     await engine.ledger.erasures.erase_user("default", user, until=None)
-    assert await engine.ledger.unread.waiting() == 0
+    assert await engine.ledger.model_queue.waiting() == 0
     await wait_for(engine, user, STRANGE)
     await engine.ledger.erasures.erase_session("default", user, user, until=None)
-    assert await engine.ledger.unread.waiting() == 0
+    assert await engine.ledger.model_queue.waiting() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -388,4 +388,4 @@ async def test_the_message_of_a_forgotten_memory_is_not_read(engine: Engine, use
     [memory] = await kept(engine, user)
     await wait_for(engine, user, STRANGE)
     await engine.memories.forget("default", memory.id)
-    assert await engine.ledger.unread.waiting() == 0
+    assert await engine.ledger.model_queue.waiting() == 0

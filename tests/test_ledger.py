@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from bed.ledgers import DATABASES, empty_database
 
-from litellm_memory.ledger import BLOCKS_KEPT, Ledger, LedgerError
+from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger.blocks import BLOCKS_KEPT
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
@@ -49,24 +50,24 @@ async def other(url: str) -> AsyncIterator[Ledger]:
 
 async def test_a_frozen_block_is_the_same_for_every_worker(ledger: Ledger, other: Ledger) -> None:
     block = Block("m", "<memory/>", (Given("id-1", "one", 5), Given("id-2", "two", 7)))
-    assert await ledger.freeze(block, namespace="n", call="c") == block
-    assert await other.frozen(["m", "unknown"]) == {"m": block}
+    assert await ledger.blocks.freeze(block, namespace="n", call="c") == block
+    assert await other.blocks.frozen(["m", "unknown"]) == {"m": block}
 
 
 async def test_the_first_block_of_a_message_stands(ledger: Ledger, other: Ledger) -> None:
-    first = await ledger.freeze(Block("m", "first"), namespace="n", call="c1")
-    assert await other.freeze(Block("m", "second"), namespace="n", call="c2") == first
+    first = await ledger.blocks.freeze(Block("m", "first"), namespace="n", call="c1")
+    assert await other.blocks.freeze(Block("m", "second"), namespace="n", call="c2") == first
 
 
 async def test_a_block_that_was_answered_makes_way_for_a_new_one_in_every_worker(ledger: Ledger, other: Ledger) -> None:
-    since = await ledger.newest_change()
+    since = await ledger.changes.newest()
     old, new = Block("m", "old"), Block("m", "new")
-    await ledger.freeze(old, namespace="n", call="c1")
-    await asyncio.wrap_future(ledger.settle("m"))
-    assert await ledger.frozen(["m"]) == {"m": replace(old, answered=True)}
-    assert await other.freeze(new, namespace="n", call="c2") == new
-    await ledger.changed_since(since)
-    assert await ledger.frozen(["m"]) == {"m": new}
+    await ledger.blocks.freeze(old, namespace="n", call="c1")
+    await asyncio.wrap_future(ledger.blocks.settle("m"))
+    assert await ledger.blocks.frozen(["m"]) == {"m": replace(old, answered=True)}
+    assert await other.blocks.freeze(new, namespace="n", call="c2") == new
+    await ledger.changes.since(since)
+    assert await ledger.blocks.frozen(["m"]) == {"m": new}
 
 
 async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_bytes(
@@ -74,103 +75,103 @@ async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_
 ) -> None:
     one, two = Given("id-1", "- one", 5), Given("id-2", "- two", 7)
     both, alone = Block("m1", "<o>\n- one\n- two\n</o>", (one, two)), Block("m2", "<o>\n- one\n</o>", (one,))
-    since = await other.newest_change()
+    since = await other.changes.newest()
     for block in (both, alone):
-        await other.freeze(block, namespace="n", call="c")
+        await other.blocks.freeze(block, namespace="n", call="c")
     await ledger.forget([("n", "id-1")])
     left = {"m1": Block("m1", "<o>\n- two\n</o>", (two,)), "m2": Block("m2")}
-    assert await ledger.frozen(["m1", "m2"]) == left
-    await other.changed_since(since)
-    assert await other.frozen(["m1", "m2"]) == left
+    assert await ledger.blocks.frozen(["m1", "m2"]) == left
+    await other.changes.since(since)
+    assert await other.blocks.frozen(["m1", "m2"]) == left
 
 
 async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, other: Ledger) -> None:
-    await ledger.freeze(Block("m", "b"), namespace="n", call="c")
-    await asyncio.wrap_future(ledger.keep_answer("resp", Earlier("m"), namespace="n"))
+    await ledger.blocks.freeze(Block("m", "b"), namespace="n", call="c")
+    await asyncio.wrap_future(ledger.answers.keep("resp", Earlier("m"), namespace="n"))
     assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1), calls_days=400) == 0
-    assert await other.frozen(["m"]) == {"m": Block("m", "b")}
+    assert await other.blocks.frozen(["m"]) == {"m": Block("m", "b")}
     assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1), calls_days=400) == 2
-    assert await other.earlier("resp", namespace="n") is None
+    assert await other.answers.earlier("resp", namespace="n") is None
 
 
 async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:
-    await ledger.freeze(Block("m", "late"), namespace="n", call="c1")
-    ledger.give_up(Block("m", ""), namespace="n", call="c1")
-    await ledger.tell([("n", "x")])
-    assert await other.frozen(["m"]) == {"m": Block("m", "")}
+    await ledger.blocks.freeze(Block("m", "late"), namespace="n", call="c1")
+    ledger.blocks.give_up(Block("m", ""), namespace="n", call="c1")
+    await ledger.changes.publish([("n", "x")])
+    assert await other.blocks.frozen(["m"]) == {"m": Block("m", "")}
 
 
 async def test_giving_up_leaves_another_calls_block_alone(ledger: Ledger, other: Ledger) -> None:
-    await other.freeze(Block("m", "theirs"), namespace="n", call="c2")
-    ledger.give_up(Block("m", ""), namespace="n", call="c1")
-    await ledger.tell([("n", "x")])
-    assert await other.frozen(["m"]) == {"m": Block("m", "theirs")}
+    await other.blocks.freeze(Block("m", "theirs"), namespace="n", call="c2")
+    ledger.blocks.give_up(Block("m", ""), namespace="n", call="c1")
+    await ledger.changes.publish([("n", "x")])
+    assert await other.blocks.frozen(["m"]) == {"m": Block("m", "theirs")}
 
 
 async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) -> None:
-    assert await asyncio.wrap_future(ledger.accept(EXCHANGE))
-    assert await ledger.ready(10) == []
-    await asyncio.wrap_future(ledger.answered("mark-1", Reply("Noted.", complete=True)))
-    assert await ledger.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
+    assert await asyncio.wrap_future(ledger.journal.accept(EXCHANGE))
+    assert await ledger.journal.ready(10) == []
+    await asyncio.wrap_future(ledger.journal.answered("mark-1", Reply("Noted.", complete=True)))
+    assert await ledger.journal.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
 
 
 @pytest.mark.parametrize(
     "reply", [None, Reply("half an ans"), Reply("", complete=True)], ids=["failed", "cut", "empty"]
 )
 async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, reply: Reply | None) -> None:
-    await asyncio.wrap_future(ledger.accept(EXCHANGE))
-    await asyncio.wrap_future(ledger.answered("mark-1", reply))
-    assert await ledger.ready(10) == [EXCHANGE]
+    await asyncio.wrap_future(ledger.journal.accept(EXCHANGE))
+    await asyncio.wrap_future(ledger.journal.answered("mark-1", reply))
+    assert await ledger.journal.ready(10) == [EXCHANGE]
 
 
 async def test_a_message_that_was_learned_is_known_when_it_comes_again(ledger: Ledger, other: Ledger) -> None:
-    assert await asyncio.wrap_future(ledger.accept(EXCHANGE)) is True
-    await ledger.done("mark-1")
-    assert await ledger.unlearned() == 0
-    assert await asyncio.wrap_future(other.accept(replace(EXCHANGE, id="call-2"))) is False
-    await asyncio.wrap_future(other.answered("mark-1", None))
-    assert await other.ready(10) == [replace(EXCHANGE, id="call-2", again=True)]
+    assert await asyncio.wrap_future(ledger.journal.accept(EXCHANGE)) is True
+    await ledger.journal.done("mark-1")
+    assert await ledger.journal.unlearned() == 0
+    assert await asyncio.wrap_future(other.journal.accept(replace(EXCHANGE, id="call-2"))) is False
+    await asyncio.wrap_future(other.journal.answered("mark-1", None))
+    assert await other.journal.ready(10) == [replace(EXCHANGE, id="call-2", again=True)]
 
 
 async def test_a_repeat_before_learning_stays_one_exchange(ledger: Ledger, other: Ledger) -> None:
     for each in (ledger, other, ledger):
-        assert await asyncio.wrap_future(each.accept(EXCHANGE))
-    assert await ledger.unlearned() == 1
+        assert await asyncio.wrap_future(each.journal.accept(EXCHANGE))
+    assert await ledger.journal.unlearned() == 1
 
 
 async def test_exchanges_of_a_worker_that_is_gone_are_taken_over(url: str, ledger: Ledger) -> None:
     gone = Ledger.open(url)
-    gone.worker = f"{socket.gethostname()}:{_ended_process()}:0"
-    await asyncio.wrap_future(gone.accept(EXCHANGE))
+    gone.journal.worker = f"{socket.gethostname()}:{_ended_process()}:0"
+    await asyncio.wrap_future(gone.journal.accept(EXCHANGE))
     await gone.aclose()
-    assert await ledger.adopt() == 1
-    assert await ledger.ready(10) == [EXCHANGE]
+    assert await ledger.journal.adopt() == 1
+    assert await ledger.journal.ready(10) == [EXCHANGE]
 
 
 async def test_exchanges_of_a_living_worker_are_left_to_it(ledger: Ledger, other: Ledger) -> None:
-    await asyncio.wrap_future(other.accept(EXCHANGE))
-    assert await ledger.adopt() == 0
+    await asyncio.wrap_future(other.journal.accept(EXCHANGE))
+    assert await ledger.journal.adopt() == 0
 
 
 async def test_a_text_is_claimed_once(ledger: Ledger, other: Ledger) -> None:
-    assert await ledger.claim("t", "id-1", namespace="n") == "id-1"
-    assert await other.claim("t", "id-2", namespace="n") == "id-1"
+    assert await ledger.texts.claim("t", "id-1", namespace="n") == "id-1"
+    assert await other.texts.claim("t", "id-2", namespace="n") == "id-1"
     await ledger.forget([("n", "id-1")])
-    assert await other.claim("t", "id-2", namespace="n") == "id-2"
+    assert await other.texts.claim("t", "id-2", namespace="n") == "id-2"
 
 
 async def test_changes_are_told_in_order(ledger: Ledger, other: Ledger) -> None:
-    before = await other.newest_change()
-    await ledger.tell([("n", "a"), ("m", "b")])
-    await ledger.tell([("n", "c")])
-    assert [change[1:] for change in await other.changed_since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
+    before = await other.changes.newest()
+    await ledger.changes.publish([("n", "a"), ("m", "b")])
+    await ledger.changes.publish([("n", "c")])
+    assert [change[1:] for change in await other.changes.since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
 
 
 async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(sqlite_url: str, tmp_path: Path) -> None:
     ledger = Ledger.open(sqlite_url)
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    accepted = ledger.accept(EXCHANGE)
+    accepted = ledger.journal.accept(EXCHANGE)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await asyncio.shield(asyncio.wrap_future(accepted))

@@ -57,10 +57,10 @@ async def fill(engine: Engine) -> None:
             tags=(KEY,),
         )
         await engine.memories.keep([memory])
-        ledger.accept(Exchange(f"call-{partition}", scope, f"mark-{partition}", SAID, NOW)).result(5)
+        ledger.journal.accept(Exchange(f"call-{partition}", scope, f"mark-{partition}", SAID, NOW)).result(5)
         entry = f'<entry kind="fact">{SAID}</entry>'
         block = Block(f"mark-{partition}", f"<memory>\n{entry}\n</memory>", (Given(memory.id, entry, 9),))
-        await ledger.freeze(block, namespace=space, call="call")
+        await ledger.blocks.freeze(block, namespace=space, call="call")
         trace = Trace(f"trace-{partition}", NOW, partition, "ada", space, "injected", "recalled", route=f"/x?key={KEY}")
         ledger.traces.add(lambda trace=trace: trace)  # type: ignore[misc]  # binds this partition's trace
     await engine.ledger.traces.newest("default", user=None, limit=1)
@@ -80,8 +80,8 @@ async def audit(engine: Engine, **asked: Any) -> dict[str, Any]:
 async def kept(engine: Engine, partition: str) -> str:
     """All that the tables and the store say of a partition."""
     memories = await engine.memories.all(partition, None)
-    blocks = await engine.ledger.frozen([f"mark-{partition}"])
-    rows = await engine.ledger.mending.unclean(partition, ["ada"], lambda text: f"{text}.")
+    blocks = await engine.ledger.blocks.frozen([f"mark-{partition}"])
+    rows = await engine.ledger.redaction.find(partition, ["ada"], lambda text: f"{text}.")
     return "\n".join([str(memories), str(blocks), *(row.before for row in rows)])
 
 
@@ -105,11 +105,11 @@ async def test_what_is_found_is_redacted_where_it_lies_and_nowhere_else(engine: 
     async with asyncio.timeout(60):
         while (job := await engine.ledger.erasures.get("default", found["job"]["id"])) and job.progress != "done":
             await asyncio.sleep(0.05)
-    engine.ledger._blocks.clear()
+    engine.ledger.blocks._cache.clear()
     assert KEY not in await kept(engine, "default")
     assert await audit(engine) == {"fixed": False, "data": [], "job": None}
     [memory] = await engine.memories.all("default", "ada")
-    [block] = (await engine.ledger.frozen(["mark-default"])).values()
+    [block] = (await engine.ledger.blocks.frozen(["mark-default"])).values()
     assert "[REDACTED:" in memory.text
     assert block.text == f"<memory>\n{block.given[0].text}\n</memory>"
     assert await kept(engine, "elsewhere") == elsewhere

@@ -38,7 +38,7 @@ async def other(url: str) -> AsyncIterator[Ledger]:
 async def note(ledger: Ledger, path: str, remote: str, namespace: str = "ada") -> None:
     """Notes a checkout and waits until it is written."""
     ledger.paths.note(namespace, {path: remote})
-    await ledger.tell([])
+    await ledger.changes.publish([])
 
 
 async def test_a_path_stands_for_itself_until_its_remote_is_known(ledger: Ledger) -> None:
@@ -77,8 +77,8 @@ async def test_a_second_remote_is_not_joined_before_that_is_written(ledger: Ledg
 async def test_two_remotes_at_once_from_two_workers_join_nothing(ledger: Ledger, other: Ledger) -> None:
     ledger.paths.note("ada", {"/workspace": SITE})
     other.paths.note("ada", {"/workspace": SHOP})
-    await ledger.tell([])
-    await other.tell([])
+    await ledger.changes.publish([])
+    await other.changes.publish([])
     assert await ledger.paths.names("ada", "/workspace", "/workspace", now=NOW) == Names("/workspace")
 
 

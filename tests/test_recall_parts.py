@@ -23,7 +23,7 @@ from litellm_memory.index.ranking import (
 )
 from litellm_memory.index.scope import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.models import Block, Memory, Recalled
-from litellm_memory.render import NOTE, Layout, render, shown, without
+from litellm_memory.render import NOTE, Layout, render, shown
 from litellm_memory.store import Entry
 from litellm_memory.text.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
 from litellm_memory.text.words import is_english, names, same_text, words
@@ -440,7 +440,7 @@ def test_a_client_of_ai_mem_gets_an_index_with_the_nearest_in_full() -> None:
         *(f"- {n} {short}" for n in range(3)),
         "</memory>",
     ]
-    cut = without(block, {recalled[1].memory.id})
+    cut = block.without({recalled[1].memory.id})
     assert cut.text == block.text.replace(f"- 1 {short}\n", "")
 
 
@@ -462,7 +462,7 @@ def test_cutting_a_memory_out_is_as_if_it_had_never_been_given(form: str) -> Non
     for gone in range(3):
         left = [item for item in recalled if item.memory.id != f"text {gone}"]
         whole = render(recalled, form)  # type: ignore[arg-type]  # a table of forms
-        assert without(whole, {f"text {gone}"}) == render(left, form)  # type: ignore[arg-type]  # a table of forms
+        assert whole.without({f"text {gone}"}) == render(left, form)  # type: ignore[arg-type]  # a table of forms
 
 
 def test_a_long_reply_is_left_out_whole() -> None:

@@ -44,7 +44,7 @@ class Retention:
 
     async def sweep_if_due(self, now: datetime) -> bool:
         """True when this worker swept: no worker did within SWEEP_EVERY. Raises LedgerError and StoreError."""
-        if not await self._ledger.take_turn("sweep", every=SWEEP_EVERY, now=now):
+        if not await self._ledger.facts.take_turn("sweep", every=SWEEP_EVERY, now=now):
             return False
         gone = await sweep(self._memories, self._ledger, self.settings, now=now)
         if gone:

@@ -35,9 +35,9 @@ async def mend_secrets(
     held = await memories.all(partition, None)
     secret = [memory for memory in held if redactor.memory(memory) != memory]
     users = {memory.user for memory in held} | await ledger.erasures.users(partition)
-    rows = await ledger.mending.unclean(partition, users, redactor.text)
+    rows = await ledger.redaction.find(partition, users, redactor.text)
     if fix:
-        await ledger.mending.mend(rows)
+        await ledger.redaction.apply(rows)
         for memory in secret:
             await memories.correct(partition, memory.id, redactor.memory)
     places = sorted({row.place for row in rows})

@@ -189,7 +189,7 @@ async def _belongs(settings: Settings, store: Store) -> None:
     with suppress(LedgerError):
         ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
         try:
-            await ledger.expect_store(store.id)
+            await ledger.facts.expect_store(store.id)
         finally:
             await ledger.aclose()
 

@@ -73,7 +73,7 @@ def _rebuild_ledger(settings: Settings) -> list[str]:
 def _note_store(settings: Settings, store_id: str) -> None:
     ledger = Ledger.open(settings.ledger_url)
     try:
-        ledger.belongs_to(store_id)
+        ledger.facts.belongs_to(store_id)
     finally:
         ledger.close()
 

@@ -66,7 +66,7 @@ class Housekeeping:
             store = await open_store(place, data_dir, embedder=self._embedders.identity, dimension=dimension)
         try:
             if place.mode == "embedded":
-                await self._ledger.expect_store(store.id)
+                await self._ledger.facts.expect_store(store.id)
             await self._use(store)
         # Also when cancelled: an open store holds files or a process.
         except BaseException:

@@ -20,7 +20,7 @@ from litellm_memory.extract.sentences import sentences
 from litellm_memory.extract.turns import says_enough
 from litellm_memory.learn.compare import compare
 from litellm_memory.learn.learner import Learner, memory_from
-from litellm_memory.ledger import CallRecord, Learned, Ledger, Spent, Unread
+from litellm_memory.ledger import CallRecord, Learned, Ledger, QueuedExchange, Spent
 from litellm_memory.memories import Memories
 from litellm_memory.models import Exchange, Memory, Scope
 from litellm_memory.text.words import same_text
@@ -110,12 +110,12 @@ class ModelLearner:
     async def read_one(self) -> bool:
         """True when a conversation that went quiet was looked at; False when none waits."""
         quiet = timedelta(seconds=self._learner.settings.quiet_seconds)
-        taken = await self._ledger.unread.take(datetime.now(UTC), quiet=quiet)
+        taken = await self._ledger.model_queue.take(datetime.now(UTC), quiet=quiet)
         if not taken:
             return False
         batch, rest = _first_of(taken)
         if rest:
-            await self._ledger.unread.later(*_marks(rest), at=datetime.now(UTC), failed=False)
+            await self._ledger.model_queue.later(*_marks(rest), at=datetime.now(UTC), failed=False)
         try:
             await self._read([waiting.exchange for waiting in batch])
         except _OverCapError as over:
@@ -123,7 +123,7 @@ class ModelLearner:
         except (ModelCallError, MalformedAnswerError) as error:
             await self._try_again(batch, error)
         else:
-            await self._ledger.unread.done(*_marks(batch))
+            await self._ledger.model_queue.done(*_marks(batch))
         return True
 
     async def _read(self, exchanges: Sequence[Exchange]) -> None:
@@ -150,14 +150,14 @@ class ModelLearner:
             settings.max_tokens_per_day,
             float("inf") if settings.max_cost_per_day is None else settings.max_cost_per_day,
         )
-        if not await self._ledger.unread.reserve(day, asked, most=most):
+        if not await self._ledger.model_queue.reserve(day, asked, most=most):
             raise _OverCapError(day)
         begun = datetime.now(UTC)
         # What is reserved for a call that fails stays spent: it may have cost that, and nobody tells.
         answer = await self._complete(model, messages)
         if answer.sent is not None and answer.answered is not None:
             cost = asked.cost if answer.cost is None else answer.cost
-            await self._ledger.unread.settle(day, asked, Spent(answer.sent + answer.answered, cost))
+            await self._ledger.model_queue.settle(day, asked, Spent(answer.sent + answer.answered, cost))
         self._ledger.calls.note(_record(model, scope, answer, begun))
         return answer.text
 
@@ -177,24 +177,24 @@ class ModelLearner:
             self._plain.add(model)
             raise
 
-    async def _wait_for_tomorrow(self, batch: Sequence[Unread], day: date) -> None:
+    async def _wait_for_tomorrow(self, batch: Sequence[QueuedExchange], day: date) -> None:
         if self._full != day:
             logger.warning("The model learns no more today: its cap of tokens or of cost is reached.")
             self._full = day
         tomorrow = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
-        await self._ledger.unread.later(*_marks(batch), at=tomorrow, failed=False)
+        await self._ledger.model_queue.later(*_marks(batch), at=tomorrow, failed=False)
 
-    async def _try_again(self, batch: Sequence[Unread], error: LiteLLMMemoryError) -> None:
+    async def _try_again(self, batch: Sequence[QueuedExchange], error: LiteLLMMemoryError) -> None:
         """Puts each exchange off, longer with every attempt; those that failed too often are dropped."""
         logger.info("The model could not learn: %s", error)
         spent = [waiting for waiting in batch if waiting.attempts >= len(BACKOFF_SECONDS)]
         if spent:
             logger.warning("%d exchanges are not read by the model: it failed too often.", len(spent))
-            await self._ledger.unread.done(*_marks(spent))
+            await self._ledger.model_queue.done(*_marks(spent))
         for attempts, pause in enumerate(BACKOFF_SECONDS):
             waiting = [one for one in batch if one.attempts == attempts]
             at = datetime.now(UTC) + timedelta(seconds=pause)
-            await self._ledger.unread.later(*_marks(waiting), at=at, failed=True)
+            await self._ledger.model_queue.later(*_marks(waiting), at=at, failed=True)
 
     # What is kept
 
@@ -251,7 +251,7 @@ def _why_dropped(found: Grounded, from_message: Sequence[Memory], wished: Sequen
     return None
 
 
-def _first_of(taken: Sequence[Unread]) -> tuple[list[Unread], list[Unread]]:
+def _first_of(taken: Sequence[QueuedExchange]) -> tuple[list[QueuedExchange], list[QueuedExchange]]:
     """As many of the first exchanges as go into one call, at least one, and the rest."""
     characters = 0
     for number, waiting in enumerate(taken):
@@ -261,7 +261,7 @@ def _first_of(taken: Sequence[Unread]) -> tuple[list[Unread], list[Unread]]:
     return [*taken], []
 
 
-def _marks(waiting: Sequence[Unread]) -> list[str]:
+def _marks(waiting: Sequence[QueuedExchange]) -> list[str]:
     return [one.exchange.mark for one in waiting]
 
 

@@ -85,9 +85,9 @@ class Learner:
 
     async def learn_waiting(self) -> int:
         """How many exchanges of this worker were learned now."""
-        ready = await self._ledger.ready(BATCH)
+        ready = await self._ledger.journal.ready(BATCH)
         if ready:
-            blocks = await self._ledger.frozen([exchange.mark for exchange in ready])
+            blocks = await self._ledger.blocks.frozen([exchange.mark for exchange in ready])
             left_out: dict[str, list[str]] = {exchange.id: [] for exchange in ready}
             found = await asyncio.to_thread(self._found_in, ready, blocks, left_out)
             found = [await self._new_in(exchange, memories) for exchange, memories in zip(ready, found, strict=True)]
@@ -98,8 +98,8 @@ class Learner:
                 told[exchange.id] += await self._obey(exchange)
             self._ledger.traces.learned(told)
             if self.settings.model is not None:
-                await self._ledger.unread.add([exchange for exchange in ready if not exchange.again])
-            await self._ledger.done(*(exchange.mark for exchange in ready))
+                await self._ledger.model_queue.add([exchange for exchange in ready if not exchange.again])
+            await self._ledger.journal.done(*(exchange.mark for exchange in ready))
         return len(ready)
 
     def _found_in(
@@ -193,7 +193,7 @@ class Learner:
         """Takes over what workers that are gone left in the journal, when it is time to look again."""
         now = asyncio.get_running_loop().time()
         if now >= self._adopts_at:
-            await self._ledger.adopt()
+            await self._ledger.journal.adopt()
             self._adopts_at = now + ADOPT_SECONDS
 
 

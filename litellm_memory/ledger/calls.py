@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, bindparam, or_, update
 
+from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.days import in_step, totals
 from litellm_memory.ledger.tables import calls, upsert_all
 
@@ -88,17 +89,12 @@ class Usage:
 
 
 class Calls:
-    """The calls of one ledger. ``read`` and ``submit`` run a function on its database."""
+    """The calls of one ledger."""
 
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], list[Usage]]], Awaitable[list[Usage]]],
-        submit: Callable[[Callable[[Connection], Any]], Future[Any]],
-    ) -> None:
-        self._read = read
-        self._submit = submit
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._unwritten: dict[str, CallRecord] = {}
-        self._learned: deque[_Learned] = deque(maxlen=UNWRITTEN)
+        self._learned: deque[_LearnedCount] = deque(maxlen=UNWRITTEN)
 
     def note(self, call: CallRecord) -> None:
         """Notes a call, or again with what became of it; ``flush`` writes it down."""
@@ -107,19 +103,21 @@ class Calls:
 
     def learned(self, memories: Mapping[str, int]) -> None:
         """Notes how many memories were made of the calls with these ids; ``flush`` adds them."""
-        self._learned.extend(_Learned(call, count) for call, count in memories.items() if count)
+        self._learned.extend(_LearnedCount(call, count) for call, count in memories.items() if count)
 
-    def flush(self) -> Future[list[_Learned]] | None:
+    def flush(self) -> Future[list[_LearnedCount]] | None:
         """Writes down in the background what was noted since the last call; None when that is nothing."""
         if not self._unwritten and not self._learned:
             return None
         noted, self._unwritten = list(self._unwritten.values()), {}
         learned = [self._learned.popleft() for _ in range(len(self._learned))]
-        writing: Future[list[_Learned]] = self._submit(lambda connection: _write(connection, noted, learned))
+        writing: Future[list[_LearnedCount]] = self._database.submit(
+            lambda connection: _write(connection, noted, learned)
+        )
         writing.add_done_callback(self._try_again)
         return writing
 
-    def _try_again(self, writing: Future[list[_Learned]]) -> None:
+    def _try_again(self, writing: Future[list[_LearnedCount]]) -> None:
         """Learning may be faster than LiteLLM's report of the call."""
         if not writing.cancelled() and writing.exception() is None:
             self._learned.extend(writing.result())
@@ -129,12 +127,17 @@ class Calls:
     ) -> list[Usage]:
         """The sums of a partition's calls in a span of time, by group, the dearest first. Raises LedgerError."""
         await self._written()
-        return await self._read(lambda connection: _usage(totals(connection, partition, by, since, until), len(by)))
+        return await self._database.read(
+            lambda connection: _usage(totals(connection, partition, by, since, until), len(by))
+        )
 
     async def rate(self, partition: str, call: str, score: float) -> bool:
-        """False when there is no such call in the partition; else what a person thought of its answer is durable."""
+        """False when there is no such call in the partition; else what a person thought of its answer is durable.
+
+        Raises LedgerError.
+        """
         await self._written()
-        return bool(await asyncio.wrap_future(self._submit(lambda c: _rate(c, partition, call, score))))
+        return await self._database.write(lambda c: _rate(c, partition, call, score))
 
     async def _written(self) -> None:
         if writing := self.flush():
@@ -142,7 +145,7 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class _Learned:
+class _LearnedCount:
     """How many memories were made of a call, and how often the call was looked for."""
 
     call: str
@@ -168,7 +171,9 @@ _AGAIN = (
 _LEARNED = update(calls).where(calls.c.id == bindparam("of")).values(learned=calls.c.learned + bindparam("more"))
 
 
-def _write(connection: Connection, noted: Sequence[CallRecord], learned: Sequence[_Learned]) -> list[_Learned]:
+def _write(
+    connection: Connection, noted: Sequence[CallRecord], learned: Sequence[_LearnedCount]
+) -> list[_LearnedCount]:
     """What was learned from calls that are not there yet, and may still come."""
     ids = {call.id for call in noted} | {one.call for one in learned}
     messages = {call.message for call in noted if call.message}
@@ -183,10 +188,10 @@ def _write(connection: Connection, noted: Sequence[CallRecord], learned: Sequenc
         if asked:
             connection.execute(_AGAIN, asked)
         missing = [one for one in learned if not _add_learned(connection, one)]
-    return [_Learned(one.call, one.count, one.attempts + 1) for one in missing if one.attempts < ATTEMPTS]
+    return [_LearnedCount(one.call, one.count, one.attempts + 1) for one in missing if one.attempts < ATTEMPTS]
 
 
-def _add_learned(connection: Connection, learned: _Learned) -> bool:
+def _add_learned(connection: Connection, learned: _LearnedCount) -> bool:
     return bool(connection.execute(_LEARNED, {"of": learned.call, "more": learned.count}).rowcount)
 
 

@@ -6,7 +6,7 @@ A job names a person only until their rows are gone, so that its own row does no
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
@@ -14,19 +14,22 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from litellm_memory.ledger.changes import NO_NAMESPACE, publish
+from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.tables import (
     answers,
+    aware,
     blocks,
     calls,
     forgotten,
     insert_new,
     jobs,
     journal,
+    model_queue,
     paths,
     texts,
     traces,
-    unread,
 )
 from litellm_memory.models import namespace
 
@@ -55,53 +58,47 @@ class Job:
 
 
 class Erasures:
-    """The erasures of one ledger. ``read`` and ``write`` run a function on its database, and raise LedgerError."""
+    """The erasures of one ledger."""
 
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], Any]], Awaitable[Any]],
-        write: Callable[[Callable[[Connection], Any]], Awaitable[Any]],
-        tell: Callable[[Connection, str, Sequence[str]], None],
-    ) -> None:
-        self._read = read
-        self._write = write
-        self._tell = tell
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def ask(self, partition: str, user: str | None, session: str | None, progress: Progress) -> Job:
         """A new job, once it is durable."""
         job = Job(secrets.token_hex(16), partition, datetime.now(UTC), progress, user, session)
-        await self._write(lambda c: _insert(c, job))
+        await self._database.write(lambda c: _insert(c, job))
         return job
 
     async def unfinished(self) -> list[Job]:
         """The jobs that are not done, oldest first."""
         query = select(jobs).where(jobs.c.progress != "done").order_by(jobs.c.requested)
-        found: list[Job] = await self._read(lambda c: [_job(row) for row in c.execute(query)])
-        return found
+        return await self._database.read(lambda c: [_job(row) for row in c.execute(query)])
 
     async def get(self, partition: str, job: str) -> Job | None:
         """A job of a partition; None for an unknown or a foreign id alike, and for one that was done long ago."""
         query = select(jobs).where(jobs.c.id == job, jobs.c.partition == partition)
-        row = await self._read(lambda c: c.execute(query).first())
+        row = await self._database.read(lambda c: c.execute(query).first())
         return _job(row) if row else None
 
     async def note(self, job: Job, **changed: Any) -> None:
         """Writes down how far a job is. One whose rows are gone names nobody any more."""
         if changed.get("progress") in ("scrubbing", "done"):
             changed |= {"user": None, "session": None, "problem": None}
-        await self._write(lambda c: c.execute(update(jobs).where(jobs.c.id == job.id).values(changed)).rowcount)
+        await self._database.write(
+            lambda c: c.execute(update(jobs).where(jobs.c.id == job.id).values(changed)).rowcount
+        )
 
     async def users(self, partition: str) -> frozenset[str]:
         """The users of a partition of whom any table tells."""
-        return frozenset(await self._read(lambda c: _users(c, partition)))
+        return frozenset(await self._database.read(lambda c: _users(c, partition)))
 
     async def erase_user(self, partition: str, user: str, *, until: datetime | None) -> None:
         """Deletes the rows of a user, and the name from what calls cost; ``until``: those of later requests stay."""
-        await self._write(lambda c: self._erase_user(c, partition, user, until))
+        await self._database.write(lambda c: _erase_user(c, partition, user, until))
 
     async def erase_session(self, partition: str, user: str, session: str, *, until: datetime | None) -> None:
         """As ``erase_user``, for one session: its journal and its traces."""
-        await self._write(lambda c: _erase_session(c, partition, user, session, until))
+        await self._database.write(lambda c: _erase_session(c, partition, user, session, until))
 
     async def unscrubbed(self) -> list[tuple[str, str]]:
         """The (namespace, memory id) pairs that were forgotten and may still stand in files, oldest first.
@@ -109,44 +106,23 @@ class Erasures:
         An empty id stands for texts that were corrected.
         """
         query = select(forgotten.c.namespace, forgotten.c.memory).order_by(forgotten.c.at)
-        rows: list[tuple[str, str]] = await self._read(lambda c: [(row[0], row[1]) for row in c.execute(query)])
+        rows: list[tuple[str, str]] = await self._database.read(
+            lambda c: [(row[0], row[1]) for row in c.execute(query)]
+        )
         return rows
 
     async def oldest_unscrubbed(self) -> datetime | None:
         """When the first of them was forgotten."""
-        at = await self._read(lambda c: c.scalar(select(forgotten.c.at).order_by(forgotten.c.at).limit(1)))
-        return None if at is None else _aware(at)
+        at = await self._database.read(lambda c: c.scalar(select(forgotten.c.at).order_by(forgotten.c.at).limit(1)))
+        return None if at is None else aware(at)
 
     async def corrected(self, namespace: str) -> None:
         """Notes that a text of this namespace was replaced by another."""
-        await self._write(lambda c: note_forgotten(c, [(namespace, "")]))
+        await self._database.write(lambda c: note_forgotten(c, [(namespace, "")]))
 
     async def scrubbed(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Notes that no file holds these any more, and drops jobs that were done long ago."""
-        await self._write(lambda c: _scrubbed(c, pairs))
-
-    def _erase_user(self, connection: Connection, partition: str, user: str, until: datetime | None) -> None:
-        space = namespace(partition, user)
-        of_user = blocks.c.namespace == space
-        marks = list(connection.scalars(select(blocks.c.mark).where(of_user, *_before(blocks.c.frozen, until))))
-        said_by = (journal.c.scope["partition"].as_string() == partition, journal.c.scope["user"].as_string() == user)
-        statements = [
-            delete(answers).where(answers.c.namespace == space, *_before(answers.c.at, until)),
-            delete(blocks).where(of_user, *_before(blocks.c.frozen, until)),
-            delete(journal).where(*said_by, *_before(journal.c.said, until)),
-            delete(unread).where(unread.c.namespace == space, *_before(unread.c.said, until)),
-            delete(traces).where(traces.c.namespace == space, *_before(traces.c.at, until)),
-            delete(paths).where(paths.c.namespace == space, *_before(paths.c.at, until)),
-            update(calls)
-            .where(calls.c.partition == partition, calls.c.user == user, *_before(calls.c.at, until))
-            .values(user=NOBODY, project=None, message=None),
-        ]
-        if until is None:
-            statements.append(delete(texts).where(texts.c.namespace == space))
-        for statement in statements:
-            connection.execute(statement)
-        sum_up(connection, partition, [user, NOBODY])
-        self._tell(connection, space, marks)
+        await self._database.write(lambda c: _scrubbed(c, pairs))
 
 
 def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
@@ -156,15 +132,39 @@ def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> 
         insert_new(connection, forgotten, {"namespace": space, "memory": memory, "at": now})
 
 
+def _erase_user(connection: Connection, partition: str, user: str, until: datetime | None) -> None:
+    space = namespace(partition, user)
+    of_user = blocks.c.namespace == space
+    marks = list(connection.scalars(select(blocks.c.mark).where(of_user, *_before(blocks.c.frozen, until))))
+    said_by = (journal.c.scope["partition"].as_string() == partition, journal.c.scope["user"].as_string() == user)
+    statements = [
+        delete(answers).where(answers.c.namespace == space, *_before(answers.c.at, until)),
+        delete(blocks).where(of_user, *_before(blocks.c.frozen, until)),
+        delete(journal).where(*said_by, *_before(journal.c.said, until)),
+        delete(model_queue).where(model_queue.c.namespace == space, *_before(model_queue.c.said, until)),
+        delete(traces).where(traces.c.namespace == space, *_before(traces.c.at, until)),
+        delete(paths).where(paths.c.namespace == space, *_before(paths.c.at, until)),
+        update(calls)
+        .where(calls.c.partition == partition, calls.c.user == user, *_before(calls.c.at, until))
+        .values(user=NOBODY, project=None, message=None),
+    ]
+    if until is None:
+        statements.append(delete(texts).where(texts.c.namespace == space))
+    for statement in statements:
+        connection.execute(statement)
+    sum_up(connection, partition, [user, NOBODY])
+    publish(connection, [(space, ""), *((NO_NAMESPACE, mark) for mark in marks)])
+
+
 def _erase_session(connection: Connection, partition: str, user: str, session: str, until: datetime | None) -> None:
     scope = {"partition": partition, "user": user, "session": session}
     said_in = [journal.c.scope[name].as_string() == value for name, value in scope.items()]
     space = namespace(partition, user)
     traced = (traces.c.namespace == space, traces.c.about["session"].as_string() == session)
-    waits = (unread.c.namespace == space, unread.c.scope["session"].as_string() == session)
+    waits = (model_queue.c.namespace == space, model_queue.c.scope["session"].as_string() == session)
     statements = [
         delete(journal).where(*said_in, *_before(journal.c.said, until)),
-        delete(unread).where(*waits, *_before(unread.c.said, until)),
+        delete(model_queue).where(*waits, *_before(model_queue.c.said, until)),
         delete(traces).where(*traced, *_before(traces.c.at, until)),
     ]
     for statement in statements:
@@ -177,9 +177,9 @@ def _before(at: ColumnElement[Any], until: datetime | None) -> list[ColumnElemen
 
 def _users(connection: Connection, partition: str) -> set[str]:
     scoped = journal.c.scope["partition"].as_string() == partition
-    waits = unread.c.scope["partition"].as_string() == partition
+    waits = model_queue.c.scope["partition"].as_string() == partition
     queries = (
-        select(unread.c.scope["user"].as_string()).where(waits).distinct(),
+        select(model_queue.c.scope["user"].as_string()).where(waits).distinct(),
         select(traces.c.user).where(traces.c.partition == partition).distinct(),
         select(calls.c.user).where(calls.c.partition == partition, calls.c.user != NOBODY).distinct(),
         select(journal.c.scope["user"].as_string()).where(scoped).distinct(),
@@ -201,16 +201,11 @@ def _job(row: Any) -> Job:
     return Job(
         row.id,
         row.partition,
-        _aware(row.requested),
+        aware(row.requested),
         row.progress,
         row.user,
         row.session,
         row.forgotten,
         row.problem,
-        _aware(row.finished) if row.finished else None,
+        aware(row.finished) if row.finished else None,
     )
-
-
-def _aware(moment: datetime) -> datetime:
-    """``moment`` in UTC; SQLite forgets the zone that it was given."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -13,16 +13,12 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.schema import CreateTable
 
-from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.errors import LedgerError
 from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.tables import SCHEMA_VERSION, calls, days, facts, traces
 
 ASIDE: Final = "aside"
 """The directory beside a file where copies and what was damaged are kept."""
-
-
-class LedgerError(LiteLLMMemoryError):
-    """The ledger cannot be opened, read or written; the message says what to do."""
 
 
 def schema_of(connection: Connection) -> int | None:

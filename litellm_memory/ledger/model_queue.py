@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from litellm_memory.ledger.tables import insert_all_new, insert_new, spending, unread
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import aware, insert_all_new, insert_new, model_queue, spending
 from litellm_memory.models import Exchange, Reply, Scope
 
 MOST: Final = 32
@@ -20,11 +21,9 @@ LEASE: Final = timedelta(minutes=5)
 KEPT: Final = timedelta(days=7)
 """What could not be read for so long is dropped: a model that is away must not make words pile up."""
 
-Write: TypeAlias = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
-
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class QueuedExchange:
     """One exchange that waits to be read, and how often that failed."""
 
     exchange: Exchange
@@ -39,49 +38,47 @@ class Spent:
     cost: float = 0.0
 
 
-class Unreads:
-    """What one ledger has unread. ``write`` runs a function on its database and raises LedgerError."""
+class ModelQueue:
+    """The exchanges of one ledger that wait for a model, and what each day's reading cost."""
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def add(self, exchanges: Sequence[Exchange]) -> None:
         """Returns once these exchanges are sure to be read; one that waits already stays as it is."""
         rows = [_row(exchange) for exchange in exchanges]
         if rows:
-            await self._write(lambda c: insert_all_new(c, unread, rows))
+            await self._database.write(lambda c: insert_all_new(c, model_queue, rows))
 
-    async def take(self, now: datetime, *, quiet: timedelta) -> list[Unread]:
+    async def take(self, now: datetime, *, quiet: timedelta) -> list[QueuedExchange]:
         """What waits in one conversation that went ``quiet``, oldest first, for this worker alone; else nothing."""
-        taken: list[Unread] = await self._write(lambda c: _take(c, now, quiet))
-        return taken
+        return await self._database.write(lambda c: _take(c, now, quiet))
 
     async def done(self, *marks: str) -> None:
         """These messages are read, or never will be; their words are dropped."""
-        await self._write(lambda c: _drop(c, marks))
+        await self._database.write(lambda c: _drop(c, marks))
 
     async def later(self, *marks: str, at: datetime, failed: bool) -> None:
         """These messages are read at ``at`` or after; ``failed``: an attempt at them is counted."""
-        await self._write(lambda c: _later(c, marks, at, failed))
+        await self._database.write(lambda c: _later(c, marks, at, failed))
 
     async def waiting(self) -> int:
         """How many exchanges wait."""
-        return int(await self._write(lambda c: c.scalar(select(func.count()).select_from(unread))) or 0)
+        return await self._database.write(_waiting)
 
     # What it costs
 
     async def reserve(self, day: date, asked: Spent, *, most: Spent) -> bool:
         """True once ``asked`` is set aside for a call; False, and nothing changed, when the day would pass ``most``."""
-        return bool(await self._write(lambda c: _reserve(c, day, asked, most)))
+        return await self._database.write(lambda c: _reserve(c, day, asked, most))
 
     async def settle(self, day: date, asked: Spent, used: Spent) -> None:
         """Puts what a call used in place of what was set aside for it."""
-        await self._write(lambda c: _add(c, day, used.tokens - asked.tokens, used.cost - asked.cost))
+        await self._database.write(lambda c: _add(c, day, used.tokens - asked.tokens, used.cost - asked.cost))
 
     async def spent(self, day: date) -> Spent:
         """What was spent and set aside on a day."""
-        spent: Spent = await self._write(lambda c: _spent(c, day))
-        return spent
+        return await self._database.write(lambda c: _spent(c, day))
 
 
 def _row(exchange: Exchange) -> dict[str, Any]:
@@ -108,13 +105,13 @@ def _conversation(scope: Scope) -> str:
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _take(connection: Connection, now: datetime, quiet: timedelta) -> list[Unread]:
-    connection.execute(delete(unread).where(unread.c.written < now - KEPT))
-    newest = func.max(unread.c.written)
+def _take(connection: Connection, now: datetime, quiet: timedelta) -> list[QueuedExchange]:
+    connection.execute(delete(model_queue).where(model_queue.c.written < now - KEPT))
+    newest = func.max(model_queue.c.written)
     ready = (
-        select(unread.c.conversation)
-        .group_by(unread.c.conversation)
-        .having(newest <= now - quiet, func.max(unread.c.not_before) <= now)
+        select(model_queue.c.conversation)
+        .group_by(model_queue.c.conversation)
+        .having(newest <= now - quiet, func.max(model_queue.c.not_before) <= now)
         .order_by(newest)
         .limit(1)
     )
@@ -122,38 +119,45 @@ def _take(connection: Connection, now: datetime, quiet: timedelta) -> list[Unrea
     if conversation is None:
         return []
     mine = (
-        select(unread.c.mark)
-        .where(unread.c.conversation == conversation, unread.c.not_before <= now)
-        .order_by(unread.c.said)
+        select(model_queue.c.mark)
+        .where(model_queue.c.conversation == conversation, model_queue.c.not_before <= now)
+        .order_by(model_queue.c.said)
         .limit(MOST)
     )
     # Of two workers that see the same conversation, the second finds ``not_before`` moved.
-    leased = update(unread).where(unread.c.mark.in_(mine), unread.c.not_before <= now).values(not_before=now + LEASE)
-    rows = connection.execute(leased.returning(unread)).all()
-    return sorted((_unread(row) for row in rows), key=lambda one: one.exchange.said)
+    leased = (
+        update(model_queue)
+        .where(model_queue.c.mark.in_(mine), model_queue.c.not_before <= now)
+        .values(not_before=now + LEASE)
+    )
+    rows = connection.execute(leased.returning(model_queue)).all()
+    return sorted((_queued(row) for row in rows), key=lambda one: one.exchange.said)
 
 
-def _unread(row: Any) -> Unread:
+def _queued(row: Any) -> QueuedExchange:
     exchange = Exchange(
         id=row.call,
         scope=Scope(**row.scope),
         mark=row.mark,
         text=row.text,
-        # SQLite keeps no time zone.
-        said=row.said if row.said.tzinfo else row.said.replace(tzinfo=UTC),
+        said=aware(row.said),
         model=row.model,
         reply=Reply(row.reply, complete=True) if row.reply else None,
     )
-    return Unread(exchange, row.attempts)
+    return QueuedExchange(exchange, row.attempts)
 
 
 def _drop(connection: Connection, marks: Sequence[str]) -> None:
-    connection.execute(delete(unread).where(unread.c.mark.in_(marks)))
+    connection.execute(delete(model_queue).where(model_queue.c.mark.in_(marks)))
+
+
+def _waiting(connection: Connection) -> int:
+    return int(connection.scalar(select(func.count()).select_from(model_queue)) or 0)
 
 
 def _later(connection: Connection, marks: Sequence[str], at: datetime, failed: bool) -> None:
-    changed = {"not_before": at, "attempts": unread.c.attempts + (1 if failed else 0)}
-    connection.execute(update(unread).where(unread.c.mark.in_(marks)).values(changed))
+    changed = {"not_before": at, "attempts": model_queue.c.attempts + (1 if failed else 0)}
+    connection.execute(update(model_queue).where(model_queue.c.mark.in_(marks)).values(changed))
 
 
 def _reserve(connection: Connection, day: date, asked: Spent, most: Spent) -> bool:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
+from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.tables import insert_new, partitions
 
 
 class Partitions:
-    """The partitions of one ledger. ``read`` and ``submit`` run a function on its database."""
+    """The partitions of one ledger."""
 
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], frozenset[str]]], Awaitable[frozenset[str]]],
-        submit: Callable[[Callable[[Connection], bool]], Future[bool]],
-    ) -> None:
-        self._read = read
-        self._submit = submit
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._noted: set[str] = set()
 
     def note(self, partition: str) -> None:
@@ -28,11 +22,11 @@ class Partitions:
         if partition not in self._noted:
             self._noted.add(partition)
             row = {"partition": partition, "at": datetime.now(UTC)}
-            self._submit(lambda connection: insert_new(connection, partitions, row))
+            self._database.submit(lambda connection: insert_new(connection, partitions, row))
 
     async def all(self) -> frozenset[str]:
         """Every partition that ever held a memory. Raises LedgerError."""
-        return await self._read(_all) | self._noted
+        return await self._database.read(_all) | self._noted
 
 
 def _all(connection: Connection) -> frozenset[str]:

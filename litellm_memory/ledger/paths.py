@@ -7,7 +7,7 @@ project. A path that was seen with a second remote is an alias of neither, for g
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, select, update
 
+from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.tables import insert_new, paths
 
 Checkout: TypeAlias = tuple[str, str, str]
@@ -37,15 +38,10 @@ class Names:
 
 
 class Paths:
-    """The aliases of all users. ``read`` and ``submit`` run a function on the ledger's database."""
+    """The aliases of all users, with a cache of those that were read or noted lately."""
 
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], Names]], Awaitable[Names]],
-        submit: Callable[[Callable[[Connection], None]], Future[None]],
-    ) -> None:
-        self._read = read
-        self._submit = submit
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._known: OrderedDict[tuple[str, str, str | None], tuple[datetime, int, Names]] = OrderedDict()
         self._noted: OrderedDict[Checkout, None] = OrderedDict()
         self._changes = 0
@@ -59,7 +55,7 @@ class Paths:
         if known is not None and known[1] == self._changes and timedelta() <= now - known[0] < FRESH:
             return known[2]
         changes = self._changes
-        names = await self._read(lambda connection: _names(connection, namespace, project, path))
+        names = await self._database.read(lambda connection: _names(connection, namespace, project, path))
         for told in (project, names.project):
             _keep(self._known, (namespace, told, path), (now, changes, names))
         return names
@@ -70,7 +66,7 @@ class Paths:
             checkout = (namespace, path, remote)
             if checkout not in self._noted:
                 _keep(self._noted, checkout, None)
-                written = self._submit(partial(_note, checkout))
+                written = self._database.submit(partial(_note, checkout))
                 written.add_done_callback(partial(self._written, checkout))
 
     def drop(self, namespace: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, select, update
 
-from litellm_memory.ledger.tables import blocks, journal, traces, unread
+from litellm_memory.ledger.changes import NO_NAMESPACE, publish
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import blocks, journal, model_queue, traces
 from litellm_memory.models import namespace
 
 AT_ONCE: Final = 500
@@ -21,7 +23,7 @@ Clean: TypeAlias = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Unclean:
+class UnredactedRow:
     """One row with a text that has to change: where, what changes, and the texts before and after."""
 
     place: str
@@ -42,43 +44,39 @@ class _Place:
     cleaned: Callable[[Any, Clean], dict[str, Any]]
 
 
-class Mending:
-    """Mends one ledger. ``read`` and ``write`` run a function on its database, and raise LedgerError."""
+class Redaction:
+    """Redaction after the fact, of the texts of one ledger."""
 
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], Any]], Awaitable[Any]],
-        write: Callable[[Callable[[Connection], Any]], Awaitable[Any]],
-        tell: Callable[[Connection, Sequence[str]], None],
-    ) -> None:
-        self._read = read
-        self._write = write
-        self._tell = tell
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def unclean(self, partition: str, users: Iterable[str], clean: Clean) -> list[Unclean]:
-        """The rows of a partition that say something which ``clean`` would change."""
+    async def find(self, partition: str, users: Iterable[str], clean: Clean) -> list[UnredactedRow]:
+        """The rows of a partition with a text that ``clean`` would change; nothing is written."""
         spaces = frozenset(namespace(partition, user) for user in users)
-        found: list[Unclean] = []
+        found: list[UnredactedRow] = []
         for place in PLACES:
-            found += await self._read(partial(_unclean, place=place, partition=partition, spaces=spaces, clean=clean))
+            found += await self._database.read(
+                partial(_unredacted, place=place, partition=partition, spaces=spaces, clean=clean)
+            )
         return found
 
-    async def mend(self, rows: Sequence[Unclean]) -> None:
-        """Writes these rows as they have to be; other workers read mended blocks anew."""
-        await self._write(lambda c: self._mend(c, rows))
-
-    def _mend(self, connection: Connection, rows: Sequence[Unclean]) -> None:
-        tables = {place.name: place for place in PLACES}
-        for row in rows:
-            place = tables[row.place]
-            connection.execute(update(place.table).where(place.table.c[place.key] == row.mark).values(row.changed))
-        self._tell(connection, [row.mark for row in rows if row.place == "blocks"])
+    async def apply(self, rows: Sequence[UnredactedRow]) -> None:
+        """Writes these rows as they have to be; other workers read the changed blocks again."""
+        await self._database.write(lambda c: _apply(c, rows))
 
 
-def _unclean(
+def _apply(connection: Connection, rows: Sequence[UnredactedRow]) -> None:
+    tables = {place.name: place for place in PLACES}
+    for row in rows:
+        place = tables[row.place]
+        connection.execute(update(place.table).where(place.table.c[place.key] == row.mark).values(row.changed))
+    publish(connection, [(NO_NAMESPACE, row.mark) for row in rows if row.place == "blocks"])
+
+
+def _unredacted(
     connection: Connection, place: _Place, partition: str, spaces: frozenset[str], clean: Clean
-) -> list[Unclean]:
-    found: list[Unclean] = []
+) -> list[UnredactedRow]:
+    found: list[UnredactedRow] = []
     key = place.table.c[place.key]
     last = ""
     while rows := connection.execute(select(place.table).where(key > last).order_by(key).limit(AT_ONCE)).all():
@@ -89,12 +87,12 @@ def _unclean(
     return found
 
 
-def _changes(place: _Place, row: Any, clean: Clean) -> Iterator[Unclean]:
+def _changes(place: _Place, row: Any, clean: Clean) -> Iterator[UnredactedRow]:
     cleaned = place.cleaned(row, clean)
     changed = {name: value for name, value in cleaned.items() if value != row._mapping[name]}
     if changed:
         before = {name: row._mapping[name] for name in changed}
-        yield Unclean(place.name, row._mapping[place.key], changed, str(before), str(changed))
+        yield UnredactedRow(place.name, row._mapping[place.key], changed, str(before), str(changed))
 
 
 def _in_scope(row: Any, partition: str, spaces: frozenset[str]) -> bool:
@@ -129,7 +127,7 @@ def _trace(row: Any, clean: Clean) -> dict[str, Any]:
 
 PLACES: Final = (
     _Place("journal", journal, "mark", _in_scope, _exchange),
-    _Place("unread", unread, "mark", _in_scope, _exchange),
+    _Place("unread", model_queue, "mark", _in_scope, _exchange),
     _Place("blocks", blocks, "mark", _in_spaces, _block),
     _Place("traces", traces, "id", _in_partition, _trace),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -153,7 +154,7 @@ jobs = Table(
     comment="Erasures that were asked for. Who is to be forgotten stands here only until that is done.",
 )
 
-unread = Table(
+model_queue = Table(
     "unread",
     metadata,
     Column("mark", String(64), primary_key=True),
@@ -287,6 +288,11 @@ def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[
     replaced = {name: insert.excluded[name] for name in rows[0] if name not in (*keys, added)}
     changed = {**replaced, added: table.c[added] + insert.excluded[added]}
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def aware(moment: datetime) -> datetime:
+    """``moment`` in UTC; SQLite forgets the zone that it was given."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @cache

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from litellm_memory.ledger.tables import insert_all_new, traces
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import aware, insert_all_new, traces
 from litellm_memory.models import MemoryKind
 
 UNWRITTEN: Final = 10_000
@@ -27,7 +28,7 @@ _LEARNED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TracedMemory:
     """A memory that was looked at: its score (0 to 1), what that is made of, and why it was left out, or None."""
 
     memory: str
@@ -76,7 +77,7 @@ class Trace:
     limit: int | None = None
     budget: int | None = None
     min_score: float | None = None
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[TracedMemory, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
     learned: tuple[Learned, ...] = ()
     """What was learned from the exchange; empty until then."""
@@ -86,19 +87,10 @@ _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in
 
 
 class Traces:
-    """The traces of one ledger. ``read`` and ``submit`` run a function on its database.
+    """The traces of one ledger. ``count`` takes how many memories were made of which call."""
 
-    ``count`` is told how many memories were made of which call.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Callable[[Connection], list[Trace]]], Awaitable[list[Trace]]],
-        submit: Callable[[Callable[[Connection], None]], Future[None]],
-        count: Callable[[Mapping[str, int]], None],
-    ) -> None:
-        self._read = read
-        self._submit = submit
+    def __init__(self, database: Database, *, count: Callable[[Mapping[str, int]], None]) -> None:
+        self._database = database
         self._count = count
         self._unwritten: deque[Callable[[], Trace]] = deque(maxlen=UNWRITTEN)
 
@@ -115,7 +107,7 @@ class Traces:
             return None
         noted = list(self._unwritten)
         self._unwritten.clear()
-        return self._submit(lambda connection: _write(connection, noted))
+        return self._database.submit(lambda connection: _write(connection, noted))
 
     def learned(self, found: Mapping[str, Sequence[Learned]]) -> Future[None] | None:
         """Adds, in the background, what was learned to the traces with these ids; None when that is nothing."""
@@ -124,23 +116,23 @@ class Traces:
             return None
         self._count({trace: sum(one.what == "kept" for one in learned) for trace, learned in found.items()})
         self.flush()
-        return self._submit(lambda connection: _add_learned(connection, told))
+        return self._database.submit(lambda connection: _add_learned(connection, told))
 
     async def newest(self, partition: str, *, user: str | None, limit: int, before: str | None = None) -> list[Trace]:
         """A partition's traces, newest first; ``before``: those older than that trace. Raises LedgerError."""
         await self._written()
-        return await self._read(lambda connection: _newest(connection, partition, user, limit, before))
+        return await self._database.read(lambda connection: _newest(connection, partition, user, limit, before))
 
     async def scopes(self, limit: int) -> list[tuple[str, str]]:
         """The partitions and users of the last ``limit`` requests, each once, the last first. Raises LedgerError."""
         last = select(traces).order_by(traces.c.at.desc()).limit(limit)
-        read = await self._read(lambda connection: [_trace(row) for row in connection.execute(last)])
+        read = await self._database.read(lambda connection: [_trace(row) for row in connection.execute(last)])
         return list(dict.fromkeys((trace.partition, trace.user) for trace in read))
 
     async def get(self, partition: str, trace: str) -> Trace | None:
         """One trace of a partition; None for an unknown or a foreign id alike. Raises LedgerError."""
         await self._written()
-        found = await self._read(
+        found = await self._database.read(
             lambda c: [_trace(row) for row in c.execute(_of(partition).where(traces.c.id == trace))]
         )
         return found[0] if found else None
@@ -152,7 +144,7 @@ class Traces:
 
     def prune(self, now: datetime, *, days: int, most: int) -> Future[None]:
         """Drops, in the background, what is older than ``days``, and the oldest beyond ``most``."""
-        return self._submit(lambda connection: _prune(connection, now - timedelta(days=days), most))
+        return self._database.submit(lambda connection: _prune(connection, now - timedelta(days=days), most))
 
 
 def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None:
@@ -194,14 +186,13 @@ def _newest(connection: Connection, partition: str, user: str | None, limit: int
 
 def _trace(row: Any) -> Trace:
     about = dict(row.about)
-    about["candidates"] = tuple(Candidate(**candidate) for candidate in about["candidates"])
+    about["candidates"] = tuple(TracedMemory(**candidate) for candidate in about["candidates"])
     lines = [json.loads(line) for line in row.learned.splitlines()]
     about["learned"] = tuple(Learned(**learned) for learned in (*about.get("learned", ()), *lines))
     for name in ("unreadable", "carried"):
         about[name] = tuple(about[name])
-    # SQLite keeps no time zone.
-    at = row.at if row.at.tzinfo else row.at.replace(tzinfo=UTC)
-    return Trace(id=row.id, at=at, partition=row.partition, user=row.user, namespace=row.namespace, **about)
+    whose = {"partition": row.partition, "user": row.user, "namespace": row.namespace}
+    return Trace(id=row.id, at=aware(row.at), **whose, **about)
 
 
 def _prune(connection: Connection, oldest: datetime, most: int) -> None:

@@ -11,7 +11,10 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
+
+from litellm_memory.errors import LedgerError
+from litellm_memory.ledger.failures import BROKEN, failed, kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,17 +28,9 @@ QUEUE = 10_000
 RETRY_SECONDS = 0.2
 SOON_SECONDS = 0.2
 """How long a write that nobody waits for may wait for another to be committed with: a commit costs more than a row."""
-BROKEN = (DatabaseError, InternalError, OperationalError)
-"""What a database raises that is locked, full, damaged or away. A row that it refuses is a subclass of the first."""
-
+UNWRITABLE = "The ledger cannot be written"
 
 Item: TypeAlias = tuple[Write[Any], "Future[Any]"]
-
-
-def kind_of(error: Exception) -> str:
-    """What went wrong, without a URL or a password in it: ``SQLITE_FULL``, or the name of the error."""
-    original = getattr(error, "orig", None) or error
-    return str(getattr(original, "sqlite_errorname", type(original).__name__))
 
 
 class Writer:
@@ -62,7 +57,7 @@ class Writer:
         try:
             self._queue.put_nowait((write, future))
         except queue.Full:
-            future.set_exception(OperationalError("the ledger's queue is full", None, Exception()))
+            future.set_exception(LedgerError(f"{UNWRITABLE}: {QUEUE} writes wait already."))
         return future
 
     def submit_soon(self, write: Write[T]) -> Future[T]:
@@ -125,7 +120,7 @@ class Writer:
                 broken = type(error) in BROKEN
                 if not broken or self._closing.is_set():
                     self.failure = error if broken else None
-                    future.set_exception(error)
+                    future.set_exception(failed(UNWRITABLE, error) if isinstance(error, SQLAlchemyError) else error)
                     return
                 if self.failure is None:
                     logger.warning("The ledger cannot be written (%s); trying again.", kind_of(error))

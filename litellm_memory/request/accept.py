@@ -45,7 +45,9 @@ class Acceptor:
     async def _journal(self, reading: Reading, last: Said) -> None:
         redactor, request = self._redactor(), reading.request
         text = await off_loop(len(last.text), partial(redactor.text, last.text))
-        self._ledger.accept(Exchange(request.id, reading.scope, last.mark, text, reading.notes.at, request.model))
+        self._ledger.journal.accept(
+            Exchange(request.id, reading.scope, last.mark, text, reading.notes.at, request.model)
+        )
 
 
 def may_learn(reading: Reading, settings: Settings) -> bool:

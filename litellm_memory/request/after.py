@@ -51,15 +51,15 @@ class After:
         if outcome.acceptance.journalled is not None:
             await outcome.acceptance.journalled
         if reply is not None and reply.complete:
-            self._ledger.settle(mark)
+            self._ledger.blocks.settle(mark)
             if reply.id is not None and outcome.scope is not None:
                 earlier = Earlier(mark, outcome.injection.carried)
-                self._ledger.keep_answer(reply.id, earlier, namespace=outcome.scope.namespace)
+                self._ledger.answers.keep(reply.id, earlier, namespace=outcome.scope.namespace)
         # After a tool call the turn goes on: its answer comes with a later request of the loop.
         if outcome.acceptance.learns and not (reply is not None and reply.tools):
             if reply is not None and outcome.kind == "continuation":
                 reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.
-            self._ledger.answered(mark, reply)
+            self._ledger.journal.answered(mark, reply)
             self._learn()
 
     def _read(self, answer: Callable[[], Reply]) -> Reply:

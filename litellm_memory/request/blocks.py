@@ -71,14 +71,14 @@ class Blocks:
             failure = ("error", reason_of(error))
         if reading.kind == "person":
             self._freeze_instead(reading, Block(marks[-1]))
-        return Frozen(self._ledger.at_hand(marks), failure)
+        return Frozen(self._ledger.blocks.at_hand(marks), failure)
 
     async def _frozen(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
         # A new message's own block is not looked for: ``freeze`` finds what was frozen for it before.
-        at_hand = self._ledger.at_hand(marks)
+        at_hand = self._ledger.blocks.at_hand(marks)
         if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= at_hand.keys():
             return at_hand
-        return await self._ledger.frozen(marks)
+        return await self._ledger.blocks.frozen(marks)
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
         """The block for a person's new message, durable before it is used; ``fallback`` when that took too long."""
@@ -128,12 +128,12 @@ class Blocks:
         if reading.request.dry:
             return block
         with reading.notes.stage("freeze"):
-            return await self._ledger.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
+            return await self._ledger.blocks.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
 
     def _freeze_instead(self, reading: Reading, fallback: Block) -> None:
         """Freezes ``fallback`` in place of what this request may still be freezing."""
         if not reading.request.dry:
-            self._ledger.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
+            self._ledger.blocks.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
 
 
 def _new(block: Block, reason: str) -> NewBlock:

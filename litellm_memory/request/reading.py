@@ -103,7 +103,7 @@ class Reader:
         """Where the conversation stands that the server keeps up to its answer ``previous``."""
         try:
             async with asyncio.timeout(replay_timeout_s(self._settings())):
-                known = await self._ledger.earlier(previous, namespace=scope.namespace)
+                known = await self._ledger.answers.earlier(previous, namespace=scope.namespace)
         except (TimeoutError, LiteLLMMemoryError):
             known = None
         # An answer that memory did not see still distinguishes this conversation from others.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from litellm_memory.identity import Binding, partition_of
-from litellm_memory.ledger import Candidate, Trace
+from litellm_memory.ledger import Trace, TracedMemory
 from litellm_memory.models import Scope
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.outcome import Injection
@@ -66,10 +66,10 @@ def trace_kept_out(request: Request, kept_out: KeptOut, partition_by: Binding) -
     )
 
 
-def _candidates(notes: Notes) -> tuple[Candidate, ...]:
+def _candidates(notes: Notes) -> tuple[TracedMemory, ...]:
     """What was recalled, then what was left out, each in falling score."""
-    kept = [Candidate(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.found.recalled]
+    kept = [TracedMemory(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.found.recalled]
     rest = [
-        Candidate(item.memory.id, round(item.score, 4), dict(item.why), item.reason) for item in notes.found.rejected
+        TracedMemory(item.memory.id, round(item.score, 4), dict(item.why), item.reason) for item in notes.found.rejected
     ]
     return (*kept, *rest)

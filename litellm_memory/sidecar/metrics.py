@@ -62,7 +62,7 @@ async def keep_figures(engine: Engine, shared: Shared) -> None:
 
 async def _look(engine: Engine) -> None:
     READY.set(engine.health.ready)
-    JOURNAL.set(await engine.ledger.unlearned())
+    JOURNAL.set(await engine.ledger.journal.unlearned())
 
 
 async def _junk_share(engine: Engine) -> float:

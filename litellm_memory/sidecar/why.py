@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from litellm_memory.ledger import Candidate, Trace
+from litellm_memory.ledger import Trace, TracedMemory
 from litellm_memory.models import Memory
 
 REASONS: Final[Mapping[str, str]] = {
@@ -78,7 +78,7 @@ def _of_request(trace: Trace) -> Iterator[str]:
         yield f"The header `{header}` could not be read, and was counted as unreadable."
 
 
-def of_candidate(candidate: Candidate, memory: Memory | None, trace: Trace) -> str:
+def of_candidate(candidate: TracedMemory, memory: Memory | None, trace: Trace) -> str:
     """Why this memory was recalled, or was not; ``memory`` is what it is now, None when it is gone."""
     since = "" if memory else " It was forgotten since."
     if candidate.left_out is None and "standing_wish" in candidate.why:

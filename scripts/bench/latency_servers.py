@@ -71,7 +71,7 @@ class Server:
     def settle(self) -> float:
         """Seconds until everything that was said is learned; 0 without memory."""
         start = time.perf_counter()
-        while self.ledger is not None and asyncio.run(self.ledger.unlearned()):
+        while self.ledger is not None and asyncio.run(self.ledger.journal.unlearned()):
             if time.perf_counter() - start > LONGEST_LEARNING:
                 raise RuntimeError(f"learning lags behind:\n{self.proxy.log[-4000:]}")
             time.sleep(0.02)

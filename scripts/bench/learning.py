@@ -90,8 +90,8 @@ async def learn_one(engine: Engine, exchange: Exchange) -> None:
 
 def journal(engine: Engine, exchange: Exchange) -> None:
     """Notes an exchange and its answer as the engine does."""
-    engine.ledger.accept(exchange)
-    engine.ledger.answered(exchange.mark, exchange.reply)
+    engine.ledger.journal.accept(exchange)
+    engine.ledger.journal.answered(exchange.mark, exchange.reply)
 
 
 def started() -> list[int]:

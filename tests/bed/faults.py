@@ -60,5 +60,5 @@ def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
 
 engine = litellm_memory.handler.engine
 engine.embedders._local = Faulty()
-event.listen(engine.ledger._engine, "before_cursor_execute", execute)
+event.listen(engine.ledger.database.engine, "before_cursor_execute", execute)
 fault = CustomLogger()

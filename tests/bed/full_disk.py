@@ -49,8 +49,8 @@ async def seen(directory: Path) -> dict[str, object]:
         await engine.memories.keep([memory(number) for number in range(20)])
         before = await texts(engine)
         fill(directory)
-        engine.ledger.accept(Exchange("call", SCOPE, "mark", SAID, datetime.now(UTC)))
-        engine.ledger.answered("mark", Reply("Noted.", complete=True))
+        engine.ledger.journal.accept(Exchange("call", SCOPE, "mark", SAID, datetime.now(UTC)))
+        engine.ledger.journal.answered("mark", Reply("Noted.", complete=True))
 
         async def complains() -> bool:
             return not engine.health.ready

@@ -1,0 +1,50 @@
+"""Where a conversation stands that the server keeps: which message an answer belongs to, and what it carries."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, select
+
+from litellm_memory.ledger.blocks import BLOCKS_KEPT
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import answers, insert_new
+from litellm_memory.models import Earlier
+
+
+class Answers:
+    """The answers of one ledger, by the id that the provider gave them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
+        """Where the conversation stands that goes on from the answer with this id; None for another namespace's."""
+        # By way of the writer, behind the note of that answer: the next step of a tool loop follows at once.
+        return await self._database.write(lambda c: _earlier(c, _digest(namespace, answer)))
+
+    def keep(self, answer: str, earlier: Earlier, *, namespace: str) -> Future[None]:
+        """A future that is done once it is durable where a conversation that goes on from ``answer`` stands."""
+        return self._database.submit(lambda c: _keep(c, _digest(namespace, answer), earlier, namespace))
+
+
+def prune_answers(connection: Connection, now: datetime) -> int:
+    """How many answers were dropped, whose conversation nobody goes on with: older than BLOCKS_KEPT."""
+    return int(connection.execute(delete(answers).where(answers.c.at < now - BLOCKS_KEPT)).rowcount)
+
+
+def _earlier(connection: Connection, answer: str) -> Earlier | None:
+    row = connection.execute(select(answers).where(answers.c.answer == answer)).first()
+    return Earlier(row.mark, tuple(row.carried)) if row else None
+
+
+def _keep(connection: Connection, answer: str, earlier: Earlier, namespace: str) -> None:
+    about = {"mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
+    insert_new(connection, answers, {"answer": answer, "namespace": namespace, **about})
+
+
+def _digest(namespace: str, answer: str) -> str:
+    """An answer's id, in one namespace, in a length that a key may have: LiteLLM's have hundreds of characters."""
+    return sha256(f"{namespace}:{answer}".encode("utf-8", "surrogatepass")).hexdigest()

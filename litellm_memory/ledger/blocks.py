@@ -1,0 +1,138 @@
+"""Frozen blocks: the bytes that each message of a person was given, put back whenever the message comes again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, delete, select, update
+
+from litellm_memory.ledger.changes import NO_NAMESPACE, publish
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import blocks, insert_new
+from litellm_memory.models import Block, Given
+
+BLOCKS_IN_RAM: Final = 4096
+"""At most this many blocks are cached by a process; past that the least recently read or frozen leaves."""
+BLOCKS_KEPT: Final = timedelta(days=180)
+"""A conversation that goes on after half a year is read by its provider anew in any case."""
+BLOCKS_MOST: Final = 1_000_000
+"""At most this many blocks are kept in the database; past that the oldest are dropped, some 1 KB each."""
+
+# Built once, because it runs with every request: building a statement costs SQLAlchemy more than running it.
+_SETTLE: Final = update(blocks).where(blocks.c.mark == bindparam("of")).values(answered=True)
+
+
+class FrozenBlocks:
+    """The frozen blocks of one ledger, with an LRU cache of those that this process used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: OrderedDict[str, Block] = OrderedDict()
+
+    async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
+        """The blocks that were frozen for these marks, by mark; served from RAM where this process has them."""
+        known = self.at_hand(marks)
+        missing = [mark for mark in marks if mark not in known]
+        if missing:
+            for block in await self._database.read(lambda connection: _frozen(connection, missing)):
+                self._remember(block)
+                known[block.mark] = block
+        return known
+
+    def at_hand(self, marks: Sequence[str]) -> dict[str, Block]:
+        """Those of these blocks that this process has in RAM, by mark."""
+        return {mark: self._cache[mark] for mark in marks if mark in self._cache}
+
+    async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
+        """The block that is valid for its mark once this returns: this one, or an earlier unanswered one."""
+        valid = await self._database.write(lambda c: _freeze(c, block, namespace, call))
+        self._remember(valid)
+        return valid
+
+    def give_up(self, fallback: Block, *, namespace: str, call: str) -> None:
+        """Freezes ``fallback`` in place of whatever ``call`` froze or may still freeze for its mark; does not wait.
+
+        What another call froze for the mark stays.
+        """
+        self.drop(fallback.mark)
+        self._database.submit(lambda c: _overwrite(c, fallback, namespace, call))
+
+    def settle(self, mark: str) -> Future[None]:
+        """Notes that the message with this mark was answered; a future that is done once that is durable."""
+        if mark in self._cache:
+            self._remember(replace(self._cache[mark], answered=True))
+        return self._database.submit_soon(lambda c: _settle(c, mark))
+
+    def drop(self, mark: str) -> None:
+        """Takes a block, which has changed in the database, out of RAM."""
+        self._cache.pop(mark, None)
+
+    def _remember(self, block: Block) -> None:
+        self._cache[block.mark] = block
+        self._cache.move_to_end(block.mark)
+        while len(self._cache) > BLOCKS_IN_RAM:
+            self._cache.popitem(last=False)
+
+
+def cut_out(connection: Connection, memories: Collection[str], namespaces: Collection[str]) -> list[str]:
+    """The marks of the blocks of these namespaces that held one of these memories; every other byte of them stays."""
+    cut = []
+    for block in _frozen(connection, select(blocks.c.mark).where(blocks.c.namespace.in_(namespaces))):
+        if not set(memories).isdisjoint(given.memory for given in block.given):
+            less = block.without(memories)
+            values = {"text": less.text, "given": [astuple(given) for given in less.given]}
+            connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
+            cut.append(block.mark)
+    return cut
+
+
+def prune_blocks(connection: Connection, now: datetime) -> int:
+    """How many blocks were dropped: older than BLOCKS_KEPT, or the oldest beyond BLOCKS_MOST."""
+    beyond = select(blocks.c.frozen).order_by(blocks.c.frozen.desc()).offset(BLOCKS_MOST).limit(1).scalar_subquery()
+    old = (blocks.c.frozen < now - BLOCKS_KEPT, blocks.c.frozen <= beyond)
+    return sum(connection.execute(delete(blocks).where(condition)).rowcount for condition in old)
+
+
+def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> list[Block]:
+    rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
+    return [Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered) for row in rows]
+
+
+def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
+    row = _row(block, namespace, call)
+    if insert_new(connection, blocks, row):
+        return block
+    [before] = _frozen(connection, [block.mark])
+    if not before.answered:
+        return before
+    connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(row))
+    if replace(before, answered=False) != block:
+        publish(connection, [(NO_NAMESPACE, block.mark)])
+    return block
+
+
+def _row(block: Block, namespace: str, call: str) -> dict[str, Any]:
+    return {
+        "mark": block.mark,
+        "namespace": namespace,
+        "call": call,
+        "text": block.text,
+        "given": [astuple(given) for given in block.given],
+        "answered": block.answered,
+        "frozen": datetime.now(UTC),
+    }
+
+
+def _overwrite(connection: Connection, fallback: Block, namespace: str, call: str) -> None:
+    row = _row(fallback, namespace, call)
+    if not insert_new(connection, blocks, row):
+        connection.execute(update(blocks).where(blocks.c.mark == fallback.mark, blocks.c.call == call).values(row))
+
+
+def _settle(connection: Connection, mark: str) -> None:
+    connection.execute(_SETTLE, {"of": mark})

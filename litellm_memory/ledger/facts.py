@@ -1,0 +1,52 @@
+"""What is true of the whole ledger: which store it belongs to, and when each work of one worker was last taken."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, update
+
+from litellm_memory.errors import StoreError
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import facts, insert_new, upsert_all
+
+
+class Facts:
+    """The facts of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def expect_store(self, store_id: str) -> None:
+        """Notes at its first call which store holds the memories that this ledger knows.
+
+        Raises StoreError when that is another one, as when its files were lost and Chroma made new ones.
+        """
+        known = await self._database.write(lambda c: _store_of(c, store_id))
+        if known != store_id:
+            raise StoreError(
+                "Chroma holds another store than the one that the ledger belongs to: restore both from one backup, or "
+                "stop the proxy and run `litellm-memory check --rebuild` to go on with what is there."
+            )
+
+    def belongs_to(self, store_id: str) -> None:
+        """Returns once it is durable that the memories are in this store. Blocks the calling thread."""
+        self._database.submit(lambda c: upsert_all(c, facts, [{"name": "store", "value": store_id}])).result()
+
+    async def take_turn(self, work: str, *, every: timedelta, now: datetime) -> bool:
+        """True for one caller in each period of ``every``, whichever worker or host it is on."""
+        return await self._database.write(lambda c: _take_turn(c, f"turn:{work}", every, now))
+
+
+def _store_of(connection: Connection, store_id: str) -> str:
+    insert_new(connection, facts, {"name": "store", "value": store_id})
+    return str(connection.scalar(select(facts.c.value).where(facts.c.name == "store")))
+
+
+def _take_turn(connection: Connection, turn: str, every: timedelta, now: datetime) -> bool:
+    # Times in UTC, all of one form: as texts they sort as they do as times.
+    if insert_new(connection, facts, {"name": turn, "value": now.isoformat()}):
+        return True
+    due = facts.c.value <= (now - every).isoformat()
+    taken = connection.execute(update(facts).where(facts.c.name == turn, due).values(value=now.isoformat()))
+    return int(taken.rowcount) == 1

@@ -1,0 +1,106 @@
+"""The ledger: the tables of one database, and what concerns all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from litellm_memory.errors import LedgerError
+from litellm_memory.ledger import forgetting
+from litellm_memory.ledger.answers import Answers
+from litellm_memory.ledger.blocks import FrozenBlocks
+from litellm_memory.ledger.calls import Calls
+from litellm_memory.ledger.changes import Changes
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.erasures import Erasures
+from litellm_memory.ledger.facts import Facts
+from litellm_memory.ledger.figures import Figures
+from litellm_memory.ledger.journal import Journal
+from litellm_memory.ledger.model_queue import ModelQueue
+from litellm_memory.ledger.partitions import Partitions
+from litellm_memory.ledger.paths import Paths
+from litellm_memory.ledger.redaction import Redaction
+from litellm_memory.ledger.texts import Texts
+from litellm_memory.ledger.traces import Traces
+
+
+class Ledger:
+    """Every table of one database, each under its own name. ``url`` is SQLAlchemy's.
+
+    Nothing of it works before ``connect`` has succeeded once. Raises SettingsError for a URL that names no database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.blocks = FrozenBlocks(self.database)
+        self.answers = Answers(self.database)
+        self.journal = Journal(self.database)
+        self.texts = Texts(self.database)
+        self.facts = Facts(self.database)
+        self.paths = Paths(self.database)
+        self.partitions = Partitions(self.database)
+        self.changes = Changes(self.database, drop_block=self.blocks.drop, drop_paths=self.paths.drop)
+        self.calls = Calls(self.database)
+        self.traces = Traces(self.database, count=self.calls.learned)
+        self.model_queue = ModelQueue(self.database)
+        self.erasures = Erasures(self.database)
+        self.redaction = Redaction(self.database)
+        # A container's name changes with every start, and an SQLite ledger serves one host in any case.
+        self.figures = Figures(self.database, host="" if self.database.is_sqlite else socket.gethostname())
+        self._key: bytes | None = None
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """A connected ledger. Raises LedgerError, or SettingsError, with one sentence."""
+        ledger = cls(url)
+        try:
+            ledger.connect()
+        except BaseException:
+            # Whatever it was, also a cancellation: the writer's thread has to end, and the caller hears of it.
+            ledger.close()
+            raise
+        return ledger
+
+    def connect(self) -> None:
+        """Opens the database and makes its tables; idempotent. Raises LedgerError. Blocks the calling thread."""
+        if self._key is None:
+            self._key = self.database.open()
+
+    @property
+    def key(self) -> bytes:
+        """The key of every keyed hash: marks and memory ids cannot be guessed without it. Raises LedgerError."""
+        if self._key is None:
+            raise LedgerError("The ledger is not open yet.")
+        return self._key
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
+        return self.database.trouble
+
+    async def forget(self, memories: Sequence[tuple[str, str]]) -> None:
+        """Takes (namespace, memory id) pairs out of claims and frozen blocks, and publishes that they changed."""
+        pairs = list(memories)
+        for mark in await self.database.write(lambda c: forgetting.forget(c, pairs)):
+            self.blocks.drop(mark)
+
+    async def prune(self, now: datetime, *, calls_days: int) -> int:
+        """How many rows were dropped: blocks and answers nobody goes on with, and calls older than ``calls_days``."""
+        kept = timedelta(days=calls_days)
+        return await self.database.write(lambda c: forgetting.prune(c, now, calls_kept=kept))
+
+    async def scrub(self) -> None:
+        """Rewrites an SQLite file without what was deleted; other writers wait meanwhile. Raises LedgerError."""
+        await self.database.scrub()
+
+    async def aclose(self) -> None:
+        """Commits what waits and closes."""
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Commits what waits and closes. Blocks the calling thread."""
+        self.traces.flush()
+        self.calls.flush()
+        self.database.close()
