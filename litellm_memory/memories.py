@@ -7,7 +7,7 @@ import hmac
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 Count = Callable[[str], int]
 
+UNKNOWN = "There is no memory with this id."
 EMBEDDED_AT_ONCE = 64
 PAUSE_SECONDS = 5.0
 """After the model failed, what was kept without a vector waits this long for the next attempt."""
@@ -173,10 +174,7 @@ class Memories:
 
     async def get(self, partition: str, memory_id: str) -> Memory:
         """One memory of a partition. Raises NotFoundError for an unknown or a foreign id alike."""
-        found = await self.store.get(partition, [memory_id])
-        if not found:
-            raise NotFoundError("There is no memory with this id.")
-        return found[0].memory
+        return (await self._entry(partition, memory_id)).memory
 
     async def entries(self, partition: str, ids: Sequence[str]) -> list[Memory]:
         """The memories of a partition with these ids; unknown and foreign ones are left out."""
@@ -195,20 +193,25 @@ class Memories:
     async def correct(self, partition: str, memory_id: str, corrected: Callable[[Memory], Memory]) -> Memory:
         """The memory as ``corrected`` made it, once that is durable; its id and its user stay.
 
-        Raises NotFoundError for an unknown or a foreign id alike.
+        ``corrected`` may be called twice: what changes while a new text is embedded is kept. Raises NotFoundError for
+        an unknown or a foreign id alike, and when the memory is forgotten meanwhile, which stays so.
         """
-        found = await self.store.get(partition, [memory_id])
-        if not found:
-            raise NotFoundError("There is no memory with this id.")
-        [before] = found
+        before = await self._entry(partition, memory_id)
         after = corrected(before.memory)
-        after = replace(after, tokens=self._count(shown(after)))
-        vector = before.vector
-        if after.text != before.memory.text:
+        text, vector = before.memory.text, before.vector
+        if after.text != text:
             await self._ledger.erasures.corrected(after.namespace)
-            [vector] = await self.vectors([after.text])
+            text = after.text
+            [vector] = await self.vectors([text])
+            before = await self._entry(partition, memory_id)
+            after = corrected(before.memory)
+        after = replace(after, tokens=self._count(shown(after)))
         await self._ledger.texts.move(self._text_mark(after), memory_id, namespace=after.namespace)
-        await self._put([Entry(after, vector)])
+        await self._write(self.store.amend([(before, Entry(after, vector if after.text == text else None))]), [after])
+        if not await self.store.get(partition, [memory_id]):
+            # Whoever forgets it later takes the claim out after the deletion.
+            await self._ledger.deleted([(after.namespace, memory_id)])
+            raise NotFoundError(UNKNOWN)
         return after
 
     async def restore(self, memories: Sequence[Memory]) -> int:
@@ -241,7 +244,7 @@ class Memories:
         await self._ledger.model_queue.done(*(memory.message for memory in memories if memory.message is not None))
         for partition in {memory.partition for memory in memories}:
             await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
-        await self._ledger.changes.publish(pairs)
+        await self._ledger.deleted(pairs)
         await self._indexes.refresh(pairs)
 
     async def follow(self) -> None:
@@ -263,16 +266,16 @@ class Memories:
             return 0
         made = {memory.id: (memory.text, vector) for memory, vector in zip(missing, vectors, strict=True)}
         self._refused |= {memory_id for memory_id, (_, vector) in made.items() if vector is None}
-        entries: list[Entry] = []
+        changes: list[tuple[Entry, Entry]] = []
         for partition in {memory.partition for memory in missing}:
             # Read again: a model may take its time, and the memory may have changed or gone meanwhile.
             for entry in await self.store.get(partition, list(made)):
                 text, vector = made[entry.memory.id]
                 if entry.vector is None and entry.memory.text == text and vector is not None:
-                    entries.append(Entry(entry.memory, vector))
-        if entries:
-            await self._put(entries)
-        return len(entries)
+                    changes.append((entry, Entry(entry.memory, vector)))
+        if changes:
+            await self._write(self.store.amend(changes), [entry.memory for entry, _ in changes])
+        return len(changes)
 
     def used(self, memories: Iterable[str]) -> None:
         """Notes one use of each of these memories; ``count_uses`` writes it down."""
@@ -321,12 +324,23 @@ class Memories:
         text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
         return hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
+    async def _entry(self, partition: str, memory_id: str) -> Entry:
+        found = await self.store.get(partition, [memory_id])
+        if not found:
+            raise NotFoundError(UNKNOWN)
+        return found[0]
+
     async def _put(self, entries: Sequence[Entry]) -> None:
-        for partition in {entry.memory.partition for entry in entries}:
+        await self._write(self.store.put(entries), [entry.memory for entry in entries])
+
+    async def _write(self, writing: Awaitable[None], memories: Sequence[Memory]) -> None:
+        """Waits for the store to write these memories, brings them into RAM and tells the other workers."""
+        for partition in {memory.partition for memory in memories}:
             self._ledger.partitions.note(partition)
-        await self.store.put(entries)
-        changed = [(entry.memory.namespace, entry.memory.id) for entry in entries]
+        changed = [(memory.namespace, memory.id) for memory in memories]
         try:
+            # What fails here may be written all the same, so the others look at it in any case.
+            await writing
             # Before the ledger: what the store shows, the next question finds.
             await self._indexes.refresh(changed)
         finally:

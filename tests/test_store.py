@@ -151,6 +151,29 @@ async def test_the_same_put_twice_is_one_memory_and_the_last_of_equal_ids_counts
     assert plain(await store.load(partition)) == plain([Entry(last, toward(10))])
 
 
+async def test_an_amended_entry_changes_in_what_differs_and_a_deleted_one_stays_deleted(
+    store: Store, partition: str
+) -> None:
+    names = ("text", "pinned", "embedded", "same", "deleted")
+    before = [Entry(remembered(partition, name), None if name == "embedded" else toward(10)) for name in names]
+    await store.put(before)
+    text, pinned, embedded, same, deleted = before
+    after = [
+        Entry(replace(text.memory, text="Prefers the new text.", tokens=7), toward(50)),
+        Entry(replace(pinned.memory, pinned=True, reply="Yes."), pinned.vector),
+        Entry(embedded.memory, toward(70)),
+        Entry(same.memory, same.vector),
+        Entry(replace(deleted.memory, text="Prefers to come back."), toward(80)),
+    ]
+    await store.delete(partition, [deleted.memory.id])
+    await store.touch({pinned.memory.id: 2}, NOON)
+    await store.amend(list(zip(before, after, strict=True)))
+    after[1] = Entry(replace(after[1].memory, uses=2, last_used=NOON), pinned.vector)
+    assert plain(await store.get(partition, [entry.memory.id for entry in before])) == plain(after[:4])
+    assert [entry.memory.id for entry in await store.nearest(partition, "ann", toward(51), 1)] == [text.memory.id]
+    assert [entry.memory.id for entry in await store.holding(partition, "ann", ["new text"], 5)] == [text.memory.id]
+
+
 async def test_got_memories_come_in_the_order_asked_and_missing_ones_are_left_out(store: Store, partition: str) -> None:
     one, two, never = (remembered(partition, name) for name in ("one", "two", "never"))
     await store.put([Entry(one, None), Entry(two, None)])

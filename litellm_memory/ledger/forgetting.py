@@ -26,6 +26,12 @@ def forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str
     return cut
 
 
+def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Releases what these (namespace, memory id) pairs claimed while they were being deleted."""
+    release(connection, {memory for _, memory in pairs})
+    publish(connection, pairs)
+
+
 def prune(connection: Connection, now: datetime, *, calls_kept: timedelta) -> int:
     """How many rows were dropped: blocks and answers nobody goes on with, old calls, and figures of hosts long gone."""
     dropped = prune_blocks(connection, now) + prune_answers(connection, now) + prune_figures(connection, now)

@@ -86,6 +86,11 @@ class Ledger:
         for mark in await self.database.write(lambda c: forgetting.forget(c, pairs)):
             self.blocks.drop(mark)
 
+    async def deleted(self, memories: Sequence[tuple[str, str]]) -> None:
+        """Takes deleted (namespace, memory id) pairs out of claims made since ``forget``, and publishes the change."""
+        pairs = list(memories)
+        await self.database.write(lambda c: forgetting.deleted(c, pairs))
+
     async def prune(self, now: datetime, *, calls_days: int) -> int:
         """How many rows were dropped: blocks and answers nobody goes on with, and calls older than ``calls_days``."""
         kept = timedelta(days=calls_days)

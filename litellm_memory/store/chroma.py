@@ -144,10 +144,23 @@ class ChromaCollections:
                 metadatas=cast(Any, rows.metadatas),
             )
 
-    async def update(self, name: str, ids: Sequence[str], metadatas: Sequence[Metadata]) -> None:
+    async def update(
+        self,
+        name: str,
+        ids: Sequence[str],
+        metadatas: Sequence[Metadata],
+        *,
+        documents: Sequence[str] | None = None,
+        vectors: Vectors | None = None,
+    ) -> None:
         async with self._answering(WRITE_SECONDS):
             if collection := await self._collection(name):
-                await collection.update(ids=list(ids), metadatas=cast(Any, list(metadatas)))
+                await collection.update(
+                    ids=list(ids),
+                    embeddings=cast(Any, vectors),
+                    metadatas=cast(Any, list(metadatas)),
+                    documents=None if documents is None else list(documents),
+                )
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
         async with self._answering(WRITE_SECONDS):

@@ -76,8 +76,16 @@ class OwnerCollections:
     async def upsert(self, name: str, rows: Rows) -> None:
         await self._ask(WRITE_SECONDS, "upsert", name, rows)
 
-    async def update(self, name: str, ids: Sequence[str], metadatas: Sequence[Metadata]) -> None:
-        await self._ask(WRITE_SECONDS, "update", name, ids, metadatas)
+    async def update(
+        self,
+        name: str,
+        ids: Sequence[str],
+        metadatas: Sequence[Metadata],
+        *,
+        documents: Sequence[str] | None = None,
+        vectors: Vectors | None = None,
+    ) -> None:
+        await self._ask(WRITE_SECONDS, "update", name, ids, metadatas, documents=documents, vectors=vectors)
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
         await self._ask(WRITE_SECONDS, "delete", name, ids)

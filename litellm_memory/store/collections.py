@@ -69,8 +69,19 @@ class Collections(Protocol):
     async def upsert(self, name: str, rows: Rows) -> None:
         """Insert or replace the records, in one transaction; makes the collection when it is missing."""
 
-    async def update(self, name: str, ids: Sequence[str], metadatas: Sequence[Metadata]) -> None:
-        """Merge the metadata into these records; missing ones stay missing."""
+    async def update(
+        self,
+        name: str,
+        ids: Sequence[str],
+        metadatas: Sequence[Metadata],
+        *,
+        documents: Sequence[str] | None = None,
+        vectors: Vectors | None = None,
+    ) -> None:
+        """Merge the metadata into these records and replace their texts and vectors when given.
+
+        Missing records stay missing, in one step with the write: a deletion at the same instant is never undone.
+        """
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
         """Delete these records; missing ones are passed over."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from litellm_memory.store.collections import Rows
 
-VERSION = 1
+VERSION = 2
 """Both sides say it first. It changes with the messages, so that an older owner is noticed and not misunderstood."""
 
 MOST_BYTES = 256 * 1024 * 1024

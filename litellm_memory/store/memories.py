@@ -17,7 +17,7 @@ from litellm_memory.errors import StoreError, StoreMovedError
 from litellm_memory.models import namespace
 from litellm_memory.store.collections import Collections, Metadata, Vectors
 from litellm_memory.store.layout import COLLECTIONS, Kind, Layout, is_memory_id
-from litellm_memory.store.records import Entry, blank_rows, checked_id, counted, entries_of, rows_of
+from litellm_memory.store.records import Entry, blank_rows, changed_rows, checked_id, counted, entries_of, rows_of
 
 SCHEMA = 1
 MARKER = "litellm-memory"
@@ -101,6 +101,24 @@ class Store:
         for name, rows in batches:
             await self._collections.upsert(name, rows)
 
+    async def amend(self, changes: Sequence[tuple[Entry, Entry]]) -> None:
+        """Write what differs between entries that were read and those that take their places, which have their ids.
+
+        An entry that was deleted meanwhile stays deleted, and of the others what does not differ stays as somebody
+        else may have written it meanwhile: text with vector, uses, reply, and all the rest together. Raises as ``put``.
+        """
+        by_id = {before.memory.id: (before, after) for before, after in changes}
+        batches = [
+            (name, rows)
+            for name, ids in by_collection(self._layout, by_id, BATCH)
+            for rows in changed_rows([by_id[memory_id] for memory_id in ids], self._layout.dimension)
+        ]
+        await self.health()
+        for name, rows in batches:
+            await self._collections.update(
+                name, rows.ids, rows.metadatas, documents=rows.documents or None, vectors=rows.vectors
+            )
+
     async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
         """The entries with these ids, in their order; missing ones and other partitions' are left out."""
         found: dict[str, Entry] = {}
@@ -175,7 +193,11 @@ class Store:
                 own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
                 if own:
                     # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
-                    await self._collections.upsert(name, blank_rows(own, layout.dimension))
+                    # By an update, which does not bring back what somebody else deleted meanwhile.
+                    blank = blank_rows(own, layout.dimension)
+                    await self._collections.update(
+                        name, own, blank.metadatas, documents=blank.documents, vectors=blank.vectors
+                    )
                     await self._collections.delete(name, own)
 
     async def touch(self, used: Mapping[str, int], at: datetime) -> None:

@@ -64,6 +64,31 @@ def entries_of(rows: Rows, *, partition: str, namespace: str | None = None) -> l
     return [entry for entry in entries if namespace is None or entry.memory.namespace == namespace]
 
 
+def changed_rows(changes: Sequence[tuple[Entry, Entry]], dimension: int) -> list[Rows]:
+    """Rows of what differs between each entry and the one that takes its place: keys alone, or a vector, or a text too.
+
+    Each element has rows of one sort, in at most three elements: its ``documents`` are empty and its ``vectors`` None
+    where they stay as they are. Raises ValueError for what cannot be kept.
+    """
+    sorts: dict[tuple[bool, bool], list[tuple[Entry, Entry, dict[str, str | int | float | bool | None]]]] = {}
+    for before, after in changes:
+        was, keys = _metadata(before), _metadata(after)
+        said = _cut(before.memory.text, TEXT_BYTES) != _cut(after.memory.text, TEXT_BYTES)
+        embeds = said or after.vector is not before.vector
+        differing = {key: value for key, value in keys.items() if value != was[key] or (embeds and key == "embedded")}
+        if differing:
+            sorts.setdefault((said, embeds), []).append((before, after, differing))
+    return [
+        Rows(
+            ids=[before.memory.id for before, _, _ in group],
+            documents=[_cut(after.memory.text, TEXT_BYTES) for _, after, _ in group] if said else [],
+            metadatas=[differing for _, _, differing in group],
+            vectors=np.stack([_checked_vector(after.vector, dimension) for _, after, _ in group]) if embeds else None,
+        )
+        for (said, embeds), group in sorts.items()
+    ]
+
+
 def blank_rows(ids: Sequence[str], dimension: int) -> Rows:
     """Rows that say nothing and belong to nobody, to be written over records that are about to be deleted."""
     keys = ("ns", "partition", "about", "last_used", *REPLY_PARTS)
