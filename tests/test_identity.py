@@ -21,7 +21,7 @@ from litellm_memory.identity import (
     routing_info,
     rules_in_force,
     told_checkouts,
-    told_to_vendor,
+    vendor_user_id,
 )
 from litellm_memory.identity.directories import told_directory
 from litellm_memory.identity.headers import NAMES, RequestOptions, read_options
@@ -702,7 +702,7 @@ def test_the_rules_in_force_are_the_settings_then_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "told"),
+    ("scope", "user_id"),
     [
         pytest.param(Scope("default", "ann"), "ann", id="the master key's user as it is"),
         pytest.param(Scope("5f" * 16, "ann"), f"{'5f' * 16}/ann", id="another key's with its partition"),
@@ -710,5 +710,5 @@ def test_the_rules_in_force_are_the_settings_then_the_catalogue() -> None:
         pytest.param(Scope("default", "J\u00f3zsef \u738b"), "J%C3%B3zsef %E7%8E%8B", id="what a header cannot hold"),
     ],
 )
-def test_a_memory_vendor_is_told_a_user_of_one_partition(scope: Scope, told: str) -> None:
-    assert told_to_vendor(scope) == told
+def test_a_memory_vendor_gets_a_user_id_of_one_partition(scope: Scope, user_id: str) -> None:
+    assert vendor_user_id(scope) == user_id

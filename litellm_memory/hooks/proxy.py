@@ -1,4 +1,4 @@
-"""What we take from LiteLLM's proxy: its config, its verified keys, its fallbacks. Private names are met here alone."""
+"""What we use of LiteLLM's proxy: its config, its verified keys, its fallbacks. No other module uses private names."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from starlette.requests import Request
 from litellm_memory.engine import Outcome
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.hooks.asgi import App
-from litellm_memory.identity import told_to_vendor
+from litellm_memory.identity import vendor_user_id
 from litellm_memory.llm import Models
 from litellm_memory.models import Caller
 from litellm_memory.request.participation import vendor_of
 from litellm_memory.settings import SECTION, Settings, load_settings
+from litellm_memory.wire import NATIVE_CALL_TYPES
 
 logger = logging.getLogger(__name__)
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_NATIVE = ("acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content")
 
 
 def config_path() -> Path | None:
@@ -50,7 +50,7 @@ def models() -> Models:
 
 
 def wrap_app(wrap: Callable[[App], App]) -> None:
-    """Puts ``wrap`` round the running app; ``add_middleware`` refuses once an app has started."""
+    """Wraps the running app in ``wrap``; ``add_middleware`` refuses once an app has started."""
     app = proxy_server.app
     if app.middleware_stack is None:
         app.middleware_stack = app.build_middleware_stack()
@@ -104,7 +104,7 @@ async def _no_body() -> dict[str, Any]:
 
 
 def caller_of(key: UserAPIKeyAuth) -> Caller:
-    """Who a verified key stands for. The master key is told by LiteLLM's own marker, not by its user id."""
+    """Who a verified key stands for. The master key is known by LiteLLM's own marker, not by its user id."""
     return _caller(key.api_key or key.token, key.user_id, key.team_id, key.key_alias, key.metadata, key.team_metadata)
 
 
@@ -145,10 +145,10 @@ def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str], caller: Caller) -> bool:
-    """True when LiteLLM is told not to keep this call's messages.
+    """True when LiteLLM must not log this call's messages.
 
-    The request, the key, the team, LiteLLM's headers and its global setting may say so; the request and the headers
-    may also lift the global setting, and nothing lifts the key's.
+    The request, the key, the team, LiteLLM's headers and its global setting may turn logging off. The request and the
+    headers may also override the global setting; nothing overrides the key's.
     """
     asked = _switch(data.get("turn_off_message_logging"))
     if data.get("no-log") is True or asked or caller.unlogged:
@@ -160,7 +160,7 @@ def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str], caller: Cal
 
 
 def _switch(value: Any) -> bool | None:
-    """A switch that LiteLLM takes as a boolean or as its name; None when it says nothing."""
+    """A setting that LiteLLM takes as a boolean or as ``"true"`` and ``"false"``; None for anything else."""
     return {"true": True, "false": False}.get(str(value).lower())
 
 
@@ -172,8 +172,8 @@ def _turns_logging_off(metadata: Mapping[str, Any] | None) -> bool:
 
 
 def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, Any]:
-    """``data`` told to pass LiteLLM's response cache by, so that no answer made with memory serves anybody else."""
-    if litellm.cache is None or not call_type.startswith(_NATIVE):
+    """``data`` that bypasses LiteLLM's response cache, so that an answer with memory is never given to anybody else."""
+    if litellm.cache is None or call_type not in NATIVE_CALL_TYPES:
         return data
     asked = data.get("cache")
     return {**data, "cache": {**(asked if isinstance(asked, dict) else {}), "no-cache": True, "no-store": True}}
@@ -182,7 +182,7 @@ def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, An
 def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Settings) -> dict[str, Any] | None:
     """``kwargs`` of one attempt with the resolved user in the header of the memory vendor that it goes to.
 
-    None for an attempt that goes elsewhere, such as a fallback: nobody else is told the user.
+    None for an attempt that goes elsewhere, such as a fallback: nobody else learns the user.
     """
     if outcome is None or outcome.reason != "vendor_memory" or outcome.scope is None:
         return None
@@ -194,7 +194,7 @@ def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Set
         return None
     return {
         **kwargs,
-        "extra_headers": {**(kwargs.get("extra_headers") or {}), vendor.user_header: told_to_vendor(outcome.scope)},
+        "extra_headers": {**(kwargs.get("extra_headers") or {}), vendor.user_header: vendor_user_id(outcome.scope)},
     }
 
 

@@ -4,7 +4,7 @@ from litellm_memory.identity.headers import RequestOptions, read_options
 from litellm_memory.identity.partition import Binding, partition_of
 from litellm_memory.identity.projects import told_checkouts
 from litellm_memory.identity.routing import RoutingInfo, RuleInForce, routing_info, rules_in_force
-from litellm_memory.identity.scope import identify, told_to_vendor
+from litellm_memory.identity.scope import identify, vendor_user_id
 from litellm_memory.identity.users import Refusal
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "routing_info",
     "rules_in_force",
     "told_checkouts",
-    "told_to_vendor",
+    "vendor_user_id",
 ]

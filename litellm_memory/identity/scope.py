@@ -47,10 +47,11 @@ def choose_session(headers: Mapping[str, str], options: RequestOptions, turn: Tu
     return options.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
 
 
-def told_to_vendor(scope: Scope) -> str:
-    """The user as a memory vendor is told: with the partition before it, so that no two keys share a memory there.
+def vendor_user_id(scope: Scope) -> str:
+    """The user id for a memory vendor: ``partition/user``, so that no two keys share a memory there.
 
-    The master key's partition goes without saying. Only characters that a header may hold; ``/`` stands nowhere else.
+    The master key's partition is left out. The user is percent-encoded: it has no ``/``, and nothing that a header
+    cannot hold.
     """
     user = quote(scope.user, safe=" @:.+")
     return user if scope.partition == MASTER_PARTITION else f"{scope.partition}/{user}"
