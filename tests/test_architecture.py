@@ -56,7 +56,7 @@ DOORS = {
 # `scripts/house` prints the figures behind these limits.
 LEAST_FOLDERS = 12
 MOST: Mapping[str, tuple[Callable[[Sequence[Any]], Mapping[str, int]], int]] = {
-    "lines of a room": (house.lines_of_rooms, 2565),  # aim: 2500
+    "lines of a room": (house.lines_of_rooms, 2776),  # aim: 2500
     "lines of a module": (house.lines_of_modules, 705),  # aim: 350
     "methods of a class": (house.methods_of_classes, 38),  # aim: 20
     "lines of a function": (house.lines_of_bodies, 52),  # aim: 45

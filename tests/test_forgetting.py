@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bed.engines import opened_engine
 
-from litellm_memory.care.retention import expendable, sweep
+from litellm_memory.care.retention import SWEEP_EVERY, Retention, expendable, sweep
 from litellm_memory.engine import Engine
-from litellm_memory.models import Memory, Superseded
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import Memory, Superseded, namespace
 from litellm_memory.settings import RetentionSettings, Settings
 from litellm_memory.store import memory_id
 
@@ -74,3 +76,20 @@ async def test_a_sweep_forgets_in_every_partition_and_counts_each_scope_alone(tm
         assert sorted(left) == sorted(m.id for m in (kept[0], *kept[2:]))
     finally:
         await engine.aclose()
+
+
+async def test_one_of_two_workers_sweeps_when_it_is_time(tmp_path: Path) -> None:
+    async with opened_engine(tmp_path) as engine:
+        other = Ledger.open(engine.settings.ledger_url)
+        workers = [Retention(ledger, engine.memories) for ledger in (engine.ledger, other)]
+        for worker in workers:
+            worker.settings = RetentionSettings(max_memories=1)
+        for number in range(2):
+            kept = memory(memory_id(namespace("p", "u"), str(number), key=b"k"), number)
+            await engine.memories.keep([replace(kept, text=f"My number is {number}.")])
+        first = await asyncio.gather(*(worker.sweep_if_due(NOW) for worker in workers))
+        again = await asyncio.gather(*(worker.sweep_if_due(NOW + SWEEP_EVERY / 2) for worker in workers))
+        later = await asyncio.gather(*(worker.sweep_if_due(NOW + SWEEP_EVERY) for worker in workers))
+        assert [sorted(swept) for swept in (first, again, later)] == [[False, True], [False, False], [False, True]]
+        assert [kept.text for kept in await engine.memories.all("p", None)] == ["My number is 0."]
+        await other.aclose()

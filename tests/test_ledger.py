@@ -6,16 +6,21 @@ import asyncio
 import os
 import socket
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bed.ledgers import DATABASES, empty_database
+from sqlalchemy import Connection
 
 from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.ledger import blocks as ledger_blocks
 from litellm_memory.ledger.blocks import BLOCKS_KEPT
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import facts
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")
@@ -83,6 +88,19 @@ async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_
     assert await ledger.blocks.frozen(["m1", "m2"]) == left
     await other.changes.since(since)
     assert await other.blocks.frozen(["m1", "m2"]) == left
+
+
+async def test_blocks_that_are_used_stay_in_ram_and_the_others_leave(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_blocks, "BLOCKS_IN_RAM", 2)
+    ledger = Ledger.open(sqlite_url)
+    for mark in ("used", "unused"):
+        await ledger.blocks.freeze(Block(mark, "b"), namespace="n", call="c")
+    assert await ledger.blocks.frozen(["used"]) == {"used": Block("used", "b")}
+    await ledger.blocks.freeze(Block("new", "b"), namespace="n", call="c")
+    assert set(ledger.blocks.at_hand(["used", "unused", "new"])) == {"used", "new"}
+    await ledger.aclose()
 
 
 async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, other: Ledger) -> None:
@@ -165,6 +183,34 @@ async def test_changes_are_told_in_order(ledger: Ledger, other: Ledger) -> None:
     await ledger.changes.publish([("n", "a"), ("m", "b")])
     await ledger.changes.publish([("n", "c")])
     assert [change[1:] for change in await other.changes.since(before)] == [("n", "a"), ("m", "b"), ("n", "c")]
+
+
+async def test_each_turn_is_taken_by_one_worker(ledger: Ledger, other: Ledger) -> None:
+    async def takers(minutes: int) -> int:
+        now, workers = SAID + timedelta(minutes=minutes), (ledger, other)
+        took = [worker.facts.take_turn("sweep", every=timedelta(hours=1), now=now) for worker in workers]
+        return sum(await asyncio.gather(*took))
+
+    assert [await takers(minutes) for minutes in (0, 59, 60, 61, 119, 120)] == [1, 0, 1, 0, 0, 1]
+    assert await other.facts.take_turn("another work", every=timedelta(hours=1), now=SAID)
+
+
+async def wait_for_submitted(database: Database, refused: Callable[[Connection], Any]) -> Any:
+    return await asyncio.wrap_future(database.submit(refused))
+
+
+async def wait_for_submitted_soon(database: Database, refused: Callable[[Connection], Any]) -> Any:
+    return await asyncio.wrap_future(database.submit_soon(refused))
+
+
+@pytest.mark.parametrize("run", [Database.read, Database.write, wait_for_submitted, wait_for_submitted_soon])
+async def test_what_the_database_refuses_is_a_ledger_error_for_whoever_waits(
+    run: Callable[[Database, Callable[[Connection], Any]], Awaitable[Any]], ledger: Ledger
+) -> None:
+    """And it names neither the statement nor its values."""
+    with pytest.raises(LedgerError, match=r"^The ledger cannot be (read|written) \([\w]+\)\.$"):
+        await run(ledger.database, lambda connection: connection.execute(facts.insert(), {"name": "key", "value": "x"}))
+    assert ledger.trouble is None
 
 
 async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(sqlite_url: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where a conversation stands that the server keeps: which message an answer belongs to, and what it carries."""
+"""Conversations that the provider keeps: which message an answer belongs to, and which memories it carries."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Answers:
         self._database = database
 
     async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
-        """Where the conversation stands that goes on from the answer with this id; None for another namespace's."""
+        """The state of the conversation that goes on from the answer with this id; None for another namespace's."""
         # By way of the writer, behind the note of that answer: the next step of a tool loop follows at once.
         return await self._database.write(lambda c: _earlier(c, _digest(namespace, answer)))
 
     def keep(self, answer: str, earlier: Earlier, *, namespace: str) -> Future[None]:
-        """A future that is done once it is durable where a conversation that goes on from ``answer`` stands."""
+        """A future that is done once the state of a conversation that goes on from ``answer`` is durable."""
         return self._database.submit(lambda c: _keep(c, _digest(namespace, answer), earlier, namespace))
 
 

@@ -17,11 +17,11 @@ from litellm_memory.ledger.tables import blocks, insert_new
 from litellm_memory.models import Block, Given
 
 BLOCKS_IN_RAM: Final = 4096
-"""At most this many blocks are cached by a process; past that the least recently read or frozen leaves."""
+"""At most this many blocks are cached in a process; past that the least recently used one leaves."""
 BLOCKS_KEPT: Final = timedelta(days=180)
-"""A conversation that goes on after half a year is read by its provider anew in any case."""
+"""How long a block is kept. After half a year no provider has the conversation in its prompt cache."""
 BLOCKS_MOST: Final = 1_000_000
-"""At most this many blocks are kept in the database; past that the oldest are dropped, some 1 KB each."""
+"""At most this many blocks are kept in the database; past that the oldest are dropped."""
 
 # Built once, because it runs with every request: building a statement costs SQLAlchemy more than running it.
 _SETTLE: Final = update(blocks).where(blocks.c.mark == bindparam("of")).values(answered=True)
@@ -46,7 +46,10 @@ class FrozenBlocks:
 
     def at_hand(self, marks: Sequence[str]) -> dict[str, Block]:
         """Those of these blocks that this process has in RAM, by mark."""
-        return {mark: self._cache[mark] for mark in marks if mark in self._cache}
+        known = {mark: self._cache[mark] for mark in marks if mark in self._cache}
+        for mark in known:
+            self._cache.move_to_end(mark)
+        return known
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that is valid for its mark once this returns: this one, or an earlier unanswered one."""

@@ -12,7 +12,7 @@ from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.tables import changes
 
 NO_NAMESPACE: Final = ""
-"""The namespace of a change to a frozen block, whose mark stands in place of the memory."""
+"""The namespace of a change to a frozen block, which names the block's mark in place of a memory."""
 CHANGES_KEPT: Final = timedelta(hours=1)
 """A worker that read no changes for so long misses some."""
 
@@ -43,7 +43,7 @@ class Changes:
     async def since(self, seq: int) -> list[tuple[int, str, str]]:
         """(number, namespace, memory id) of every later change, in order.
 
-        A block that another worker froze anew is a change without a namespace; it leaves RAM here. So do the paths of a
+        A block that another worker replaced is a change without a namespace; it leaves RAM here. So do the paths of a
         namespace that was erased, which is a change without a memory.
         """
         query = select(changes.c.seq, changes.c.namespace, changes.c.memory).where(changes.c.seq > seq)

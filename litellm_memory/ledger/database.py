@@ -73,7 +73,7 @@ class Database:
         return self._writer.submit_soon(write)
 
     async def scrub(self) -> None:
-        """Writes an SQLite file anew without what was deleted, and empties its log; other writers wait meanwhile.
+        """Rewrites an SQLite file without what was deleted, and empties its log; other writers wait meanwhile.
 
         Another database is its operator's to vacuum.
         """
@@ -82,7 +82,7 @@ class Database:
         try:
             await asyncio.to_thread(scrub, self.engine)
         except SQLAlchemyError as error:
-            raise failed("The ledger's file cannot be written anew", error) from None
+            raise failed("The ledger's file cannot be rewritten", error) from None
 
     def close(self) -> None:
         """Commits what waits and closes. Blocks the calling thread."""

@@ -1,4 +1,4 @@
-"""What the calls of each day come to, summed up: kept in step with the calls, so that a year is told in milliseconds.
+"""What the calls of each day come to, summed up: kept in step with the calls, so that a year is read in milliseconds.
 
 A day is one of UTC. Whoever changes rows of ``calls`` does it inside ``in_step``, in the same transaction.
 """
@@ -90,7 +90,7 @@ def let_go(connection: Connection, before: datetime) -> int:
 
 
 def sum_up(connection: Connection, partition: str | None = None, users: Sequence[str] = ()) -> None:
-    """Makes the days of these users of a partition anew from their calls; without a partition, all days."""
+    """Recomputes the days of these users of a partition from their calls; without a partition, all days."""
     of_days = and_(days.c.partition == partition, days.c.user.in_(users)) if partition else days.c.calls == days.c.calls
     of_calls = and_(calls.c.partition == partition, calls.c.user.in_(users)) if partition else calls.c.id == calls.c.id
     connection.execute(delete(days).where(of_days))

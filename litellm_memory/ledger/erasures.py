@@ -38,6 +38,7 @@ Progress: TypeAlias = Literal["forgetting", "scrubbing", "done"]
 NOBODY: Final = "(forgotten)"
 """The user of calls whose user was forgotten: what they cost is still counted."""
 JOBS_KEPT: Final = timedelta(days=30)
+"""How long a job that is done can still be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Erasures:
         )
 
     async def users(self, partition: str) -> frozenset[str]:
-        """The users of a partition of whom any table tells."""
+        """The users of a partition whom any table names."""
         return frozenset(await self._database.read(lambda c: _users(c, partition)))
 
     async def erase_user(self, partition: str, user: str, *, until: datetime | None) -> None:
@@ -101,7 +102,7 @@ class Erasures:
         await self._database.write(lambda c: _erase_session(c, partition, user, session, until))
 
     async def unscrubbed(self) -> list[tuple[str, str]]:
-        """The (namespace, memory id) pairs that were forgotten and may still stand in files, oldest first.
+        """The (namespace, memory id) pairs that were forgotten and may still be in files, oldest first.
 
         An empty id stands for texts that were corrected.
         """
@@ -126,7 +127,7 @@ class Erasures:
 
 
 def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Notes (namespace, memory id) pairs whose texts may still stand in files."""
+    """Notes (namespace, memory id) pairs whose texts may still be in files."""
     now = datetime.now(UTC)
     for space, memory in pairs:
         insert_new(connection, forgotten, {"namespace": space, "memory": memory, "at": now})

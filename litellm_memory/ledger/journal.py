@@ -19,7 +19,7 @@ from litellm_memory.ledger.tables import aware, insert_all_new, insert_new, jour
 from litellm_memory.models import Exchange, Reply, Scope
 
 SILENT: Final = timedelta(minutes=15)
-"""After this time an exchange of a worker on another host is taken over."""
+"""How long a worker on another host may write nothing before its exchanges are taken over."""
 
 # What runs with every request is built once: building a statement costs SQLAlchemy more than running it.
 _LEARNED: Final = select(learned.c.mark).where(learned.c.mark == bindparam("of"))
@@ -44,7 +44,7 @@ class Journal:
         return self._database.submit_soon(lambda c: _accept(c, exchange, self.worker))
 
     def answered(self, mark: str, reply: Reply | None) -> Future[None]:
-        """A future that is done once the answer is durable. ``reply`` None: the call failed, the words stand alone."""
+        """A future that is done once the answer is durable. ``reply`` None: the call failed."""
         return self._database.submit_soon(lambda c: _answered(c, mark, reply))
 
     async def ready(self, limit: int) -> list[Exchange]:

@@ -89,7 +89,7 @@ def _days_are_summed_up(connection: Connection) -> None:
 
 
 def _traces_take_what_was_learned_as_it_comes(connection: Connection) -> None:
-    """What the traces of now tell of it stays in what they are about."""
+    """Existing traces keep their learned entries inside the JSON of ``about``."""
     if inspect(connection).has_table(traces.name):
         connection.execute(text("ALTER TABLE traces ADD COLUMN learned TEXT NOT NULL DEFAULT ''"))
 

@@ -49,7 +49,7 @@ def prepare(engine: Engine) -> bytes:
 
 
 def scrub(engine: Engine) -> None:
-    """Writes an SQLite file anew without what was deleted, and empties its log.
+    """Rewrites an SQLite file without what was deleted, and empties its log.
 
     Raises SQLAlchemyError, also when readers keep the log from being emptied for as long as SQLite waits.
     """

@@ -20,18 +20,19 @@ from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.tables import insert_new, paths
 
 Checkout: TypeAlias = tuple[str, str, str]
-"""A namespace, a path in it, and the remote that it was told with."""
+"""A namespace, a path in it, and the remote that a client named together with it."""
 
 FRESH: Final = timedelta(seconds=2)
-"""How long what was read is taken for true; after that, what other workers noted is seen."""
+"""How long an answer is served from RAM; after that, what other workers noted is seen."""
 ALIASES: Final = 200
 """Most aliases of one project, the oldest first: some agents make a checkout for every task."""
 IN_RAM: Final = 4096
+"""At most this many answers, and this many noted checkouts, are cached in a process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A project by the name that all clients of a user share, and the paths under which it is known besides."""
+    """A project by the name that all clients of a user share, and the paths under which it is also known."""
 
     project: str
     aliases: frozenset[str] = frozenset()
@@ -47,7 +48,7 @@ class Paths:
         self._changes = 0
 
     async def names(self, namespace: str, project: str, path: str | None = None, *, now: datetime) -> Names:
-        """The names of a project as a client told of it: its remote or name, and the path if it told one.
+        """The names of the project that a client named: by its remote or name, and by its path if it gave one.
 
         Does not wait when this worker asked within the last seconds. Raises LedgerError.
         """
@@ -56,12 +57,12 @@ class Paths:
             return known[2]
         changes = self._changes
         names = await self._database.read(lambda connection: _names(connection, namespace, project, path))
-        for told in (project, names.project):
-            _keep(self._known, (namespace, told, path), (now, changes, names))
+        for named in (project, names.project):
+            _keep(self._known, (namespace, named, path), (now, changes, names))
         return names
 
     def note(self, namespace: str, checkouts: Mapping[str, str]) -> None:
-        """Notes that these paths were told together with these remotes; writes what is new, and does not wait."""
+        """Notes that a client named these paths together with these remotes; writes what is new, and does not wait."""
         for path, remote in checkouts.items():
             checkout = (namespace, path, remote)
             if checkout not in self._noted:
@@ -83,11 +84,11 @@ class Paths:
 
 
 def _names(connection: Connection, namespace: str, project: str, path: str | None) -> Names:
-    told = path or project
+    asked = path or project
     row = connection.execute(
-        select(paths.c.remote, paths.c.ambiguous).where(paths.c.namespace == namespace, paths.c.path == told)
+        select(paths.c.remote, paths.c.ambiguous).where(paths.c.namespace == namespace, paths.c.path == asked)
     ).first()
-    if row is not None and not row.ambiguous and told == project:
+    if row is not None and not row.ambiguous and asked == project:
         project = row.remote
     aliases = connection.scalars(
         select(paths.c.path)
@@ -95,8 +96,8 @@ def _names(connection: Connection, namespace: str, project: str, path: str | Non
         .order_by(paths.c.at)
         .limit(ALIASES)
     )
-    # A path that is told with its remote for the first time is an alias before that is written down.
-    own = {told} if row is None or (row.remote == project and not row.ambiguous) else set()
+    # A path that comes with its remote for the first time is an alias before that is written down.
+    own = {asked} if row is None or (row.remote == project and not row.ambiguous) else set()
     return Names(project, frozenset({*aliases, *own} - {project}))
 
 

@@ -1,4 +1,4 @@
-"""An SQLite ledger made anew from the rows that its damaged file still holds."""
+"""An SQLite ledger rebuilt from the rows that its damaged file still holds."""
 
 from __future__ import annotations
 

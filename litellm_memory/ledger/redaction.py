@@ -1,4 +1,4 @@
-"""The texts in the ledger's tables, and others put in their place: what an older version kept as it was said."""
+"""Redaction after the fact: the texts in the ledger's tables that an older version kept as they were said."""
 
 from __future__ import annotations
 

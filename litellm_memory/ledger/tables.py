@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA_VERSION = 4
+"""Raised by one with each change that an older database needs a step in ``migrations`` for."""
 
 metadata = MetaData()
 

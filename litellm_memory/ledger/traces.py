@@ -111,12 +111,12 @@ class Traces:
 
     def learned(self, found: Mapping[str, Sequence[Learned]]) -> Future[None] | None:
         """Adds, in the background, what was learned to the traces with these ids; None when that is nothing."""
-        told = [{"of": trace, "more": _lines(learned)} for trace, learned in found.items() if learned]
-        if not told:
+        rows = [{"of": trace, "more": _lines(learned)} for trace, learned in found.items() if learned]
+        if not rows:
             return None
         self._count({trace: sum(one.what == "kept" for one in learned) for trace, learned in found.items()})
         self.flush()
-        return self._database.submit(lambda connection: _add_learned(connection, told))
+        return self._database.submit(lambda connection: _add_learned(connection, rows))
 
     async def newest(self, partition: str, *, user: str | None, limit: int, before: str | None = None) -> list[Trace]:
         """A partition's traces, newest first; ``before``: those older than that trace. Raises LedgerError."""
@@ -153,7 +153,7 @@ def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None
 
 
 def _row(trace: Trace) -> dict[str, Any]:
-    # ``asdict`` copies whatever lies in it and took longer than the search that a trace tells of.
+    # ``asdict`` copies whatever lies in it and took longer than the search that a trace describes.
     about = {name: getattr(trace, name) for name in _ABOUT}
     about["candidates"] = [
         {"memory": near.memory, "score": near.score, "why": near.why, "left_out": near.left_out}
@@ -162,8 +162,8 @@ def _row(trace: Trace) -> dict[str, Any]:
     return {**{name: getattr(trace, name) for name in _COLUMNS}, "about": about}
 
 
-def _add_learned(connection: Connection, told: Sequence[Mapping[str, str]]) -> None:
-    connection.execute(_LEARNED, told)
+def _add_learned(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
+    connection.execute(_LEARNED, rows)
 
 
 def _lines(learned: Sequence[Learned]) -> str:

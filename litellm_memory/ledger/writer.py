@@ -26,6 +26,7 @@ BATCH = 64
 QUEUE = 10_000
 """Most writes that wait while the database is away; past that the newest are refused."""
 RETRY_SECONDS = 0.2
+"""How long the writer waits before it tries again what the database did not take."""
 SOON_SECONDS = 0.2
 """How long a write that nobody waits for may wait for another to be committed with: a commit costs more than a row."""
 UNWRITABLE = "The ledger cannot be written"

@@ -7,17 +7,21 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from bed.engines import opened_engine
+from sqlalchemy import JSON, Column, String
 from typer.testing import CliRunner
 
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import Trace
+from litellm_memory.ledger.redaction import PLACES
+from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Caller, Exchange, Given, Memory, Scope
 from litellm_memory.sidecar import create_app
 from litellm_memory.store import memory_id
@@ -114,6 +118,34 @@ async def test_what_is_found_is_redacted_where_it_lies_and_nowhere_else(engine: 
     assert block.text == f"<memory>\n{block.given[0].text}\n</memory>"
     assert await kept(engine, "elsewhere") == elsewhere
     assert KEY in elsewhere
+
+
+NO_WORDS_OF_ANYBODY = {
+    *("facts.value", "answers.carried", "journal.worker", "jobs.problem", "traces.learned", "calls.error"),
+    *("calls.finish_reason", "calls.provider", "figures.host", "figures.name", "figures.labels"),
+}
+NAMES = {
+    *("journal.scope", "journal.model", "unread.scope", "unread.model", "jobs.user", "jobs.session", "traces.user"),
+    *(f"calls.{name}" for name in ("user", "client", "project", "model_asked", "model")),
+    *(f"days.{name}" for name in ("user", "client", "project", "model")),
+    *("paths.path", "paths.remote"),
+}
+"""Names by which rows are found and summed up: changed here, they would no longer be those of the next request."""
+
+
+async def test_every_text_of_the_ledger_is_looked_through_for_secrets() -> None:
+    """A new column that can hold a text belongs in a place of redaction, or in one of the two lists above."""
+    row = SimpleNamespace(text="said", reply="said", given=[["id", "said", 1]], about={"project": "said"})
+    redacted = {f"{place.table.name}.{column}" for place in PLACES for column in place.cleaned(row, str.upper)}
+    columns = {str(column) for table in metadata.sorted_tables for column in table.columns if holds_text(column)}
+    assert columns == redacted | NO_WORDS_OF_ANYBODY | NAMES
+
+
+def holds_text(column: Column[Any]) -> bool:
+    """A mark, an id, a hash or a word of ours has at most 64 characters."""
+    return isinstance(column.type, JSON) or (
+        isinstance(column.type, String) and (column.type.length is None or column.type.length > 64)
+    )
 
 
 async def test_the_command_redacts_what_was_kept_while_nothing_was(tmp_path: Path) -> None:
