@@ -40,8 +40,8 @@ from litellm_memory.models import Kind as RequestKind
 from litellm_memory.request.kinds import built_in_rules
 from litellm_memory.settings import RESTART_KEYS, SECTION, LearnSettings, Section, Settings, load_settings
 from litellm_memory.sidecar import create_app
-from litellm_memory.sidecar.shapes import UsageRow
 from litellm_memory.sidecar.tools import TOOLS, ToldKind
+from litellm_memory.sidecar.usage import UsageRow
 from litellm_memory.wire.recognition import recognise
 
 ROOT = Path(__file__).parent.parent

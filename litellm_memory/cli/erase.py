@@ -20,7 +20,7 @@ PROGRESS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class ErasureRequest:
     """The request that begins an erasure."""
 
     method: str
@@ -30,7 +30,7 @@ class Erasure:
 
 def erasure_of(
     memory: str | None, *, user: str | None, session: str | None, everybody: bool, now: bool
-) -> Erasure | None:
+) -> ErasureRequest | None:
     """What the options ask for; None when one memory is forgotten, and its files may follow later.
 
     Raises BadParameter for options that say nothing, or several things.
@@ -41,13 +41,13 @@ def erasure_of(
     if session is not None and user is None:
         raise typer.BadParameter("--session needs --user: a session is one user's.")
     if everybody:
-        return Erasure("DELETE", "/v1/namespaces")
+        return ErasureRequest("DELETE", "/v1/namespaces")
     if user is not None:
-        return Erasure("DELETE", f"/v1/namespaces/{quote(user, safe='')}", session)
-    return Erasure("POST", "/v1/jobs") if now else None
+        return ErasureRequest("DELETE", f"/v1/namespaces/{quote(user, safe='')}", session)
+    return ErasureRequest("POST", "/v1/jobs") if now else None
 
 
-async def erased(answering: Sidecar, erasure: Erasure) -> dict[str, Any]:
+async def erased(answering: Sidecar, erasure: ErasureRequest) -> dict[str, Any]:
     """The job that this begins, once it is done; each step, and what it waits for, is told on standard error."""
     job = await answering.ask(erasure.method, erasure.path, params={"session": erasure.session})
     told: tuple[str, str | None] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from litellm_memory.cli.erase import Erasure, erased
+from litellm_memory.cli.erase import ErasureRequest, erased
 from litellm_memory.cli.print import as_json, table
 from litellm_memory.cli.reach import sidecar
 
@@ -19,7 +19,7 @@ async def audited_secrets(
     async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
         found = dict(await answering.ask("POST", "/v1/audit/secrets", json={"fix": fix}))
         if found["fixed"]:
-            found["job"] = await erased(answering, Erasure("POST", "/v1/jobs"))
+            found["job"] = await erased(answering, ErasureRequest("POST", "/v1/jobs"))
         return found
 
 

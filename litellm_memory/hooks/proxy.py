@@ -57,9 +57,9 @@ def wrap_app(wrap: Callable[[App], App]) -> None:
     app.middleware_stack = wrap(app.middleware_stack)
 
 
-def include(router: Any) -> None:
-    """Adds routes to LiteLLM's own app."""
-    proxy_server.app.include_router(router)
+def extend_app(add: Callable[[Any], None]) -> None:
+    """Lets ``add`` add routes to LiteLLM's own app."""
+    add(proxy_server.app)
 
 
 def before_shutdown(close: Callable[[], Awaitable[None]]) -> None:

@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from litellm_memory.engine import Engine
@@ -17,7 +18,7 @@ from litellm_memory.hooks.handler import MemoryHandler
 from litellm_memory.llm import count_tokens
 from litellm_memory.metrics import Shared
 from litellm_memory.settings import Settings, needs_restart, read_settings
-from litellm_memory.sidecar import create_app, keep_figures, routing_router, serve
+from litellm_memory.sidecar import Served, add_routing, create_app, keep_figures, serve
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +38,12 @@ def build_handler() -> MemoryHandler:
     settings = proxy.loaded_settings()
     sys.setswitchinterval(SWITCH_SECONDS)
     engine = Engine(settings, count=count_tokens, models=proxy.models())
-    _install(engine)
+    shared = Shared(engine.ledger.figures)
+    _install(engine, shared)
     engine.open()
     path = proxy.config_path()
     if path is not None:
         engine.spawn(_reload(engine, path))
-    shared = Shared(engine.ledger.figures)
     engine.spawn(keep_figures(engine, shared))
     if settings.sidecar.enabled:
         engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate, shared=shared), engine))
@@ -70,7 +71,7 @@ def _settle_heap() -> None:
     gc.collect()
 
 
-def _install(engine: Engine) -> None:
+def _install(engine: Engine, shared: Shared) -> None:
     """Puts the parts of memory that are not hooks into the proxy; each that LiteLLM no longer allows is named."""
     try:
         proxy.wrap_app(lambda app: Wrap(app, engine))
@@ -78,7 +79,7 @@ def _install(engine: Engine) -> None:
         engine.health.wrap = (
             "This LiteLLM cannot be wrapped: pass-through routes get no memory headers, and /azure relays no memory."
         )
-    proxy.include(routing_router(engine, proxy.authenticate))
+    proxy.extend_app(partial(add_routing, served=Served(engine, proxy.authenticate, shared)))
     proxy.before_shutdown(engine.aclose)
 
 

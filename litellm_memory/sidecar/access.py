@@ -1,17 +1,19 @@
-"""Who may see what on the sidecar: LiteLLM's own keys, each in its own partition."""
+"""Who may do what on the sidecar: LiteLLM's own keys, each in its own partition. Routes depend on what is here."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from fastapi import HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.identity import partition_of
+from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller
 from litellm_memory.settings import Settings
 
@@ -19,21 +21,103 @@ Authenticate: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Caller]]
 """Who the key in a request's headers stands for, by LiteLLM's own code; raises UnauthorizedError."""
 KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-litellm-api-key")
 
-PartitionParameter: TypeAlias = Annotated[
-    str | None, Query(max_length=64, description="The partition to act in; only the master key may name another's.")
-]
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the routes of one app work with. ``open_on_loopback``: this host may ask for routing without a key."""
+
+    engine: Engine
+    authenticate: Authenticate
+    shared: Shared
+    open_on_loopback: bool = False
+
+    def attach_to(self, app: FastAPI) -> None:
+        """The routes of ``app`` work with this; LiteLLM's own app keeps its state under other names."""
+        app.state.litellm_memory = self
 
 
-async def caller_of(request: Request, authenticate: Authenticate, settings: Settings) -> Caller:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A verified caller and the partition that the request names; only the master key may name another's."""
+
+    engine: Engine
+    caller: Caller
+    named: str | None = None
+
+    async def partition(self, *, writes: bool) -> str:
+        """The partition to act in: the caller's own, or the one that is named.
+
+        Raises HTTPException: 403 for a key that belongs to nobody, 404 for another's partition, and 400 for a master
+        key that ``writes``, has several partitions to choose from and names none.
+        """
+        own = partition_of(self.caller, self.engine.settings.identity.partition)
+        if own is None:
+            raise HTTPException(403, "This key belongs to no user, team or key that memory can be bound to.")
+        if self.named is not None and self.named != own and not self.caller.master:
+            raise HTTPException(404, "There is no such partition.")
+        if writes and self.caller.master and self.named is None and await self.engine.ledger.partitions.all() - {own}:
+            raise HTTPException(400, "There are several partitions: name the one that is meant with ?partition=.")
+        return own if self.named is None else self.named
+
+
+async def served(request: Request) -> Served:
+    """What the routes of this request's app work with."""
+    found: Served = request.app.state.litellm_memory
+    return found
+
+
+ServedHere = Annotated[Served, Depends(served)]
+
+
+async def engine_of(served: ServedHere) -> Engine:
+    """The engine that the routes work with."""
+    return served.engine
+
+
+async def verified(request: Request, served: ServedHere) -> Caller:
     """The verified caller of a request: the operator, or who LiteLLM says. Raises 401."""
-    if _is_operator(request, settings):
+    if _is_operator(request, served.engine.settings):
         return Caller(master=True)
     if not carries_key(request):
         raise HTTPException(401, "This route needs a LiteLLM key: `Authorization: Bearer <key>`.")
     try:
-        return await authenticate(headers_of(request))
+        return await served.authenticate(headers_of(request))
     except UnauthorizedError as error:
         raise HTTPException(401, str(error)) from None
+
+
+WithEngine: TypeAlias = Annotated[Engine, Depends(engine_of)]
+Verified: TypeAlias = Annotated[Caller, Depends(verified)]
+Named: TypeAlias = Annotated[
+    str | None,
+    Query(
+        alias="partition",
+        max_length=64,
+        description="The partition to act in; only the master key may name another's.",
+    ),
+]
+
+
+async def access_of(engine: WithEngine, caller: Verified, named: Named = None) -> Access:
+    """Where the caller may act. A route takes a partition from it by what its body asks for, reading or writing."""
+    return Access(engine, caller, named)
+
+
+WithAccess: TypeAlias = Annotated[Access, Depends(access_of)]
+
+
+async def read_partition(access: WithAccess) -> str:
+    """The partition that a route reads. Raises as ``Access.partition`` does."""
+    return await access.partition(writes=False)
+
+
+async def write_partition(access: WithAccess) -> str:
+    """The partition that a route changes. Raises as ``Access.partition`` does."""
+    return await access.partition(writes=True)
+
+
+ReadPartition: TypeAlias = Annotated[str, Depends(read_partition)]
+WritePartition: TypeAlias = Annotated[str, Depends(write_partition)]
 
 
 def carries_key(request: Request) -> bool:
@@ -52,26 +136,6 @@ def is_loopback(request: Request) -> bool:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
-
-
-def partition_for(caller: Caller, settings: Settings, named: str | None) -> str:
-    """The partition that a request acts in: the caller's own; the master key may name another."""
-    own = partition_of(caller, settings.identity.partition)
-    if own is None:
-        raise HTTPException(403, "This key belongs to no user, team or key that memory can be bound to.")
-    if named is None or named == own:
-        return own
-    if not caller.master:
-        raise HTTPException(404, "There is no such partition.")
-    return named
-
-
-async def partition_to_write(caller: Caller, engine: Engine, named: str | None) -> str:
-    """The partition that a request writes or deletes in. Raises 400 when the master key has to name one and did not."""
-    acting = partition_for(caller, engine.settings, named)
-    if caller.master and named is None and await engine.ledger.partitions.all() - {acting}:
-        raise HTTPException(400, "There are several partitions: name the one that is meant with ?partition=.")
-    return acting
 
 
 def _is_operator(request: Request, settings: Settings) -> bool:

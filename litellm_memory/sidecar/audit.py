@@ -1,7 +1,8 @@
 """Secrets that an older version kept, over HTTP: found, and redacted when that is asked for."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
-from collections.abc import Awaitable, Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,9 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from litellm_memory.care.secrets import mend_secrets
-from litellm_memory.engine import Engine
-from litellm_memory.models import Caller
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.access import WithAccess, WithEngine
 from litellm_memory.sidecar.jobs import JobOut, begun
 from litellm_memory.sidecar.shapes import Shape, shown_as
 
@@ -40,24 +39,23 @@ class SecretsOut(Shape):
     job: JobOut | None
 
 
-def audit_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """``/v1/audit/secrets``."""
-    router = APIRouter(prefix="/v1/audit", tags=["erasing"])
-    Verified = Annotated[Caller, Depends(verified)]
+async def audited_partition(access: WithAccess, asked: SecretsIn) -> str:
+    """The partition that is read, or changed when what is found is to be redacted."""
+    return await access.partition(writes=asked.fix)
 
-    @router.post("/secrets", summary="Find what would be redacted today in all that is kept, and redact it")
-    async def secrets(caller: Verified, asked: SecretsIn, partition: PartitionParameter = None) -> SecretsOut:
-        if asked.fix:
-            acting = await partition_to_write(caller, engine, partition)
-        else:
-            acting = partition_for(caller, engine.settings, partition)
-        redactor = engine.redactor.always
-        found = await mend_secrets(engine.memories, engine.ledger, acting, redactor=redactor, fix=asked.fix)
-        mended = asked.fix and bool(found)
-        return SecretsOut(
-            fixed=mended,
-            data=[KeptOut(**asdict(kept)) for kept in found],
-            job=begun(engine, await engine.erasure.ask_to_scrub(acting)) if mended else None,
-        )
 
-    return router
+router = APIRouter(prefix="/v1/audit", tags=["erasing"])
+
+
+@router.post("/secrets", summary="Find what would be redacted today in all that is kept, and redact it")
+async def secrets(
+    engine: WithEngine, partition: Annotated[str, Depends(audited_partition)], asked: SecretsIn
+) -> SecretsOut:
+    redactor = engine.redactor.always
+    found = await mend_secrets(engine.memories, engine.ledger, partition, redactor=redactor, fix=asked.fix)
+    mended = asked.fix and bool(found)
+    return SecretsOut(
+        fixed=mended,
+        data=[KeptOut(**asdict(kept)) for kept in found],
+        job=begun(engine, await engine.erasure.ask_to_scrub(partition)) if mended else None,
+    )

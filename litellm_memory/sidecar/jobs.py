@@ -1,19 +1,21 @@
 """Erasures over HTTP: how far a job is, and one that takes what was forgotten before out of all files."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Literal
+from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+import logging
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter
 
 from litellm_memory.care.erasure import operator_steps
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.ledger import Job
-from litellm_memory.models import Caller
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.shapes import Shape
+
+logger = logging.getLogger(__name__)
 
 
 class JobOut(Shape):
@@ -29,27 +31,24 @@ class JobOut(Shape):
     remaining_steps: list[str]
 
 
-def jobs_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """The routes below ``/v1/jobs``."""
-    router = APIRouter(prefix="/v1/jobs", tags=["erasing"])
-    Verified = Annotated[Caller, Depends(verified)]
+router = APIRouter(prefix="/v1/jobs", tags=["erasing"])
 
-    @router.post("", status_code=202, summary="Take what was forgotten before out of all files now")
-    async def scrub(caller: Verified, partition: PartitionParameter = None) -> JobOut:
-        return begun(engine, await engine.erasure.ask_to_scrub(await partition_to_write(caller, engine, partition)))
 
-    @router.get("/{job_id}", summary="How far an erasure is, and what its operator has to do besides")
-    async def read_job(caller: Verified, job_id: str, partition: PartitionParameter = None) -> JobOut:
-        job = await engine.ledger.erasures.get(partition_for(caller, engine.settings, partition), job_id)
-        if job is None:
-            raise NotFoundError("There is no job with this id.")
-        return shape(engine, job)
+@router.post("", status_code=202, summary="Take what was forgotten before out of all files now")
+async def scrub(engine: WithEngine, partition: WritePartition) -> JobOut:
+    return begun(engine, await engine.erasure.ask_to_scrub(partition))
 
-    return router
+
+@router.get("/{job_id}", summary="How far an erasure is, and what its operator has to do besides")
+async def read_job(engine: WithEngine, partition: ReadPartition, job_id: str) -> JobOut:
+    job = await engine.ledger.erasures.get(partition, job_id)
+    if job is None:
+        raise NotFoundError("There is no job with this id.")
+    return shape(engine, job)
 
 
 def begun(engine: Engine, job: Job) -> JobOut:
-    """The job as it is told, with its work begun."""
+    """The job as JSON shows it, with its work begun in the background."""
     engine.spawn(_work(engine))
     return shape(engine, job)
 
@@ -57,9 +56,9 @@ def begun(engine: Engine, job: Job) -> JobOut:
 async def _work(engine: Engine) -> None:
     try:
         await engine.erasure.work()
-    except LiteLLMMemoryError:
+    except LiteLLMMemoryError as error:
         # The job says why, and is tried again.
-        return
+        logger.debug("An erasure waits: %s", error)
 
 
 def shape(engine: Engine, job: Job) -> JobOut:

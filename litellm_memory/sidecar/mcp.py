@@ -17,13 +17,13 @@ from mcp_types import (
     TextContent,
     ToolAnnotations,
 )
-from mcp_types import Tool as ToldTool
+from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from litellm_memory import __version__
 from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.sidecar.tools import TOOLS, Acting, Tool
+from litellm_memory.sidecar.tools import TOOLS, Agent, Tool
 
 INSTRUCTIONS = (
     "Long-term memory of the person you work for. The proxy recalls by itself what a question needs; search when "
@@ -32,11 +32,11 @@ INSTRUCTIONS = (
 )
 
 
-async def answer(acting: Acting, connection: Scope, receive: Receive, send: Send) -> None:
-    """Answers one request of a client on behalf of ``acting``."""
+async def answer(agent: Agent, connection: Scope, receive: Receive, send: Send) -> None:
+    """Answers one request of a client on behalf of ``agent``."""
 
     async def call(_: ServerRequestContext[Any], asked: CallToolRequestParams) -> CallToolResult:
-        return await _called(acting, asked)
+        return await _called(agent, asked)
 
     server: Server[Any] = Server(
         "litellm-memory", version=__version__, instructions=INSTRUCTIONS, on_list_tools=_listed, on_call_tool=call
@@ -48,22 +48,23 @@ async def answer(acting: Acting, connection: Scope, receive: Receive, send: Send
 
 
 async def _listed(_: ServerRequestContext[Any], page: PaginatedRequestParams | None) -> ListToolsResult:
-    return ListToolsResult(tools=[_told(name, tool) for name, tool in TOOLS.items()])
+    return ListToolsResult(tools=[_as_listed(name, tool) for name, tool in TOOLS.items()])
 
 
-def _told(name: str, tool: Tool) -> ToldTool:
+def _as_listed(name: str, tool: Tool) -> ListedTool:
     hints = ToolAnnotations(read_only_hint=not tool.writes, destructive_hint=tool.destroys, open_world_hint=False)
     schema = tool.takes.model_json_schema()
-    return ToldTool(name=name, description=tool.description, input_schema=schema, annotations=hints)
+    return ListedTool(name=name, description=tool.description, input_schema=schema, annotations=hints)
 
 
-async def _called(acting: Acting, asked: CallToolRequestParams) -> CallToolResult:
-    """What the tool says; what it refuses is an answer too, so that the model can do better."""
+async def _called(agent: Agent, asked: CallToolRequestParams) -> CallToolResult:
+    """The tool's result; a refusal is a result too, so that the model can try something else."""
     tool = TOOLS.get(asked.name)
     if tool is None:
         return _refused(f"There is no tool `{asked.name}`: there are {', '.join(TOOLS)}.")
     try:
-        found = await tool.run(acting, tool.takes.model_validate(asked.arguments or {}))
+        given = tool.takes.model_validate(asked.arguments or {})
+        found = await tool.run(await agent.acting(tool), given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(part) for part in first["loc"])

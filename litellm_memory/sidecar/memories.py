@@ -1,92 +1,137 @@
 """Memories over HTTP: list, add, search, read, correct, forget. Every route acts in the caller's partition."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
+from __future__ import annotations
+
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from litellm_memory.engine import Engine
-from litellm_memory.models import Caller, Memory, Origin, Scope, namespace
+from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, namespace
 from litellm_memory.recall import Query as Search
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.redact import Redactor
+from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
-from litellm_memory.sidecar.shapes import (
-    MemoriesOut,
-    MemoryIn,
-    MemoryOut,
-    MemoryPatch,
-    Name,
-    SearchIn,
-    SearchOut,
-    aware,
-    found,
-    shape_of,
-)
+from litellm_memory.sidecar.shapes import MemoriesOut, MemoryOut, Name, Said, Shape, Tags, aware, shown_as
 from litellm_memory.store import memory_id
 
 API = Origin("api")
 
 
-def memories_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """The routes below ``/v1/memories``."""
-    router = APIRouter(prefix="/v1/memories", tags=["memories"])
-    Verified = Annotated[Caller, Depends(verified)]
+class MemoryIn(Shape):
+    """A memory to add; everything but its text is optional."""
 
-    shown = partial(shown_by, engine)
+    model_config = shown_as(text="Releases go out on Tuesdays.", project="github.com/acme/shop", tags=["release"])
 
-    @router.get("", summary="List memories, newest first")
-    async def list_memories(
-        caller: Verified,
-        user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-        partition: PartitionParameter = None,
-    ) -> MemoriesOut:
-        memories = await engine.memories.all(partition_for(caller, engine.settings, partition), user)
-        page, next_cursor = page_after(memories, cursor, limit, mark=lambda memory: memory.id)
-        return MemoriesOut(data=[shape_of(shown(memory)) for memory in page], next_cursor=next_cursor)
-
-    @router.post("", status_code=201, summary="Add a memory")
-    async def add_memory(caller: Verified, memory: MemoryIn, partition: PartitionParameter = None) -> MemoryOut:
-        [kept] = await engine.memories.keep(
-            [memory_of(engine, memory, await partition_to_write(caller, engine, partition))]
-        )
-        return shape_of(shown(kept))
-
-    @router.post("/search", summary="Search memories, best first")
-    async def search_memories(caller: Verified, search: SearchIn, partition: PartitionParameter = None) -> SearchOut:
-        recollection = await engine.recall(
-            search_of(engine, search, partition_for(caller, engine.settings, partition)), now=datetime.now(UTC)
-        )
-        return SearchOut(results=[found(replace(item, memory=shown(item.memory))) for item in recollection.recalled])
-
-    @router.get("/{memory_id}", summary="Read a memory")
-    async def read_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> MemoryOut:
-        return shape_of(shown(await engine.memories.get(partition_for(caller, engine.settings, partition), memory_id)))
-
-    @router.patch("/{memory_id}", summary="Correct a memory; what is left out stays")
-    async def correct_memory(
-        caller: Verified, memory_id: str, patch: MemoryPatch, partition: PartitionParameter = None
-    ) -> MemoryOut:
-        acting = await partition_to_write(caller, engine, partition)
-        return shape_of(shown(await engine.memories.correct(acting, memory_id, partial(corrected, engine, patch))))
-
-    @router.delete("/{memory_id}", status_code=204, response_class=Response, summary="Forget a memory")
-    async def forget_memory(caller: Verified, memory_id: str, partition: PartitionParameter = None) -> None:
-        await engine.memories.forget(await partition_to_write(caller, engine, partition), memory_id)
-
-    return router
+    text: Said
+    kind: MemoryKind = "fact"
+    tags: Tags = Field(default_factory=list)
+    user: Name | None = None
+    project: Name | None = None
+    session: Name | None = None
+    created: datetime | None = None
+    pinned: bool = False
 
 
-def shown_by(engine: Engine, memory: Memory) -> Memory:
-    """The memory as it may be shown."""
-    # What is kept may be older than the rule that knows a secret.
-    return engine.redactor.memory(memory)
+class MemoryPatch(Shape):
+    """What to correct in a memory; what is left out stays. ``null`` takes a project, a session or a time away."""
+
+    model_config = shown_as(text="Releases go out on Fridays.", pinned=True)
+
+    text: Said = ""
+    kind: MemoryKind = "fact"
+    tags: Tags = Field(default_factory=list)
+    project: Name | None = None
+    session: Name | None = None
+    pinned: bool = False
+    confidence: float = Field(1.0, ge=0, le=1)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    review: Said = Field("", description="Why it shall wait for its owner's word and not be recalled until then.")
+
+
+class SearchIn(Shape):
+    """What to search for."""
+
+    model_config = shown_as(query="when do we release", limit=5, project="github.com/acme/shop")
+
+    query: Said
+    limit: int = Field(10, ge=1, le=100)
+    user: Name | None = None
+    project: Name | None = None
+    kinds: list[MemoryKind] = Field(default_factory=list)
+    tags: Tags = Field(default_factory=list)
+
+
+class Found(Shape):
+    """A memory with its score (0 to 1) and what the score is made of."""
+
+    memory: MemoryOut
+    score: float
+    why: Mapping[str, float]
+
+    @classmethod
+    def shown(cls, recalled: Recalled, redactor: Redactor) -> Found:
+        """A search result as every answer shows it."""
+        return cls(memory=MemoryOut.shown(recalled.memory, redactor), score=recalled.score, why=recalled.why)
+
+
+class SearchOut(Shape):
+    """What was found, best first."""
+
+    results: list[Found]
+
+
+router = APIRouter(prefix="/v1/memories", tags=["memories"])
+
+
+@router.get("", summary="List memories, newest first")
+async def list_memories(
+    engine: WithEngine,
+    partition: ReadPartition,
+    user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> MemoriesOut:
+    memories = await engine.memories.all(partition, user)
+    page, next_cursor = page_after(memories, cursor, limit, mark=lambda memory: memory.id)
+    return MemoriesOut(data=[MemoryOut.shown(memory, engine.redactor) for memory in page], next_cursor=next_cursor)
+
+
+@router.post("", status_code=201, summary="Add a memory")
+async def add_memory(engine: WithEngine, partition: WritePartition, memory: MemoryIn) -> MemoryOut:
+    [kept] = await engine.memories.keep([memory_of(engine, memory, partition)])
+    return MemoryOut.shown(kept, engine.redactor)
+
+
+@router.post("/search", summary="Search memories, best first")
+async def search_memories(engine: WithEngine, partition: ReadPartition, search: SearchIn) -> SearchOut:
+    found = await engine.recall(search_of(engine, search, partition), now=datetime.now(UTC))
+    return SearchOut(results=[Found.shown(item, engine.redactor) for item in found.recalled])
+
+
+@router.get("/{memory_id}", summary="Read a memory")
+async def read_memory(engine: WithEngine, partition: ReadPartition, memory_id: str) -> MemoryOut:
+    return MemoryOut.shown(await engine.memories.get(partition, memory_id), engine.redactor)
+
+
+@router.patch("/{memory_id}", summary="Correct a memory; what is left out stays")
+async def correct_memory(
+    engine: WithEngine, partition: WritePartition, memory_id: str, patch: MemoryPatch
+) -> MemoryOut:
+    memory = await engine.memories.correct(partition, memory_id, partial(corrected, engine.redactor, patch))
+    return MemoryOut.shown(memory, engine.redactor)
+
+
+@router.delete("/{memory_id}", status_code=204, response_class=Response, summary="Forget a memory")
+async def forget_memory(engine: WithEngine, partition: WritePartition, memory_id: str) -> None:
+    await engine.memories.forget(partition, memory_id)
 
 
 def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
@@ -110,7 +155,7 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
     return engine.redactor.memory(memory)
 
 
-def corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
+def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:
     """The memory with what the patch names in place of what was there, redacted."""
     changes = {name: getattr(patch, name) for name in patch.model_fields_set}
     if "tags" in changes:
@@ -118,7 +163,7 @@ def corrected(engine: Engine, patch: MemoryPatch, memory: Memory) -> Memory:
     for name in ("valid_from", "valid_until"):
         if changes.get(name) is not None:
             changes[name] = aware(changes[name])
-    return engine.redactor.memory(replace(memory, **changes))
+    return redactor.memory(replace(memory, **changes))
 
 
 def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:

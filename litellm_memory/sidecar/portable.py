@@ -1,21 +1,23 @@
 """Export and import: one memory a line, read and written as a stream, so that neither side holds all of them."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
-from collections.abc import AsyncIterator, Awaitable, Callable
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.engine import Engine
-from litellm_memory.models import Caller, Memory, Origin, Superseded, namespace
+from litellm_memory.models import Memory, MemoryKind, Origin, Superseded, namespace
 from litellm_memory.redact import Redactor
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
-from litellm_memory.sidecar.shapes import ImportLine, ImportOut, Name, RefusedLine, aware, shape_of
+from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags, aware
 from litellm_memory.store import NAMESPACE_DIGITS, is_memory_id, memory_id
 
+IMPORTED = Origin("import")
 NDJSON = "application/x-ndjson"
 LONGEST_LINE = 256 * 2**10
 """Bytes. A text has at most 8,000 characters, and a reply what the store keeps."""
@@ -24,48 +26,99 @@ AT_ONCE = 64
 REFUSALS_TOLD = 100
 
 
-def portable_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """``/v1/export`` and ``/v1/import``."""
-    router = APIRouter(prefix="/v1", tags=["export and import"])
-    Verified = Annotated[Caller, Depends(verified)]
+class OriginIn(Shape):
+    """An origin as an import tells it."""
 
-    @router.get(
-        "/export",
-        summary="All memories, one JSON object a line",
-        response_class=StreamingResponse,
-        responses={200: {"content": {NDJSON: {}}, "description": "Newline-delimited JSON."}},
-    )
-    async def export_memories(
-        caller: Verified,
-        user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
-        partition: PartitionParameter = None,
-    ) -> StreamingResponse:
-        acting = partition_for(caller, engine.settings, partition)
-        return StreamingResponse(_lines(engine.memories.pages(acting, user), engine.redactor), media_type=NDJSON)
+    role: Name = "import"
+    client: Name | None = None
+    call_id: Name | None = None
 
-    @router.post(
-        "/import",
-        summary="Keep memories, one JSON object a line; a memory that is here already stays as it is",
-        openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
-    )
-    async def import_memories(
-        caller: Verified,
-        request: Request,
-        user: Annotated[Name | None, Query(description="The user of lines that name none.")] = None,
-        partition: PartitionParameter = None,
-    ) -> ImportOut:
-        acting = await partition_to_write(caller, engine, partition)
-        reading = _Import(engine, acting, user or engine.settings.identity.default_user_id)
-        async for line in _split(request.stream()):
-            await reading.take(line)
-        return await reading.end()
 
-    return router
+class SupersededIn(Shape):
+    """A successor as an import tells it."""
+
+    id: Name
+    reason: Name
+
+
+class ImportLine(Shape):
+    """One line of an import: what an export writes, and everything but its text is optional."""
+
+    text: Said
+    id: Name | None = None
+    kind: MemoryKind = "fact"
+    tags: Tags = Field(default_factory=list)
+    partition: str | None = None
+    user: Name | None = None
+    project: Name | None = None
+    session: Name | None = None
+    origin: OriginIn | None = None
+    confidence: float = Field(1.0, ge=0, le=1)
+    created: datetime | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    superseded_by: SupersededIn | None = None
+    pinned: bool = False
+    uses: int = Field(0, ge=0)
+    last_used: datetime | None = None
+    tokens: int | None = None
+    reply: Annotated[str, StringConstraints(max_length=32_000)] | None = None
+    review: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
+
+
+class RefusedLine(Shape):
+    """A line of an import that could not be read, and why; lines are counted from 1."""
+
+    line: int
+    message: str
+
+
+class ImportOut(Shape):
+    """What became of the lines: kept, here already, or not readable (the first hundred of these are told)."""
+
+    imported: int
+    known: int
+    refused: int
+    errors: list[RefusedLine]
+
+
+router = APIRouter(prefix="/v1", tags=["export and import"])
+
+
+@router.get(
+    "/export",
+    summary="All memories, one JSON object a line",
+    response_class=StreamingResponse,
+    responses={200: {"content": {NDJSON: {}}, "description": "Newline-delimited JSON."}},
+)
+async def export_memories(
+    engine: WithEngine,
+    partition: ReadPartition,
+    user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+) -> StreamingResponse:
+    return StreamingResponse(_lines(engine.memories.pages(partition, user), engine.redactor), media_type=NDJSON)
+
+
+@router.post(
+    "/import",
+    summary="Keep memories, one JSON object a line; a memory that is here already stays as it is",
+    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+)
+async def import_memories(
+    engine: WithEngine,
+    partition: WritePartition,
+    request: Request,
+    user: Annotated[Name | None, Query(description="The user of lines that name none.")] = None,
+) -> ImportOut:
+    reading = _Import(engine, partition, user or engine.settings.identity.default_user_id)
+    async for line in _split(request.stream()):
+        await reading.take(line)
+    return await reading.end()
 
 
 async def _lines(pages: AsyncIterator[list[Memory]], redactor: Redactor) -> AsyncIterator[str]:
     async for page in pages:
-        yield "".join(f"{shape_of(redactor.memory(memory)).model_dump_json()}\n" for memory in page)
+        yield "".join(f"{MemoryOut.shown(memory, redactor).model_dump_json()}\n" for memory in page)
 
 
 async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -157,6 +210,3 @@ class _Import:
         if is_memory_id(given) and given.startswith(space[:NAMESPACE_DIGITS]):
             return given
         return memory_id(space, "import", given, key=self._engine.ledger.key)
-
-
-IMPORTED = Origin("import")

@@ -1,52 +1,79 @@
-"""The queue of review over HTTP: what waits, why, and its owner's word on it."""
+"""The queue of review over HTTP: what waits, why, and its owner's decision."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Query, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import model_validator
 
 from litellm_memory.care.review import accept, reject, waiting
-from litellm_memory.engine import Engine
-from litellm_memory.models import Caller
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
+from litellm_memory.models import Memory
+from litellm_memory.redact import Redactor
+from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.paging import Cursor, Limit, page_after
-from litellm_memory.sidecar.shapes import MemoryOut, Name, ReviewIn, ReviewsOut, shape_of, waiting_shape_of
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, shown_as
 
 
-def review_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """The routes below ``/v1/review``."""
-    router = APIRouter(prefix="/v1/review", tags=["review"])
-    Verified = Annotated[Caller, Depends(verified)]
+class ReviewOut(MemoryOut):
+    """A memory that waits for its owner's word, and why."""
 
-    @router.get("", summary="What waits for its owner's word, newest first, and why")
-    async def list_waiting(
-        caller: Verified,
-        user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-        partition: PartitionParameter = None,
-    ) -> ReviewsOut:
-        found = await waiting(engine.memories, partition_for(caller, engine.settings, partition), user)
-        page, next_cursor = page_after(found, cursor, limit, mark=lambda memory: memory.id)
-        return ReviewsOut(
-            data=[waiting_shape_of(engine.redactor.memory(memory)) for memory in page], next_cursor=next_cursor
-        )
+    reason: str
 
-    @router.post(
-        "/{memory_id}",
-        response_model=MemoryOut,
-        responses={204: {"description": "It was rejected, and is forgotten."}},
-        summary="Accept, edit or reject what waits",
-    )
-    async def decide(
-        caller: Verified, memory_id: str, word: ReviewIn, partition: PartitionParameter = None
-    ) -> MemoryOut | Response:
-        acting = await partition_to_write(caller, engine, partition)
-        if word.action == "reject":
-            await reject(engine.memories, acting, memory_id)
-            return Response(status_code=204)
-        text = engine.redactor.text(word.text) if word.text else None
-        return shape_of(engine.redactor.memory(await accept(engine.memories, acting, memory_id, text=text)))
+    @classmethod
+    def shown(cls, memory: Memory, redactor: Redactor) -> ReviewOut:
+        """A memory that waits as every answer shows it."""
+        shown = MemoryOut.shown(memory, redactor)
+        return cls(**shown.model_dump(), reason=shown.review or "")
 
-    return router
+
+class ReviewsOut(Shape):
+    """One page of what waits; ``next_cursor`` asks for the next one and is null on the last."""
+
+    data: list[ReviewOut]
+    next_cursor: str | None
+
+
+class ReviewIn(Shape):
+    """The owner's word: `accept` it as it is, `edit` it to `text` and accept that, or `reject` it for good."""
+
+    model_config = shown_as(action="edit", text="Our CI for the mobile app runs on Buildkite.")
+
+    action: Literal["accept", "edit", "reject"]
+    text: Said | None = None
+
+    @model_validator(mode="after")
+    def _text_belongs_to_edit(self) -> ReviewIn:
+        if (self.action == "edit") != (self.text is not None):
+            raise ValueError("edit takes a text, and nothing else does")
+        return self
+
+
+router = APIRouter(prefix="/v1/review", tags=["review"])
+
+
+@router.get("", summary="What waits for its owner's word, newest first, and why")
+async def list_waiting(
+    engine: WithEngine,
+    partition: ReadPartition,
+    user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> ReviewsOut:
+    found = await waiting(engine.memories, partition, user)
+    page, next_cursor = page_after(found, cursor, limit, mark=lambda memory: memory.id)
+    return ReviewsOut(data=[ReviewOut.shown(memory, engine.redactor) for memory in page], next_cursor=next_cursor)
+
+
+@router.post(
+    "/{memory_id}",
+    response_model=MemoryOut,
+    responses={204: {"description": "It was rejected, and is forgotten."}},
+    summary="Accept, edit or reject what waits",
+)
+async def decide(engine: WithEngine, partition: WritePartition, memory_id: str, word: ReviewIn) -> MemoryOut | Response:
+    if word.action == "reject":
+        await reject(engine.memories, partition, memory_id)
+        return Response(status_code=204)
+    text = engine.redactor.text(word.text) if word.text else None
+    return MemoryOut.shown(await accept(engine.memories, partition, memory_id, text=text), engine.redactor)

@@ -1,7 +1,7 @@
 """Taking back over HTTP what was learned from a request, or since a time."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
-from collections.abc import Awaitable, Callable
+from __future__ import annotations
+
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -9,10 +9,8 @@ from fastapi import APIRouter, Depends
 from pydantic import Field, model_validator
 
 from litellm_memory.care.rollback import forget, learned_from, put_aside
-from litellm_memory.engine import Engine
-from litellm_memory.models import Caller
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
-from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shape_of, shown_as
+from litellm_memory.sidecar.access import WithAccess, WithEngine
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Shape, aware, shown_as
 
 
 class RollbackIn(Shape):
@@ -40,26 +38,23 @@ class RollbackOut(Shape):
     data: list[MemoryOut]
 
 
-def rollback_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """``/v1/rollback``."""
-    router = APIRouter(prefix="/v1", tags=["review"])
-    Verified = Annotated[Caller, Depends(verified)]
+async def rollback_partition(access: WithAccess, asked: RollbackIn) -> str:
+    """The partition that is changed, or only read in a dry run."""
+    return await access.partition(writes=not asked.dry_run)
 
-    @router.post(
-        "/rollback", summary="Forget, or put aside for review, what was learned from a request or since a time"
-    )
-    async def roll_back(caller: Verified, asked: RollbackIn, partition: PartitionParameter = None) -> RollbackOut:
-        if asked.dry_run:
-            acting = partition_for(caller, engine.settings, partition)
-        else:
-            acting = await partition_to_write(caller, engine, partition)
-        since = aware(asked.since) if asked.since else None
-        learned = await learned_from(engine.memories, acting, call=asked.call, since=since)
-        if asked.action == "forget" and not asked.dry_run:
-            await forget(engine.memories, learned)
-        elif not asked.dry_run:
-            await put_aside(engine.memories, engine.ledger, learned)
-        shown = map(engine.redactor.memory, learned)
-        return RollbackOut(action=asked.action, dry_run=asked.dry_run, data=[shape_of(memory) for memory in shown])
 
-    return router
+router = APIRouter(prefix="/v1", tags=["review"])
+
+
+@router.post("/rollback", summary="Forget, or put aside for review, what was learned from a request or since a time")
+async def roll_back(
+    engine: WithEngine, partition: Annotated[str, Depends(rollback_partition)], asked: RollbackIn
+) -> RollbackOut:
+    since = aware(asked.since) if asked.since else None
+    learned = await learned_from(engine.memories, partition, call=asked.call, since=since)
+    if asked.action == "forget" and not asked.dry_run:
+        await forget(engine.memories, learned)
+    elif not asked.dry_run:
+        await put_aside(engine.memories, engine.ledger, learned)
+    shown = [MemoryOut.shown(memory, engine.redactor) for memory in learned]
+    return RollbackOut(action=asked.action, dry_run=asked.dry_run, data=shown)

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 
-from litellm_memory.engine import Engine
 from litellm_memory.identity import routing_info, rules_in_force
 from litellm_memory.identity.headers import gathered, read_options
 from litellm_memory.models import Caller, Turn
-from litellm_memory.sidecar.access import Authenticate, caller_of, carries_key, is_loopback
+from litellm_memory.sidecar.access import Served, ServedHere, WithEngine, carries_key, is_loopback, verified
+
+router = APIRouter(prefix="/memory-routing", tags=["memory routing"])
 
 
-def routing_router(engine: Engine, authenticate: Authenticate, *, open_on_loopback: bool = False) -> APIRouter:
-    """The two routes. ``open_on_loopback``: this host may ask without a key, and is told no partition."""
-    router = APIRouter(prefix="/memory-routing", tags=["memory routing"])
+def add_routing(app: FastAPI, served: Served) -> None:
+    """Adds the two routes to an app that is not the sidecar's: LiteLLM's own."""
+    served.attach_to(app)
+    app.include_router(router)
 
-    async def caller(request: Request) -> Caller | None:
-        if open_on_loopback and not carries_key(request) and is_loopback(request):
-            return None
-        return await caller_of(request, authenticate, engine.settings)
 
-    @router.get("/info", summary="How this very request would be routed; no credentials are echoed")
-    async def info(request: Request) -> Mapping[str, Any]:
-        settings = engine.settings.identity
-        headers = gathered(request.headers.items(), settings)
-        return routing_info(await caller(request), headers, read_options(headers, settings), Turn(()), settings)
+async def asking(request: Request, served: ServedHere) -> Caller | None:
+    """Who asks; None for this host without a key, where that may ask: it is told no partition."""
+    if served.open_on_loopback and not carries_key(request) and is_loopback(request):
+        return None
+    return await verified(request, served)
 
-    @router.get("/rules", summary="The identity rules in force, in order")
-    async def rules(request: Request) -> list[Mapping[str, Any]]:
-        await caller(request)
-        return list(rules_in_force(engine.settings.identity))
 
-    return router
+Asking = Annotated[Caller | None, Depends(asking)]
+
+
+@router.get("/info", summary="How this very request would be routed; no credentials are echoed")
+async def info(request: Request, engine: WithEngine, caller: Asking) -> Mapping[str, Any]:
+    settings = engine.settings.identity
+    headers = gathered(request.headers.items(), settings)
+    return routing_info(caller, headers, read_options(headers, settings), Turn(()), settings)
+
+
+@router.get("/rules", summary="The identity rules in force, in order")
+async def rules(engine: WithEngine, _: Asking) -> list[Mapping[str, Any]]:
+    return list(rules_in_force(engine.settings.identity))

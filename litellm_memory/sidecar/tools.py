@@ -15,12 +15,12 @@ from pydantic import Field
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.models import Caller, Memory, MemoryKind, Origin, Scope
+from litellm_memory.models import Memory, MemoryKind, Origin, Scope
 from litellm_memory.screening import why_to_review
-from litellm_memory.sidecar.access import partition_for, partition_to_write
-from litellm_memory.sidecar.memories import corrected, memory_of, search_of, shown_by
+from litellm_memory.sidecar.access import Access
+from litellm_memory.sidecar.memories import Found, MemoryIn, MemoryPatch, SearchIn, corrected, memory_of, search_of
 from litellm_memory.sidecar.paging import page_after
-from litellm_memory.sidecar.shapes import MemoryIn, MemoryPatch, Name, Said, SearchIn, Shape, Tags, found, shape_of
+from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags
 from litellm_memory.sidecar.traces import UNKNOWN, told
 
 ToldKind = Literal["fact", "preference", "decision"]
@@ -33,32 +33,22 @@ class RefusedError(LiteLLMMemoryError):
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """On whose behalf a tool is called. ``partition`` is what the request named; the master key may name another's."""
+    """On whose behalf a tool is called, and in which partition."""
 
     engine: Engine
-    caller: Caller
     scope: Scope
-    partition: str | None
+    partition: str
 
-    @property
-    def reading(self) -> str:
-        """The partition that is read."""
-        return partition_for(self.caller, self.engine.settings, self.partition)
-
-    async def writing(self) -> str:
-        """The partition that is written."""
-        return await partition_to_write(self.caller, self.engine, self.partition)
-
-    async def own(self, partition: str, memory_id: str) -> Memory:
+    async def own(self, memory_id: str) -> Memory:
         """This user's memory with an id. Raises NotFoundError for an unknown one and for another user's alike."""
-        memory = await self.engine.memories.get(partition, memory_id)
+        memory = await self.engine.memories.get(self.partition, memory_id)
         if memory.user != self.scope.user:
             raise NotFoundError("There is no memory with this id.")
         return memory
 
     def shape(self, memory: Memory) -> dict[str, Any]:
         """The memory as JSON."""
-        return shape_of(shown_by(self.engine, memory)).model_dump(mode="json")
+        return MemoryOut.shown(memory, self.engine.redactor).model_dump(mode="json")
 
 
 MemoryId = Annotated[Name, Field(description="The memory's id, as search and list tell it.")]
@@ -121,14 +111,10 @@ async def _search(acting: Acting, given: Search) -> dict[str, Any]:
         project=given.project or scope.project,
         kinds=given.kinds,
     )
-    search = search_of(acting.engine, asked, acting.reading)
-    recalled = (await acting.engine.recall(search, now=datetime.now(UTC))).recalled
-    results = [found(item).model_dump(mode="json") for item in recalled]
-    return {
-        "results": [
-            {**result, "memory": acting.shape(item.memory)} for result, item in zip(results, recalled, strict=True)
-        ]
-    }
+    query = search_of(acting.engine, asked, acting.partition)
+    found = await acting.engine.recall(query, now=datetime.now(UTC))
+    shown = (Found.shown(item, acting.engine.redactor) for item in found.recalled)
+    return {"results": [item.model_dump(mode="json") for item in shown]}
 
 
 async def _add(acting: Acting, given: Add) -> dict[str, Any]:
@@ -137,34 +123,32 @@ async def _add(acting: Acting, given: Add) -> dict[str, Any]:
     asked = MemoryIn(
         text=given.text, kind=given.kind, tags=given.tags, user=scope.user, project=given.project or scope.project
     )
-    memory = memory_of(acting.engine, asked, await acting.writing(), Origin("assistant", scope.client))
+    memory = memory_of(acting.engine, asked, acting.partition, Origin("assistant", scope.client))
     [kept] = await acting.engine.memories.keep([memory])
     return acting.shape(kept)
 
 
 async def _correct(acting: Acting, given: Correct) -> dict[str, Any]:
     _unless_suspicious(given.text)
-    partition = await acting.writing()
-    await acting.own(partition, given.id)
-    patch = partial(corrected, acting.engine, MemoryPatch(text=given.text))
-    return acting.shape(await acting.engine.memories.correct(partition, given.id, patch))
+    await acting.own(given.id)
+    patch = partial(corrected, acting.engine.redactor, MemoryPatch(text=given.text))
+    return acting.shape(await acting.engine.memories.correct(acting.partition, given.id, patch))
 
 
 async def _forget(acting: Acting, given: Forget) -> dict[str, Any]:
-    partition = await acting.writing()
-    await acting.own(partition, given.id)
-    await acting.engine.memories.forget(partition, given.id)
+    await acting.own(given.id)
+    await acting.engine.memories.forget(acting.partition, given.id)
     return {"forgotten": given.id}
 
 
 async def _list(acting: Acting, given: List) -> dict[str, Any]:
-    memories = await acting.engine.memories.all(acting.reading, acting.scope.user)
+    memories = await acting.engine.memories.all(acting.partition, acting.scope.user)
     page, next_cursor = page_after(memories, given.cursor, given.limit, mark=lambda memory: memory.id)
     return {"data": [acting.shape(memory) for memory in page], "next_cursor": next_cursor}
 
 
 async def _why(acting: Acting, given: Why) -> dict[str, Any]:
-    trace = await acting.engine.ledger.traces.get(acting.reading, given.trace)
+    trace = await acting.engine.ledger.traces.get(acting.partition, given.trace)
     if trace is None or trace.user not in ("", acting.scope.user):
         raise NotFoundError(UNKNOWN)
     answer = await told(acting.engine, trace, asked=given.memory)
@@ -192,6 +176,18 @@ class Tool:
     run: Callable[[Acting, Any], Awaitable[dict[str, Any]]]
     writes: bool = False
     destroys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent's client: whose memory its tools work on, and what its key may do."""
+
+    access: Access
+    scope: Scope
+
+    async def acting(self, tool: Tool) -> Acting:
+        """What ``tool`` works with. Raises HTTPException as ``Access.partition`` does."""
+        return Acting(self.access.engine, self.scope, await self.access.partition(writes=tool.writes))
 
 
 TOOLS: Final[Mapping[str, Tool]] = {

@@ -1,59 +1,96 @@
 """What calls cost, over HTTP, and what people thought of the answers."""
 
-# No postponed annotations here: FastAPI could not find the local ``Verified`` by its name.
+from __future__ import annotations
+
 import csv
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
-from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
-from litellm_memory.ledger import Grouping, Usage
-from litellm_memory.models import Caller
-from litellm_memory.sidecar.access import PartitionParameter, partition_for, partition_to_write
-from litellm_memory.sidecar.shapes import FeedbackIn, UsageOut, UsageRow, aware
+from litellm_memory.ledger import GROUPINGS, Grouping, Usage
+from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
+from litellm_memory.sidecar.shapes import Name, Shape, aware, shown_as
 
 
-def usage_router(engine: Engine, verified: Callable[..., Awaitable[Caller]]) -> APIRouter:
-    """``/v1/usage`` and ``/v1/feedback``."""
-    router = APIRouter(prefix="/v1", tags=["usage"])
-    Verified = Annotated[Caller, Depends(verified)]
+class UsageRow(Shape):
+    """The sums of a group of calls; the fields that it was not grouped by are null. Costs are dollars."""
 
-    @router.get(
-        "/usage",
-        summary="What calls cost, by client, model, user, project and day",
-        response_model=UsageOut,
-        responses={200: {"content": {"text/csv": {}}}},
+    client: str | None = None
+    model: str | None = None
+    user: str | None = None
+    project: str | None = None
+    day: str | None = None
+    calls: int
+    failures: int
+    truncated: int
+    refused: int
+    empty: int
+    retried: int
+    retries: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    memory_tokens: int
+    recalled: int
+    learned: int
+    cost: float
+    latency: float
+    feedback: float | None
+
+
+class UsageOut(Shape):
+    """The groups, the dearest first."""
+
+    data: list[UsageRow]
+
+
+class FeedbackIn(Shape):
+    """What a person thought of an answer: the id that `x-memory-trace` had, and -1 (bad) to 1 (good)."""
+
+    model_config = shown_as(call="9c1f6d0e5b7a48d2a1e3c4f5b6a7d8e9", score=1)
+
+    call: Name
+    score: float = Field(ge=-1, le=1)
+
+
+router = APIRouter(prefix="/v1", tags=["usage"])
+
+
+@router.get(
+    "/usage",
+    summary="What calls cost, by client, model, user, project and day",
+    response_model=UsageOut,
+    responses={200: {"content": {"text/csv": {}}}},
+)
+async def usage(
+    engine: WithEngine,
+    partition: ReadPartition,
+    by: Annotated[list[Grouping] | None, Query(description="What to group by; one sum when left out.")] = None,
+    since: Annotated[datetime | None, Query(description="From this time on.")] = None,
+    until: Annotated[datetime | None, Query(description="Before this time.")] = None,
+    format: Annotated[Literal["json", "csv"], Query(description="How to answer.")] = "json",
+) -> UsageOut | Response:
+    groups = list(dict.fromkeys(by or ()))
+    found = await engine.ledger.calls.usage(
+        partition,
+        groups,
+        since=aware(since) if since else None,
+        until=aware(until) if until else None,
     )
-    async def usage(
-        caller: Verified,
-        by: Annotated[list[Grouping] | None, Query(description="What to group by; one sum when left out.")] = None,
-        since: Annotated[datetime | None, Query(description="From this time on.")] = None,
-        until: Annotated[datetime | None, Query(description="Before this time.")] = None,
-        format: Annotated[Literal["json", "csv"], Query(description="How to answer.")] = "json",
-        partition: PartitionParameter = None,
-    ) -> UsageOut | Response:
-        groups = list(dict.fromkeys(by or ()))
-        found = await engine.ledger.calls.usage(
-            partition_for(caller, engine.settings, partition),
-            groups,
-            since=aware(since) if since else None,
-            until=aware(until) if until else None,
-        )
-        rows = [_row(groups, item) for item in found]
-        return UsageOut(data=rows) if format == "json" else Response(_csv(groups, rows), media_type="text/csv")
+    rows = [_row(groups, item) for item in found]
+    return UsageOut(data=rows) if format == "json" else Response(_csv(groups, rows), media_type="text/csv")
 
-    @router.post("/feedback", status_code=204, response_class=Response, summary="What a person thought of an answer")
-    async def feedback(caller: Verified, given: FeedbackIn, partition: PartitionParameter = None) -> None:
-        acting = await partition_to_write(caller, engine, partition)
-        if not await engine.ledger.calls.rate(acting, given.call, given.score):
-            raise NotFoundError("There is no call with this id.")
 
-    return router
+@router.post("/feedback", status_code=204, response_class=Response, summary="What a person thought of an answer")
+async def feedback(engine: WithEngine, partition: WritePartition, given: FeedbackIn) -> None:
+    if not await engine.ledger.calls.rate(partition, given.call, given.score):
+        raise NotFoundError("There is no call with this id.")
 
 
 def _row(groups: Sequence[Grouping], usage: Usage) -> UsageRow:
@@ -62,7 +99,7 @@ def _row(groups: Sequence[Grouping], usage: Usage) -> UsageRow:
 
 
 def _csv(groups: Sequence[Grouping], rows: Sequence[UsageRow]) -> str:
-    columns = [name for name in UsageRow.model_fields if name in groups or name not in GROUP_FIELDS]
+    columns = [name for name in UsageRow.model_fields if name in groups or name not in GROUPINGS]
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(columns)
@@ -75,6 +112,3 @@ def _csv(groups: Sequence[Grouping], rows: Sequence[UsageRow]) -> str:
 def _plain(value: object) -> object:
     # A spreadsheet runs a text that begins like a formula, and clients choose names freely.
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-GROUP_FIELDS = ("client", "model", "user", "project", "day")

@@ -1,0 +1,138 @@
+"""No route of the sidecar forgets whose partition it acts in, and none that changes something only reads its rights."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from bed.engines import opened_engine
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from litellm_memory.engine import Engine
+from litellm_memory.models import Caller
+from litellm_memory.sidecar import Served, add_routing, create_app, shapes
+from litellm_memory.sidecar.access import read_partition, verified, write_partition
+from litellm_memory.sidecar.app import ROUTERS
+from litellm_memory.sidecar.audit import audited_partition
+from litellm_memory.sidecar.rollback import rollback_partition
+from litellm_memory.sidecar.routing import asking
+from litellm_memory.sidecar.tools import TOOLS
+
+PUBLIC = {("GET", "/health"), ("GET", "/ready")}
+WITHOUT_PARTITION = {
+    ("GET", "/metrics"): verified,
+    ("GET", "/memory-routing/info"): asking,
+    ("GET", "/memory-routing/rules"): asking,
+    ("POST", "/v1/preview"): verified,
+}
+"""What names no partition: figures of no user, and what becomes of a request in the partition of its own key."""
+BY_BODY = {("POST", "/v1/audit/secrets"): audited_partition, ("POST", "/v1/rollback"): rollback_partition}
+"""The body says whether these change anything."""
+READS = {("POST", "/v1/memories/search")}
+
+ROUTES = {
+    (method, route.path_format): route
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods
+}
+PARTITIONS = (read_partition, write_partition, *BY_BODY.values())
+
+
+async def master(headers: Mapping[str, str]) -> Caller:
+    return Caller(master=True)
+
+
+async def ada(headers: Mapping[str, str]) -> Caller:
+    return Caller(user="ada")
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    async with opened_engine(tmp_path) as opened:
+        yield opened
+
+
+def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from dependencies(each)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+def test_a_route_acts_in_exactly_one_partition_which_the_key_may_read_or_write(route: tuple[str, str]) -> None:
+    asked = {call for call in dependencies(ROUTES[route].dependant) if call in (*PARTITIONS, verified, asking)}
+    writes = route[0] != "GET" and route not in READS
+    one = BY_BODY.get(route, write_partition if writes else read_partition)
+    named = {WITHOUT_PARTITION[route]} if route in WITHOUT_PARTITION else {one, verified}
+    assert asked == (set() if route in PUBLIC else named)
+
+
+async def test_no_route_is_outside_of_the_routers(engine: Engine) -> None:
+    app = create_app(engine, authenticate=master)
+    described = {(method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item}
+    plain = {route.path for route in app.routes if isinstance(route, Route)}
+    assert (described, plain) == (set(ROUTES), {"/openapi.json", "/mcp"})
+
+
+async def ask(app: FastAPI, method: str, path: str, **asked: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.request(method, path, **asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "reads", "writes"),
+    [
+        pytest.param("/v1/audit/secrets", {"fix": False}, {"fix": True}, id="audit"),
+        pytest.param("/v1/rollback", {"call": "1", "dry_run": True}, {"call": "1", "dry_run": False}, id="rollback"),
+    ],
+)
+async def test_only_what_changes_something_has_to_name_one_of_several_partitions(
+    engine: Engine, path: str, reads: dict[str, Any], writes: dict[str, Any]
+) -> None:
+    engine.ledger.partitions.note("elsewhere")
+    app, key = create_app(engine, authenticate=master), {"authorization": "Bearer key"}
+    answers = [await ask(app, "POST", path, json=body, headers=key) for body in (reads, writes)]
+    assert [answer.status_code for answer in answers] == [200, 400]
+
+
+def test_a_tool_gets_the_partition_of_what_it_does() -> None:
+    """``Agent.acting`` asks for the right by ``writes``, so a tool that calls what changes memories has to say so."""
+    changing = ("keep(", "correct(", "forget(")
+    changes = {name for name, tool in TOOLS.items() if any(call in inspect.getsource(tool.run) for call in changing)}
+    assert changes == {name for name, tool in TOOLS.items() if tool.writes}
+
+
+def test_no_answer_shows_a_memory_that_was_not_redacted() -> None:
+    """``MemoryOut.shown`` redacts, and is the only place that makes one of a memory."""
+    folder = Path(inspect.getfile(shapes)).parent
+    made = {
+        path.name
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and "MemoryOut" in ast.unparse(node.func)
+        and "shown" not in ast.unparse(node.func)
+    }
+    assert made == {"shapes.py"}
+
+
+async def test_routing_works_on_an_app_whose_state_is_somebody_elses(engine: Engine) -> None:
+    app = FastAPI()
+    app.state.engine = app.state.authenticate = "theirs"
+    sidecar = create_app(engine, authenticate=ada)
+    add_routing(app, Served(engine, ada, sidecar.state.litellm_memory.shared))
+    key = {"authorization": "Bearer key", "x-memory-user-id": "bob"}
+    told = [(await ask(each, "GET", "/memory-routing/info", headers=key)).json() for each in (app, sidecar)]
+    unasked = [(await ask(each, "GET", "/memory-routing/rules")).status_code for each in (app, sidecar)]
+    assert (told[0], unasked, app.state.engine) == (told[1], [401, 200], "theirs")
