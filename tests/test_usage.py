@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -12,6 +13,9 @@ from bed.answers import INPUT_TOKENS, OUTPUT_TOKENS, Answer
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
+
+from litellm_memory.ledger import GROUPINGS, Usage
+from litellm_memory.sidecar.usage import UsageRow
 
 MESSAGES = [{"role": "user", "content": "How many moons does Jupiter have?"}]
 BODIES: tuple[tuple[str, Mapping[str, Any]], ...] = (
@@ -24,6 +28,11 @@ BODIES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("/v1/responses", {"model": "gpt", "input": "How many moons does Jupiter have?"}),
     ("/v1/completions", {"model": "gpt-instruct", "prompt": "How many moons does Jupiter have?"}),
 )
+
+
+def test_a_row_of_usage_tells_all_that_the_ledger_sums_up_in_its_order() -> None:
+    sums = [field.name for field in fields(Usage) if field.name != "group"]
+    assert list(UsageRow.model_fields) == [*GROUPINGS, *sums]
 
 
 def usage_of(sidecar: httpx.Client, user: str) -> dict[str, Any]:
