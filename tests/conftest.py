@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -14,6 +15,45 @@ from bed.proxy import Proxy
 
 # LiteLLM fetches a price list from the network while it is imported, unless it is told to use its own copy.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+# A run starts some two hundred processes, and each would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+LONGEST_FIRST = (
+    "test_failures",
+    "test_restart",
+    "test_isolation",
+    "test_command_line",
+    "test_workers",
+    "test_durability",
+    "test_cache_promises",
+    "test_erasure",
+    "test_owner",
+    "test_parity",
+    "test_conformance",
+    "test_learn_once",
+    "test_sdks",
+    "test_wiring",
+    "test_litellm_facts",
+    "test_remote_embedding",
+    "test_http",
+    "test_docs",
+    "test_sidecar_fuzz",
+    "test_audit",
+)
+"""Files by the time that they take. Begun first, they leave no worker alone with a long one at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest-xdist would begin with the files that have the most tests, which are quick ones.
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 

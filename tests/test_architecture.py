@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import LONGEST_FIRST
 
 ROOT = Path(__file__).parent.parent
 with pytest.MonkeyPatch.context() as patch:
@@ -169,3 +170,7 @@ def test_only_the_redactor_knows_whether_and_which_words_are_redacted() -> None:
 
 def _names(node: ast.ImportFrom) -> list[str]:
     return [alias.name for alias in node.names]
+
+
+def test_the_test_files_that_are_begun_first_exist() -> None:
+    assert [name for name in LONGEST_FIRST if not (ROOT / "tests" / f"{name}.py").exists()] == []
