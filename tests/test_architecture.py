@@ -57,19 +57,19 @@ DOORS = {
 # `scripts/house` prints the figures behind these limits.
 LEAST_FOLDERS = 12
 MOST: Mapping[str, tuple[Callable[[Sequence[Any]], Mapping[str, int]], int]] = {
-    "lines of a room": (house.lines_of_rooms, 2776),  # aim: 2500
-    "lines of a module": (house.lines_of_modules, 705),  # aim: 350
-    "methods of a class": (house.methods_of_classes, 38),  # aim: 20
-    "lines of a function": (house.lines_of_bodies, 52),  # aim: 45
+    "lines of a room": (house.lines_of_rooms, 2787),  # aim: 2500
+    "lines of a module": (house.lines_of_modules, 394),  # aim: 350
+    "methods of a class": (house.methods_of_classes, 30),  # aim: 20
+    "lines of a function": (house.lines_of_bodies, 45),
 }
 MOST_FLAT_MODULES = 12
-MOST_ARROWS = 132  # aim: 115
-MOST_METHODS_OF_ENGINE = 38  # aim: 12
+MOST_ARROWS = 131  # aim: 115
+MOST_METHODS_OF_ENGINE = 12
 MOST_LINES_OF_NEARLY_EVERY_FUNCTION = 18
 """Nineteen functions of twenty have no more lines."""
-MOST_CATCH_ALLS = 26  # aim: 14
-MOST_CATCH_ALLS_WITHOUT_A_REASON = 21  # aim: 0
-MOST_CLASS_NAMES_USED_TWICE = 8  # aim: 0
+MOST_CATCH_ALLS = 23  # aim: 14
+MOST_CATCH_ALLS_WITHOUT_A_REASON = 13  # aim: 0
+MOST_CLASS_NAMES_USED_TWICE = 4  # aim: 0
 
 
 @cache
