@@ -136,7 +136,7 @@ async def test_words_hold_from_the_moment_that_the_settings_name_them(
 async def test_an_embedding_model_is_sent_no_word_that_the_settings_name_by_now(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, embedding={"model": "embedder"}, learn=LEARN)
     models = Sent()
-    engine = Engine.build(settings, count=len, models=models)
+    engine = Engine(settings, count=len, models=models)
     try:
         engine.use(settings.model_copy(update={"learn": LearnSettings(redact=False, redact_words=(WORD, "Kestrel"))}))
         await engine.embedders.named().query(f"The {WORD} and Kestrel deals")
