@@ -21,18 +21,12 @@ from litellm.constants import LITELLM_PROXY_MASTER_KEY_ALIAS
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy.types_utils.utils import get_instance_fn
 
+from litellm_memory.wire import NATIVE_CALL_TYPES
+from litellm_memory.wire.recognition import PASSED_THROUGH
+
 SECTION = {"data_dir": "somewhere", "deep": {"list": [1, 2]}}
 BODY_KEYS = {"messages", "contents", "input", "prompt"}
-CALL_TYPES = {
-    "acompletion",
-    "atext_completion",
-    "aresponses",
-    "anthropic_messages",
-    "agenerate_content",
-    "agenerate_content_stream",
-    "pass_through_endpoint",
-    "allm_passthrough_route",
-}
+CALL_TYPES = {*NATIVE_CALL_TYPES, *PASSED_THROUGH}
 RELAY = "/azure, a model of the list"
 UNLOGGED = "/gemini, stream as a JSON array"
 PASS_THROUGH = ("/anthropic", "/gemini", "/openai ", "/openai_passthrough", "/azure, raw", "/vertex_ai", "custom")

@@ -154,6 +154,10 @@ CONVERSE_ANSWER = {
 }
 
 
+def as_object(event: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    return event if isinstance(event, Mapping) else {}
+
+
 def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
@@ -414,6 +418,38 @@ def test_a_stream_that_ends_anywhere_never_seems_more_than_it_was(data: st.DataO
     cut = read_answer(raw[: data.draw(st.integers(0, len(raw)))], SSE, openai_chat.FORMAT)
     assert ANSWER.startswith(cut.text)
     assert cut.text == ANSWER or not cut.complete
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([*map(as_object, CHAT_STREAM), CHAT_ANSWER], {"openai_chat", "openai_completions"}, id="chat"),
+        pytest.param([COMPLETION_ANSWER], {"openai_chat", "openai_completions"}, id="completions"),
+        pytest.param([*RESPONSES_STREAM, RESPONSES_ANSWER], {"openai_responses"}, id="responses"),
+        pytest.param([*ANTHROPIC_STREAM, ANTHROPIC_ANSWER], {"anthropic_messages"}, id="anthropic"),
+        pytest.param(GEMINI_STREAM, {"gemini_contents"}, id="gemini"),
+        pytest.param(
+            [*({name: event} for name, event in CONVERSE_STREAM), CONVERSE_ANSWER], {"bedrock_converse"}, id="converse"
+        ),
+        pytest.param(LINES, {"ollama"}, id="ollama"),
+    ],
+)
+def test_only_invoke_takes_the_answers_of_other_formats(events: list[Mapping[str, Any]], expected: set[str]) -> None:
+    """So the order of the table decides nothing else about an answer: chat and completions are read alike."""
+    *others, last = FORMATS
+    assert last is bedrock_invoke.FORMAT
+    assert {known.name for known in others if any(map(known.is_answer, events))} == expected
+
+
+@pytest.mark.parametrize("raw", [b"data: {broken\n\n", b'{"choices": [}', aws(*CONVERSE_STREAM)[:-1] + b"x"])
+def test_an_event_that_cannot_be_read_leaves_a_line_in_the_debug_log(
+    raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", logger="litellm_memory.wire.answers"):
+        read_answer(raw, "", openai_chat.FORMAT)
+    assert caplog.messages == [
+        f"An answer of {len(raw)} bytes (no content type) has events that failed or cannot be read."
+    ]
 
 
 KEYS = ("choices", "delta", "message", "content", "text", "type", "output", "response", "item", "candidates", "parts")

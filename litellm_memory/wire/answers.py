@@ -1,14 +1,16 @@
-"""Answers as the client received them: the bytes of an HTTP body, or LiteLLM's own objects, read into a Reply.
+"""Answers as the client received them, HTTP bodies or LiteLLM's own objects, read into a Reply.
 
-An answer is read in the format of its own shape: LiteLLM answers some Responses requests with chat events.
+An answer is read in the format of its own shape, not of the request: LiteLLM answers some Responses requests with chat
+events.
 """
 
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -18,32 +20,40 @@ from litellm_memory.wire.content import is_object
 from litellm_memory.wire.format import Event, WireFormat
 from litellm_memory.wire.formats import FORMATS
 
+logger = logging.getLogger(__name__)
+
 BROKEN: Final[Event] = {"error": "an event that failed or cannot be read"}
-"""Stands for what was sent and says nothing, so that a reply with a hole never counts as complete."""
+"""Replaces an event that cannot be read or that reports an error, so that a reply without it is never complete."""
 
 _LINE = re.compile(r"\r\n|\n|\r")
 
 
-def read_answer(raw: bytes, content_type: str, format: WireFormat) -> Reply:
-    """The reply in the body of an HTTP answer to a request in ``format``. Bytes that nobody can read are no reply."""
+def read_answer(raw: bytes, content_type: str, format: WireFormat, *, formats: Sequence[WireFormat] = FORMATS) -> Reply:
+    """The reply in the body of an HTTP answer to a request in ``format``; an empty one for bytes without any event."""
     media_type = content_type.partition(";")[0].strip().lower()
-    events = list(READERS.get(media_type, _events_by_look)(raw))
-    return _reply(events or list(_events_by_look(raw)), format)
+    events = list(READERS.get(media_type, _guessed_events)(raw)) or list(_guessed_events(raw))
+    if BROKEN in events:
+        logger.debug(
+            "An answer of %d bytes (%s) has events that failed or cannot be read.",
+            len(raw),
+            media_type or "no content type",
+        )
+    return _reply(events, format, formats)
 
 
-def reply_of(response: object, format: WireFormat) -> Reply:
-    """The reply in an object of LiteLLM, or in a list of its chunks; no reply in anything else."""
+def reply_of(response: object, format: WireFormat, *, formats: Sequence[WireFormat] = FORMATS) -> Reply:
+    """The reply in an object of LiteLLM, or in a list of its chunks; an empty one for anything else."""
     chunks = response if isinstance(response, list | tuple) else [response]
-    return _reply([event for chunk in chunks if is_object(event := _dumped(chunk))], format)
+    return _reply([event for chunk in chunks if is_object(event := _as_object(chunk))], format, formats)
 
 
-def _reply(events: list[Event], format: WireFormat) -> Reply:
-    shown = next((known for event in events for known in FORMATS if known.is_answer(event)), format)
+def _reply(events: list[Event], format: WireFormat, formats: Sequence[WireFormat]) -> Reply:
+    shown = next((known for event in events for known in formats if known.is_answer(event)), format)
     return shown.reply(events)
 
 
-def _dumped(chunk: object) -> object:
-    # LiteLLM's models hold other classes than their fields name, which pydantic would warn about.
+def _as_object(chunk: object) -> object:
+    # Fields of LiteLLM's models hold other classes than they are declared with: pydantic would warn about that.
     dump = getattr(chunk, "model_dump", None)
     return dump(warnings=False) if callable(dump) else chunk
 
@@ -62,7 +72,7 @@ def _line_events(raw: bytes) -> Iterator[Event]:
 
 
 def _sse_events(raw: bytes) -> Iterator[Event]:
-    """Server-sent events. One that the connection's end cut off counts when its JSON is whole."""
+    """Server-sent events. The last one, where the connection ended within it, counts when its JSON is whole."""
     data: list[str] = []
     for line in (*_LINE.split(raw.decode("utf-8", "replace").removeprefix("\ufeff")), ""):
         field, _, value = line.partition(":")
@@ -76,13 +86,14 @@ def _sse_events(raw: bytes) -> Iterator[Event]:
 
 
 def _aws_events(raw: bytes) -> Iterator[Event]:
-    """The events of an AWS event stream, each as an object of one key, its name; an invoke stream's chunks as such."""
+    """The events of an AWS event stream, each as an object with one key, its name; of an invoke stream, its chunks."""
     try:
         from botocore.eventstream import (  # type: ignore[import-untyped]  # botocore has no types
             EventStreamBuffer,
             ParserError,
         )
-    except ImportError:  # it comes with litellm[proxy]; without it nobody called Bedrock
+    except ImportError:  # it comes with litellm[proxy], which calls Bedrock with it
+        logger.debug("An AWS event stream cannot be read without botocore.")
         return
     buffer = EventStreamBuffer()
     buffer.add_data(raw)
@@ -117,8 +128,8 @@ def _listed(value: object) -> Iterable[Event]:
     return filter(is_object, value if isinstance(value, list) else [value])
 
 
-def _events_by_look(raw: bytes) -> Iterable[Event]:
-    """The events of a body whose content type says nothing, or not the truth."""
+def _guessed_events(raw: bytes) -> Iterable[Event]:
+    """The events of a body whose content type is missing, unknown or wrong."""
     if raw.lstrip()[:1] in (b"{", b"["):
         return _json_events(raw)
     # The first four bytes of an AWS event stream are the length of its first message.
@@ -131,4 +142,4 @@ READERS: Mapping[str, Callable[[bytes], Iterable[Event]]] = {
     "application/vnd.amazon.eventstream": _aws_events,
     "application/x-ndjson": _line_events,
 }
-"""How a body becomes events, by its content type."""
+"""What reads the events of a body, by its content type."""
