@@ -69,14 +69,14 @@ class Wrap:
 
 
 class _Answer:
-    """An answer on its way to the client: passed on at once, with a copy kept for learning."""
+    """Passes an answer on to the client as it comes, and keeps a copy for learning."""
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
         self._send = send
         self._chunks: list[bytes] = []
         self.size = 0
-        """Bytes of it that were sent."""
+        """Bytes of the answer that were sent."""
         self._status = 0
         self._headers: dict[str, str] = {}
 
@@ -89,7 +89,7 @@ class _Answer:
         await self._send(message)
 
     def reader(self, format: Any) -> Callable[[], Any] | None:
-        """What reads the reply from the bytes that were sent; None when the call failed."""
+        """A function that reads the reply from the bytes that were sent; None when the call failed."""
         if not 200 <= self._status < 300:
             return None
         sent, encoding = b"".join(self._chunks), self._headers.get("content-encoding", "identity")
@@ -100,8 +100,8 @@ class _Answer:
         self._status = message["status"]
         headers = list(message.get("headers", ()))
         self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        told = [(name.encode(), value.encode("latin-1")) for name, value in self._call.response_headers().items()]
-        return {**message, "headers": [*headers, *told]}
+        ours = [(name.encode(), value.encode("latin-1")) for name, value in self._call.response_headers().items()]
+        return {**message, "headers": [*headers, *ours]}
 
     def _keep(self, chunk: bytes) -> None:
         self.size += len(chunk)
@@ -114,15 +114,20 @@ class _Answer:
 
 
 def _plain(sent: bytes, encoding: str) -> bytes:
-    """An answer's bytes before they were compressed; nothing when that cannot be undone or is too large."""
+    """The decompressed bytes of an answer; nothing when they cannot be decompressed or are too large."""
     if encoding == "identity":
         return sent
     if encoding != "gzip":
+        logger.debug("An answer in the encoding %.40r cannot be read.", encoding)
         return b""
     # LiteLLM compresses a whole answer of 500 bytes and more for every client that accepts it, which nearly all do.
     unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         plain = unzip.decompress(sent, LARGEST_ANSWER)
     except zlib.error:
+        logger.debug("An answer of %d bytes is no valid gzip.", len(sent))
         return b""
-    return plain if unzip.eof else b""
+    if not unzip.eof:
+        logger.debug("An answer of %d compressed bytes was cut off, or is too large to be read.", len(sent))
+        return b""
+    return plain
