@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from litellm_memory.models import Body, Message, Place, Reply, Role, Turn
-from litellm_memory.wire import content as common
+from litellm_memory.wire.content import ROLES as COMMON_ROLES
 from litellm_memory.wire.content import (
     at,
     carries_tools,
@@ -21,7 +21,7 @@ from litellm_memory.wire.format import Event, WireFormat
 from litellm_memory.wire.reply import EMPTY, joined, visible_text
 from litellm_memory.wire.turn import turn
 
-ROLES: Mapping[str, Role] = {**common.ROLES, "model": "assistant"}
+ROLES: Mapping[str, Role] = {**COMMON_ROLES, "model": "assistant"}
 SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 
 
