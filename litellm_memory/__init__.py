@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from litellm_memory.demo_model import DemoModel
-    from litellm_memory.hooks import MemoryHandler
+    from litellm_memory.hooks.demo_model import DemoModel
+    from litellm_memory.hooks.handler import MemoryHandler
     from litellm_memory.settings import Settings
 
     handler: MemoryHandler
@@ -23,11 +23,11 @@ __all__ = ["Settings", "__version__", "demo", "handler"]
 def __getattr__(name: str) -> Any:
     """Builds ``handler`` and ``demo`` when LiteLLM first asks for them, so that importing the package costs nothing."""
     if name == "handler":
-        from litellm_memory.hooks import build_handler
+        from litellm_memory.hooks.startup import build_handler
 
         value: Any = build_handler()
     elif name == "demo":
-        from litellm_memory.demo_model import DemoModel
+        from litellm_memory.hooks.demo_model import DemoModel
 
         value = DemoModel()
     elif name == "Settings":

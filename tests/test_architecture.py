@@ -29,7 +29,7 @@ FLOORS = (
     {"care"},
     {"request"},
     {"engine"},
-    {"hooks", "sidecar", "demo_model"},
+    {"hooks", "sidecar"},
     {"cli"},
     {"__main__"},
 )
@@ -46,7 +46,7 @@ DOORS = {
     "onnx": {"embedding"},
     "onnxruntime": {"embedding"},
     "tokenizers": {"embedding"},
-    "litellm": {"hooks", "llm", "demo_model"},
+    "litellm": {"hooks", "llm"},
     "yaml": {"cli", "settings", "identity", "request", "wire", "extract", "redact", "screening"},
     "typer": {"cli"},
     "regex": {"text", "extract", "screening"},

@@ -29,7 +29,7 @@ from litellm_memory.settings import Settings
 from litellm_memory.store.address import read_record
 
 if TYPE_CHECKING:
-    from litellm_memory.hooks import MemoryHandler
+    from litellm_memory.hooks.handler import MemoryHandler
 
 Answer: TypeAlias = tuple[int, bytes]
 """The status and the steady body of a response."""
@@ -403,7 +403,7 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHandler]
     with warnings.catch_warnings():
         # LiteLLM leaves a directory open when its proxy is imported.
         warnings.simplefilter("ignore", ResourceWarning)
-        from litellm_memory.hooks import MemoryHandler
+        from litellm_memory.hooks.handler import MemoryHandler
     engine = Engine(Settings(data_dir=tmp_path_factory.mktemp("hooks")), count=len)
     yield MemoryHandler(engine)
     engine.ledger.close()

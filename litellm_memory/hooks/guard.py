@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from litellm_memory.engine import Outcome
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.hooks.call import Call
-from litellm_memory.request.outcome import Injection
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +24,6 @@ def guard(failed: str, call: Call | None = None) -> Iterator[None]:
     # LiteLLM hands anything to a hook, and turns what a hook raises into a failed request.
     except Exception as error:
         if call is not None:
-            call.outcome = Outcome(Injection("error", "internal"))
+            call.outcome = Outcome.failed("internal")
         logger.error("%s (%s).", failed, type(error).__name__)
         logger.debug("%s", failed, exc_info=not isinstance(error, LiteLLMMemoryError))

@@ -20,7 +20,6 @@ from litellm_memory.hooks.record import record_of
 from litellm_memory.hooks.spans import add_span
 from litellm_memory.metrics import count_call
 from litellm_memory.models import Body, Caller
-from litellm_memory.request.outcome import Injection
 from litellm_memory.wire.answers import reply_of
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class MemoryHandler(CustomLogger):
         call = current_call()
         if not call.wrapped and self.engine.health.wrap is None:
             # The wrap took this request's memory headers off, and they did not come along: whose memory is not known.
-            call.outcome = Outcome(Injection("error", "no_context"))
+            call.outcome = Outcome.failed("no_context")
             return data
         began, given = time.time_ns(), data
         with guard(WITHOUT_MEMORY, call):

@@ -16,13 +16,12 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 from starlette.requests import Request
 
-from litellm_memory.engine import Outcome
+from litellm_memory.engine import Outcome, vendor_of
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.hooks.asgi import App
 from litellm_memory.identity import vendor_user_id
 from litellm_memory.llm import Models
 from litellm_memory.models import Caller
-from litellm_memory.request.participation import vendor_of
 from litellm_memory.settings import SECTION, Settings, load_settings
 from litellm_memory.wire import NATIVE_CALL_TYPES
 

@@ -36,7 +36,7 @@ class Before:
         try:
             reading = await self._reader.read(request)
         except LedgerError as error:
-            return Outcome(Injection("error", reason_of(error)))
+            return Outcome.failed(reason_of(error))
         if isinstance(reading, KeptOut):
             return self._kept_out(request, reading)
         reading.notes.stages["read"] = round((time.perf_counter() - begun) * 1000, 3)

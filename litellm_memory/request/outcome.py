@@ -51,6 +51,11 @@ class Outcome:
     reading: Reading | None = None
     acceptance: Acceptance = Acceptance()
 
+    @classmethod
+    def failed(cls, reason: str) -> Outcome:
+        """The outcome of a request for which memory failed."""
+        return cls(Injection("error", reason))
+
     @property
     def status(self) -> Status:
         return self.injection.status

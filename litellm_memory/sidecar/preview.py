@@ -9,8 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from litellm_memory.engine import Request
-from litellm_memory.request.tracing import trace_of
+from litellm_memory.engine import Request, trace_of
 from litellm_memory.sidecar.access import Verified, WithEngine
 from litellm_memory.sidecar.shapes import Shape, shown_as
 from litellm_memory.sidecar.traces import TraceOut, told
