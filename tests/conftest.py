@@ -12,6 +12,7 @@ import pytest
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
+from hypothesis import settings
 
 # LiteLLM fetches a price list from the network while it is imported, unless it is told to use its own copy.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -19,6 +20,10 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 # A run starts some two hundred processes, and each would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Hypothesis fails an example that takes 200 ms, which a busy machine needs for anything.
+settings.register_profile("bed", deadline=None)
+settings.load_profile("bed")
 
 LONGEST_FIRST = (
     "test_failures",
