@@ -207,8 +207,10 @@ def test_a_model_that_fails_falls_back_with_the_same_memory(
 ) -> None:
     memories.add(MEMORY, user=user)
     provider.script(Answer(status=500))
-    assert chat(client, "frail", headers={"x-memory-user-id": user}).status_code == 200
-    failed, *_, served = asked(provider)
+    # Versions of LiteLLM differ in whether a model without siblings is tried again before its fallback is.
+    answer = chat(client, "frail", headers={"x-memory-user-id": user}, num_retries=0)
+    failed, served = asked(provider)
+    assert answer.status_code == 200
     assert failed.headers["authorization"] == "Bearer sk-third_key"
     assert served.headers["authorization"] in ("Bearer sk-first_key", "Bearer sk-second_key")
     assert failed.body["messages"] == served.body["messages"]

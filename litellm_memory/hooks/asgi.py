@@ -120,7 +120,7 @@ def _plain(sent: bytes, encoding: str) -> bytes:
     if encoding != "gzip":
         logger.debug("An answer in the encoding %.40r cannot be read.", encoding)
         return b""
-    # LiteLLM compresses a whole answer of 500 bytes and more for every client that accepts it, which nearly all do.
+    # LiteLLM 1.106 compresses every whole answer of 500 bytes and more for clients that accept it; 1.108 does not.
     unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         plain = unzip.decompress(sent, LARGEST_ANSWER)

@@ -1,4 +1,4 @@
-"""What the bed runs inside LiteLLM's own process: the way to the provider for Vertex, and people with keys."""
+"""What the bed runs inside LiteLLM's own process: Vertex' way to the provider, compression, and people with keys."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def turn_vertex_to_the_provider() -> None:
     target = os.environ["BED_PROVIDER"] + "/"
     handler: Any = routes.VertexAIPassThroughHandler
     handler.get_default_base_target_url = staticmethod(lambda vertex_location: target)
+
+
+def compress_answers() -> None:
+    """Every whole answer is compressed for clients that accept it, whatever LiteLLM itself compresses."""
+    from litellm.proxy.proxy_server import app
+    from starlette.middleware.gzip import GZipMiddleware
+
+    # Start-up hooks run before plugins load, so memory's own middleware goes round this one.
+    assert app.middleware_stack is not None
+    app.middleware_stack = GZipMiddleware(app.middleware_stack, minimum_size=500)
 
 
 async def authenticate(request: Any, api_key: str) -> Any:

@@ -28,6 +28,8 @@ SLOWEST_START = 180.0
 LONGEST_STOP = 30.0
 
 AZURE_API_VERSION = "2024-10-21"
+STARTUP_HOOKS = "LITELLM_WORKER_STARTUP_HOOKS"
+VERTEX_HOOK = "bed.inside:turn_vertex_to_the_provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ class Proxy:
             "BED_PROVIDER": provider,
             "BED_PEOPLE": str(self._people_path),
             "PYTHONPATH": os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "tests"))),
-            "LITELLM_WORKER_STARTUP_HOOKS": "bed.inside:turn_vertex_to_the_provider",
+            STARTUP_HOOKS: VERTEX_HOOK,
             # Without it an offline start waits for three attempts to fetch a price list.
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_TELEMETRY": "False",
