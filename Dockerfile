@@ -3,10 +3,11 @@
 FROM python:3.12-slim AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/lock.txt scripts/lock.txt
 COPY litellm_memory litellm_memory
 # The model is made from pinned weights here and carried by the wheel, so the image needs neither a network at run time
 # nor the libraries that make it.
-RUN pip install --no-cache-dir ".[model]" \
+RUN pip install --no-cache-dir --constraint scripts/lock.txt ".[model]" \
  && litellm-memory model install --into litellm_memory/model \
  && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
@@ -16,7 +17,8 @@ RUN groupadd --gid 10001 litellm \
  && useradd --uid 10001 --gid litellm --create-home litellm \
  && install --directory --owner litellm --group litellm --mode 0700 /app /app/.litellm-memory
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    pip install --no-cache-dir "$(ls /wheels/litellm_memory-*.whl)[postgres]"
+    --mount=type=bind,source=scripts/lock.txt,target=/lock.txt \
+    pip install --no-cache-dir --constraint /lock.txt "$(ls /wheels/litellm_memory-*.whl)[postgres]"
 
 # LiteLLM would otherwise fetch its price list at every start.
 ENV LITELLM_LOCAL_MODEL_COST_MAP=True \

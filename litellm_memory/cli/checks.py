@@ -19,8 +19,8 @@ from litellm_memory.ledger import Ledger, LedgerError, is_damaged
 from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config
 from litellm_memory.store import Store, open_known_store
 
-OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.109.1"
-"""The versions of LiteLLM that this release was tested with."""
+OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.108.7"
+"""The versions of LiteLLM that this release was tested with: what pyproject.toml requires, and what the lock holds."""
 HANDLER = "litellm_memory.handler"
 REBUILD = "Restore a backup, or stop the proxy and run `litellm-memory check --rebuild`."
 
