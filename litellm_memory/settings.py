@@ -143,7 +143,7 @@ class LearnRule(Section):
 class LearnSettings(Section):
     """What is learned from an exchange."""
 
-    patterns: bool = Field(True, description="Facts, preferences and wishes found by sentence patterns.")
+    patterns: bool = Field(True, description="Facts, preferences and standing instructions found by sentence patterns.")
     turns: bool = Field(True, description="The person's own messages kept as episodes, linked to the reply.")
     model: str | None = Field(
         None,

@@ -1,16 +1,19 @@
-"""What a newer statement does to what is known: takes its place, confirms it, waits, or stands beside it."""
+"""What a newer statement does to what is known: takes its place, confirms it, waits, or is kept as well."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from litellm_memory.extract import Wish
-from litellm_memory.extract.wishes import meant, wish_in
-from litellm_memory.learn.compare import Settled, compare, settle
+from litellm_memory.extract import MemoryCommand, targets_of
+from litellm_memory.extract.commands import command_in
+from litellm_memory.extract.compare import compare
+from litellm_memory.extract.known import KnownStatements
+from litellm_memory.extract.reconcile import Reconciliation, reconcile
 from litellm_memory.models import Memory, Origin, Superseded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,6 +33,10 @@ def memory(number: int, text: str, **fields: object) -> Memory:
     return replace(Memory(f"m{number}", "p", "u", text, "fact", said, valid_from=said), **fields)  # type: ignore[arg-type]  # a test's fields
 
 
+def reconciled(new: Sequence[Memory], known: Sequence[Memory], *, only_session: bool = False) -> Reconciliation:
+    return reconcile(new, KnownStatements(known), only_session=only_session)
+
+
 @pytest.mark.parametrize("section", ["updates", "alike"])
 def test_newer_statements_supersede_and_look_alikes_do_not(section: str) -> None:
     """At least 95 of 100 are right, on at least 100 pairs of each."""
@@ -41,9 +48,9 @@ def test_newer_statements_supersede_and_look_alikes_do_not(section: str) -> None
 
 def becomes_of(known: str, later: str) -> str:
     """What becomes of a known statement when another is said an hour later."""
-    settled = settle([replace(memory(1, later), valid_from=NOW + timedelta(hours=1))], [memory(0, known)])
-    if "m0" in settled.known:
-        return "superseded" if settled.known["m0"].superseded_by else "confirmed"
+    found = reconciled([replace(memory(1, later), valid_from=NOW + timedelta(hours=1))], [memory(0, known)])
+    if "m0" in found.known:
+        return "superseded" if found.known["m0"].superseded_by else "confirmed"
     return "stays"
 
 
@@ -60,8 +67,8 @@ def test_a_correction_without_a_subject_is_of_what_was_said_last(
     known: str | None, said: str, kept: tuple[str, str | None]
 ) -> None:
     before = [memory(0, known), replace(memory(0, "Our queue is Kafka."), id="older", valid_from=NOW - timedelta(1))]
-    settled = settle([replace(memory(1, said), valid_from=NOW + timedelta(minutes=1))], before if known else [])
-    [new] = settled.new.values()
+    found = reconciled([replace(memory(1, said), valid_from=NOW + timedelta(minutes=1))], before if known else [])
+    [new] = found.new.values()
     assert (new.text, new.review) == kept
 
 
@@ -82,10 +89,20 @@ def test_how_two_statements_stand_to_each_other(known: str, later: str, relation
     assert compare(later, known).relation == relation
 
 
+def test_who_comes_back_to_what_was_said_first_has_one_value_in_force_also_within_one_batch() -> None:
+    moves = [memory(number, f"I live in {city}.") for number, city in enumerate(("Rome", "Oslo", "Rome"))]
+    found = reconciled(moves, [])
+    assert [(m.id, m.superseded_by and m.superseded_by.id) for m in found.new.values()] == [
+        ("m0", "m1"),
+        ("m1", "m2"),
+        ("m2", None),
+    ]
+
+
 def test_what_is_superseded_says_by_what_why_and_until_when() -> None:
     old, new = memory(1, "I live in Bristol."), memory(2, "I moved to Leeds.")
     ended = replace(old, superseded_by=Superseded("m2", "a newer value was said"), valid_until=NOW + timedelta(days=2))
-    assert settle([new], [old]) == Settled({"m2": new}, {"m1": ended})
+    assert reconciled([new], [old]) == Reconciliation({"m2": new}, {"m1": ended})
 
 
 @pytest.mark.parametrize(
@@ -97,22 +114,22 @@ def test_what_is_superseded_says_by_what_why_and_until_when() -> None:
     ids=["repeats", "contradicts"],
 )
 def test_an_answer_confirms_nothing_and_supersedes_nothing(text: str, kept: dict[str, str]) -> None:
-    settled = settle([memory(2, text, origin=Origin("assistant"))], [memory(1, "I live in Bristol.")])
-    assert settled.known == {}
-    assert {new.id: new.review for new in settled.new.values()} == kept
+    found = reconciled([memory(2, text, origin=Origin("assistant"))], [memory(1, "I live in Bristol.")])
+    assert found.known == {}
+    assert {new.id: new.review for new in found.new.values()} == kept
 
 
 def test_a_chain_of_moves_leaves_the_last_one_in_force() -> None:
     moves = [memory(number, f"I moved to {city}.") for number, city in enumerate(("Rome", "Oslo", "Bern"))]
-    settled = settle(moves, [])
-    assert [m.text for m in settled.new.values() if m.superseded_by is None] == ["I moved to Bern."]
+    found = reconciled(moves, [])
+    assert [m.text for m in found.new.values() if m.superseded_by is None] == ["I moved to Bern."]
 
 
 def test_what_was_said_earlier_and_is_learned_later_does_not_win() -> None:
     known, late = memory(5, "I live in Leeds."), memory(1, "I live in Bristol.")
-    settled = settle([late], [known])
-    assert settled.known == {}
-    assert settled.new["m1"].superseded_by == Superseded("m5", "a newer value was said")
+    found = reconciled([late], [known])
+    assert found.known == {}
+    assert found.new["m1"].superseded_by == Superseded("m5", "a newer value was said")
 
 
 @pytest.mark.parametrize(
@@ -122,22 +139,22 @@ def test_what_was_said_earlier_and_is_learned_later_does_not_win() -> None:
 )
 def test_what_is_not_comparable_stays_as_it_is(fields: dict[str, object], only_session: bool) -> None:
     known, new = memory(1, "I live in Bristol.", **fields), memory(2, "I moved to Leeds.")
-    assert settle([new], [known], only_session=only_session) == Settled({"m2": new}, {})
+    assert reconciled([new], [known], only_session=only_session) == Reconciliation({"m2": new}, {})
 
 
 @pytest.mark.parametrize(
-    ("sentence", "wish"),
+    ("sentence", "command"),
     [
-        ("Forget my birthday.", Wish("forget", "my birthday")),
-        ("Please forget what I said about Berlin.", Wish("forget", "Berlin")),
-        ("It's no longer true that I work at Acme.", Wish("end", "I work at Acme")),
-        ("Vergiss bitte meinen Geburtstag.", Wish("forget", "meinen Geburtstag")),
-        ("Es stimmt nicht mehr, dass ich in Kassel wohne.", Wish("end", "ich in Kassel wohne")),
-        ("Oublie mon anniversaire.", Wish("forget", "mon anniversaire")),
-        ("Ce n'est plus vrai que j'habite à Nantes.", Wish("end", "j'habite à Nantes")),
-        ("Olvida mi cumpleaños.", Wish("forget", "mi cumpleaños")),
-        ("Ya no es cierto que vivo en Valencia.", Wish("end", "vivo en Valencia")),
-        ("忘记我的生日。", Wish("forget", "我的生日")),
+        ("Forget my birthday.", MemoryCommand("forget", "my birthday")),
+        ("Please forget what I said about Berlin.", MemoryCommand("forget", "Berlin")),
+        ("It's no longer true that I work at Acme.", MemoryCommand("end", "I work at Acme")),
+        ("Vergiss bitte meinen Geburtstag.", MemoryCommand("forget", "meinen Geburtstag")),
+        ("Es stimmt nicht mehr, dass ich in Kassel wohne.", MemoryCommand("end", "ich in Kassel wohne")),
+        ("Oublie mon anniversaire.", MemoryCommand("forget", "mon anniversaire")),
+        ("Ce n'est plus vrai que j'habite à Nantes.", MemoryCommand("end", "j'habite à Nantes")),
+        ("Olvida mi cumpleaños.", MemoryCommand("forget", "mi cumpleaños")),
+        ("Ya no es cierto que vivo en Valencia.", MemoryCommand("end", "vivo en Valencia")),
+        ("忘记我的生日。", MemoryCommand("forget", "我的生日")),
         ("Forget it.", None),
         ("Don't forget the milk.", None),
         ("Did you forget my birthday?", None),
@@ -145,11 +162,46 @@ def test_what_is_not_comparable_stays_as_it_is(fields: dict[str, object], only_s
         ("I always forget my keys.", None),
     ],
 )
-def test_wishes_about_memory_itself(sentence: str, wish: Wish | None) -> None:
-    assert wish_in(sentence) == wish
+def test_commands_to_memory_are_found(sentence: str, command: MemoryCommand | None) -> None:
+    assert command_in(sentence) == command
 
 
-def test_a_vague_wish_is_not_acted_on() -> None:
+def test_a_vague_command_is_not_acted_on() -> None:
     texts = [f"My {name} lives in Berlin." for name in ("aunt", "uncle", "cousin", "niece")]
-    assert meant(Wish("forget", "Berlin"), texts) == []
-    assert meant(Wish("forget", "my aunt"), texts) == ["My aunt lives in Berlin."]
+    assert targets_of(MemoryCommand("forget", "Berlin"), texts) == []
+    assert targets_of(MemoryCommand("forget", "my aunt"), texts) == ["My aunt lives in Berlin."]
+
+
+# --- the index of what is known ---
+
+
+def test_every_pair_that_is_about_one_thing_is_found_by_the_index_whichever_was_said_later() -> None:
+    texts = [text for section in ("updates", "alike") for pair in pairs(section) for text in pair]
+    known = KnownStatements(memory(number, text) for number, text in enumerate(texts))
+    for text in texts:
+        related = {
+            f"m{number}"
+            for number, other in enumerate(texts)
+            if compare(text, other).relation != "other" or compare(other, text).relation != "other"
+        }
+        assert related <= {found.id for found in known.concerned(text)}
+
+
+def test_an_index_follows_what_is_known() -> None:
+    bristol, leeds, tea = (memory(n, text) for n, text in enumerate(("I live in Bristol.", "I live in Leeds.", "Tea.")))
+    known = KnownStatements([bristol, tea])
+    known.update([replace(bristol, text="I own a boat."), leeds, replace(tea, review="why")])
+    assert [found.text for found in known] == ["I own a boat.", "I live in Leeds."]
+    assert known.concerned("I moved to Rome.") == [leeds]
+    known.update([])
+    assert [*known] == known.concerned("I moved to Rome.") == []
+
+
+def test_what_an_index_was_told_of_and_is_not_known_after_all_is_forgotten() -> None:
+    """As when the store refused what was reconciled."""
+    old, new = memory(1, "I live in Bristol."), memory(2, "I moved to Leeds.")
+    known = KnownStatements([old])
+    reconcile([new], known)
+    assert [*known] == [new]
+    known.update([old])
+    assert [*known] == [old]

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from bed.labelled import Labelled, folded, labelled, measured
 
-from litellm_memory.extract import Candidate, Rule, candidates
+from litellm_memory.extract import Candidate, StatementRule, extract
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.sentences import sentences
 from litellm_memory.models import Exchange, Reply, Scope
+from litellm_memory.text.sentences import sentences
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def learn(text: str, reply: str | None = None, **switches: bool) -> list[Candidate]:
     answer = Reply(reply, complete=True) if reply else None
     exchange = Exchange("c", Scope("p", "u"), "m", text, NOW, reply=answer)
-    return list(candidates(exchange, **{"patterns": True, "turns": True, **switches}))
+    return [*extract(exchange, **{"patterns": True, "turns": True, **switches}).candidates]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_fact_of_an_answer_needs_the_persons_words_or_waits(
 )  # fmt: skip
 def test_an_answer_that_repeats_or_used_tools_states_nothing(said: str, reply: Reply, given: Sequence[str]) -> None:
     exchange = Exchange("c", Scope("p", "u"), "m", said, NOW, reply=reply)
-    found = candidates(exchange, patterns=True, turns=True, given=given)
+    found = extract(exchange, patterns=True, turns=True, given=given).candidates
     assert [candidate for candidate in found if candidate.role == "assistant"] == []
 
 
@@ -173,9 +173,9 @@ def test_facts_alone_are_right_too() -> None:
 
 
 def test_a_rule_of_ones_own_is_tried_first() -> None:
-    rule = Rule("decision", re.compile(r"ticket closed: (?P<fact>.+)", re.IGNORECASE))
+    rule = StatementRule("decision", re.compile(r"ticket closed: (?P<fact>.+)", re.IGNORECASE))
     exchange = Exchange("c", Scope("p", "u"), "m", "Ticket closed: we stay on Postgres.", NOW)
-    assert candidates(exchange, patterns=True, turns=True, rules=[rule]) == [
+    assert [*extract(exchange, patterns=True, turns=True, rules=[rule]).candidates] == [
         Candidate("we stay on Postgres.", "decision", 0.7)
     ]
 

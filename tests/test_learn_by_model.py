@@ -22,7 +22,7 @@ from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.extract.model import MalformedAnswerError, ModelFact, facts_of, grounded, question
 from litellm_memory.learn import by_model
 from litellm_memory.learn.by_model import ModelLearner, memories_by_model
-from litellm_memory.learn.learner import memories_of
+from litellm_memory.learn.making import memories_of
 from litellm_memory.ledger import Spent
 from litellm_memory.models import Exchange, Memory, Scope
 from litellm_memory.settings import LearnSettings
@@ -128,7 +128,7 @@ def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else() -> No
     numbered = [*enumerate(messages)]
     for batch in (numbered[start : start + 12] for start in range(0, len(numbered), 12)):
         exchanges = [exchange(str(number), message.said) for number, message in batch]
-        patterns = [memory for one in exchanges for memory in memories_of(one, LearnSettings(), b"key")]
+        patterns = [memory for one in exchanges for memory in memories_of(one, LearnSettings(), b"key").memories]
         asked = [message for _, message in batch]
         facts = grounded(facts_of(answer_of(asked)), [message.said for message in asked])
         made, _ = memories_by_model(exchanges, facts, patterns, b"key")

@@ -14,7 +14,7 @@ from corpus.poison import POISON, UNSEEN, WISHES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.learn.learner import memories_of
+from litellm_memory.learn.making import memories_of
 from litellm_memory.models import Exchange, Memory, Recalled, Reply, Scope
 from litellm_memory.recall import Query, visible
 from litellm_memory.render import CLOSING, OPENING, render
@@ -32,7 +32,7 @@ PAGE = (
 
 def learned(text: str, answer: str | None = None) -> list[Memory]:
     reply = Reply(answer, complete=True) if answer else None
-    return memories_of(replace(SAID, text=text, reply=reply), LearnSettings(), b"key")
+    return [*memories_of(replace(SAID, text=text, reply=reply), LearnSettings(), b"key").memories]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

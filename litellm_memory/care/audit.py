@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from litellm_memory.extract.compare import compare
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.subjects import statement_of
-from litellm_memory.learn.compare import compare
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 from litellm_memory.render import NOTE

@@ -1,12 +1,14 @@
-"""The queue of what waits for its owner's word: memories that are kept, shown and not recalled until then."""
+"""The review queue: memories that are kept and shown, and not recalled until their owner accepts them."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
 from litellm_memory.errors import NotFoundError
-from litellm_memory.learn.compare import settle
+from litellm_memory.extract.known import KnownStatements
+from litellm_memory.extract.reconcile import reconcile, with_outcome
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 
@@ -17,10 +19,10 @@ async def waiting(memories: Memories, partition: str, user: str | None = None) -
 
 
 async def accept(memories: Memories, partition: str, memory_id: str, *, text: str | None = None) -> Memory:
-    """What stands for the memory from now on, in the words of ``text`` when that is given.
+    """The memory that is known from now on, in the words of ``text`` when that is given.
 
-    It takes the place of what it contradicts, as if it had just been said; a known memory that says the same stands
-    for it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
+    It takes the place of what it contradicts, as if it had just been said; a known memory that says the same is
+    kept in its stead. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
     """
     await _waiting(memories, partition, memory_id)
     accepted = await memories.correct(
@@ -29,13 +31,14 @@ async def accept(memories: Memories, partition: str, memory_id: str, *, text: st
     index = await memories.index(partition, accepted.user)
     # The owner's word counts as the person's own, whoever said it first.
     said = replace(accepted, origin=replace(accepted.origin, role="person"))
-    settled = settle([said], [known for known in index.all() if known.id != accepted.id])
-    for changed in settled.known.values():
+    others = [known for known in index.all() if known.id != accepted.id]
+    found = await asyncio.to_thread(lambda: reconcile([said], KnownStatements(others)))
+    for changed in found.known.values():
         await _change(memories, changed)
-    if accepted.id in settled.new:
+    if accepted.id in found.new:
         return accepted
     await memories.forget(partition, accepted.id)
-    [same] = settled.known.values()
+    [same] = found.known.values()
     return same
 
 
@@ -52,13 +55,4 @@ async def _waiting(memories: Memories, partition: str, memory_id: str) -> None:
 
 async def _change(memories: Memories, changed: Memory) -> None:
     with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.
-        await memories.correct(
-            changed.partition,
-            changed.id,
-            lambda memory: replace(
-                memory,
-                confidence=changed.confidence,
-                superseded_by=changed.superseded_by,
-                valid_until=changed.valid_until,
-            ),
-        )
+        await memories.correct(changed.partition, changed.id, lambda memory: with_outcome(memory, changed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from litellm_memory.care.erasure import Erasure
@@ -48,7 +49,7 @@ class Engine:
         self.embedders = Embedders(settings, models)
         self.memories = Memories(self.ledger, count=count)
         self.recall = Recall(self.memories, self.ledger.paths)
-        self.learner = Learner(self.ledger, self.memories)
+        self.learner = Learner(self.ledger, self.memories, partial(setattr, self.health, "learning"))
         self.erasure = Erasure(self.ledger, self.memories, settings.data_dir)
         self.retention = Retention(self.ledger, self.memories)
         self._models = models

@@ -13,15 +13,16 @@ class Health:
     ledger: str | None = None
     store: str | None = "The store of memories is still opening."
     model: str | None = None
+    learning: str | None = None
     wrap: str | None = None
     sidecar: str | None = None
 
     def problems(self) -> dict[str, str]:
         """The sentences by part; empty when all is well."""
-        parts = {name: getattr(self, name) for name in ("ledger", "store", "model", "wrap", "sidecar")}
+        parts = {name: getattr(self, name) for name in ("ledger", "store", "model", "learning", "wrap", "sidecar")}
         return {name: sentence for name, sentence in parts.items() if sentence is not None}
 
     @property
     def ready(self) -> bool:
-        """True when memories are recalled and learned, if perhaps by words alone."""
+        """True when memories are recalled and learned, if perhaps by words alone, or not from all that is said."""
         return self.opened and self.ledger is None and self.store is None

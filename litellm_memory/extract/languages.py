@@ -18,7 +18,7 @@ Keys of a file, all regular expressions that ignore case:
 ``attributes`` things that have one value at a time ("address"), and ``numbers``, written out
 ``new``      words that say of a thing that it took another's place ("my new number")
 ``corrections`` statements that name no subject: ``value`` takes the place of what was said last ("it is Postgres now")
-``forget``   wishes to forget ``what``, and ``ends``: ``what`` is no longer true
+``forget``   commands to forget ``what``, and ``ends``: ``what`` is no longer true
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class StatementRule:
     """What states something worth keeping. ``about_person``: true wherever it is said, so it belongs to no project."""
 
     kind: MemoryKind
@@ -74,8 +74,8 @@ class Language:
     joints: re.Pattern[str]
     others: re.Pattern[str]
     small: frozenset[str]
-    rules: tuple[Rule, ...]
-    answers: tuple[Rule, ...]
+    rules: tuple[StatementRule, ...]
+    answers: tuple[StatementRule, ...]
     voice: tuple[tuple[re.Pattern[str], str], ...]
     subjects: tuple[SubjectRule, ...]
     attributes: frozenset[str]
@@ -105,9 +105,10 @@ def _language(name: str, data: Mapping[str, Any]) -> Language:
         others=_any(data["others"]),
         small=_words(data["small"]),
         rules=tuple(
-            Rule(rule["kind"], _compiled(rule["pattern"]), rule.get("about_person", False)) for rule in data["rules"]
+            StatementRule(rule["kind"], _compiled(rule["pattern"]), rule.get("about_person", False))
+            for rule in data["rules"]
         ),
-        answers=tuple(Rule("fact", _compiled(pattern), about_person=False) for pattern in data["answers"]),
+        answers=tuple(StatementRule("fact", _compiled(pattern), about_person=False) for pattern in data["answers"]),
         voice=tuple((_compiled(pattern), instead) for pattern, instead in data["voice"]),
         subjects=tuple(
             SubjectRule(

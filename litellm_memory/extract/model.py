@@ -11,11 +11,12 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.extract.answers import is_supported
+from litellm_memory.extract.clauses import clauses, is_question, reports, states_nothing
+from litellm_memory.extract.commands import command_in
 from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
-from litellm_memory.extract.sentences import clauses, is_question, reports, sentences, states_nothing
-from litellm_memory.extract.wishes import wish_in
+from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import names, words
 
 MOST_FACTS: Final = 12
@@ -149,7 +150,7 @@ def _stated_in(message: str) -> list[str]:
     return [
         clause
         for sentence in sentences(own_prose(message))
-        if not wish_in(sentence)
+        if not command_in(sentence)
         for clause in _own_clauses(sentence.replace("’", "'"))
     ]
 

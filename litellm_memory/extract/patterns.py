@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from litellm_memory.extract.languages import Language, Rule, languages
-from litellm_memory.extract.sentences import SPEECH, clauses, is_question, reports, states_nothing
+from litellm_memory.extract.clauses import clauses, is_question, reports, states_nothing
+from litellm_memory.extract.languages import Language, StatementRule, languages
 from litellm_memory.extract.subjects import correction_in
 from litellm_memory.models import MemoryKind
+from litellm_memory.text.sentences import SPEECH
 
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
@@ -30,7 +31,7 @@ class Fact:
     about_person: bool
 
 
-def facts_in(said: Iterable[str], extra: Sequence[Rule] = ()) -> Sequence[Fact]:
+def facts_in(said: Iterable[str], extra: Sequence[StatementRule] = ()) -> Sequence[Fact]:
     """The facts that these sentences state, each once; the ``extra`` rules are tried first.
 
     Questions, suppositions and what others say state none.
@@ -48,7 +49,7 @@ def _without_speech(sentence: str) -> str:
     return SPEECH.sub(lambda speech: speech.group() if len(speech.group().split()) < SPOKEN_WORDS else "…", sentence)
 
 
-def _facts(plain: str, sentence: str, extra: Sequence[Rule]) -> list[Fact]:
+def _facts(plain: str, sentence: str, extra: Sequence[StatementRule]) -> list[Fact]:
     """The facts of the first language that finds any: sentences are written in one."""
     if extra and not is_question(plain):
         own = [fact for rule in extra if (fact := _fact(rule, plain, sentence))]
@@ -86,7 +87,7 @@ def _first(clause: str, sentence: str, language: Language) -> Fact | None:
     return next((fact for rule in language.rules if (fact := _fact(rule, clause, sentence))), None)
 
 
-def _fact(rule: Rule, clause: str, sentence: str) -> Fact | None:
+def _fact(rule: StatementRule, clause: str, sentence: str) -> Fact | None:
     match = rule.pattern.match(clause)
     if match is None:
         return None

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
+from litellm_memory.extract.clauses import clauses
 from litellm_memory.extract.languages import Language, SubjectRule, languages
-from litellm_memory.extract.sentences import clauses
 from litellm_memory.text.words import words
 
 Shape = Literal["number", "name", "words"]
+
+CACHED: Final = 4096
+"""Sentences whose parts are kept: a new statement is compared with few others, again and again."""
 
 _LATER = re.compile(
     r"(?i)\b(?:now|currently|any ?more|instead|these days|at the moment|jetzt|inzwischen|mittlerweile"
@@ -51,7 +54,7 @@ class Statement:
     """It says itself that something is different from before."""
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=CACHED)
 def statement_of(text: str) -> Statement | None:
     """The statement that a sentence makes; None when no language knows what it is about.
 
@@ -86,7 +89,7 @@ def corrected(text: str, known: str) -> str | None:
     return f"{plain[:begin]}{value}{plain[end:]}."
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=CACHED)
 def correction_in(text: str) -> str | None:
     """The name or number that a sentence gives without saying of what; None for other sentences."""
     plain = _plain(text)
@@ -96,7 +99,7 @@ def correction_in(text: str) -> str | None:
     return value if _shape(value, frozenset()) != "words" else None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=CACHED)
 def ceased(text: str) -> frozenset[str]:
     """The words of what a sentence says is so no more; empty when it says no such thing."""
     plain = _plain(text)

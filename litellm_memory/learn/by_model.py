@@ -1,4 +1,4 @@
-"""What a model finds in conversations that went quiet: in batches, beside the requests, within a daily cap."""
+"""What a model finds in conversations that went quiet: in batches, in the background, within a daily cap."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from litellm_memory.errors import LiteLLMMemoryError, ModelCallError, RefusedTextError
-from litellm_memory.extract import Candidate, Wish, meant, wishes
+from litellm_memory.extract import Candidate, MemoryCommand, commands_in, targets_of
 from litellm_memory.extract.answers import restates
+from litellm_memory.extract.compare import compare
 from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError, facts_of, grounded, question
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.sentences import sentences
 from litellm_memory.extract.turns import says_enough
-from litellm_memory.learn.compare import compare
-from litellm_memory.learn.learner import Learner, memory_from
+from litellm_memory.learn.learner import Learner
+from litellm_memory.learn.making import memory_from
 from litellm_memory.ledger import CallRecord, Learned, Ledger, QueuedExchange, Spent
 from litellm_memory.memories import Memories
 from litellm_memory.models import Exchange, Memory, Scope
+from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import same_text
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class ModelLearner:
                     pass
             except LiteLLMMemoryError as error:
                 logger.warning("The model cannot learn: %s", error)
+            # A defect outside of one conversation, which is guarded below: learning by model must not end with it.
             except Exception as error:
                 logger.error("Learning by model failed (%s).", type(error).__name__)
                 logger.debug("Learning by model failed", exc_info=True)
@@ -121,7 +123,14 @@ class ModelLearner:
         except _OverCapError as over:
             await self._wait_for_tomorrow(batch, over.day)
         except (ModelCallError, MalformedAnswerError) as error:
-            await self._try_again(batch, error)
+            await self._try_again(batch, str(error))
+        # A store or a ledger that fails does so for all; what was taken is taken again when its lease has ended.
+        except LiteLLMMemoryError:
+            raise
+        # A person's words and a model's answer are foreign: a defect at them must not be met for ever.
+        except Exception as error:
+            logger.debug("Reading a conversation failed", exc_info=True)
+            await self._try_again(batch, f"a defect ({type(error).__name__}).")
         else:
             await self._ledger.model_queue.done(*_marks(batch))
         return True
@@ -184,12 +193,12 @@ class ModelLearner:
         tomorrow = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
         await self._ledger.model_queue.later(*_marks(batch), at=tomorrow, failed=False)
 
-    async def _try_again(self, batch: Sequence[QueuedExchange], error: LiteLLMMemoryError) -> None:
+    async def _try_again(self, batch: Sequence[QueuedExchange], reason: str) -> None:
         """Puts each exchange off, longer with every attempt; those that failed too often are dropped."""
-        logger.info("The model could not learn: %s", error)
+        logger.info("The model could not learn: %s", reason)
         spent = [waiting for waiting in batch if waiting.attempts >= len(BACKOFF_SECONDS)]
         if spent:
-            logger.warning("%d exchanges are not read by the model: it failed too often.", len(spent))
+            logger.warning("%d exchanges are not read by the model: it failed too often: %s", len(spent), reason)
             await self._ledger.model_queue.done(*_marks(spent))
         for attempts, pause in enumerate(BACKOFF_SECONDS):
             waiting = [one for one in batch if one.attempts == attempts]
@@ -218,11 +227,11 @@ def memories_by_model(
     made: list[tuple[Exchange, list[Memory]]] = []
     dropped: list[tuple[Exchange, Learned]] = []
     for place, exchange in enumerate(exchanges):
-        wished = [wish for later in exchanges[place:] for wish in wishes(later)]
+        commands = [command for later in exchanges[place:] for command in commands_in(later)]
         own = [memory for memory in there if memory.message == exchange.mark]
         memories: dict[str, Memory] = {}
         for fact in (one for one in found if one.place == place):
-            reason = _why_dropped(fact, own, wished)
+            reason = _why_dropped(fact, own, commands)
             if reason is None:
                 memory = _memory(exchange, fact, key)
                 memories[memory.id] = memory
@@ -239,14 +248,14 @@ def _memory(exchange: Exchange, found: Grounded, key: bytes) -> Memory:
     return memory_from(exchange, candidate, f"model {same_text(fact.text)}", key)
 
 
-def _why_dropped(found: Grounded, from_message: Sequence[Memory], wished: Sequence[Wish]) -> str | None:
+def _why_dropped(found: Grounded, from_message: Sequence[Memory], commands: Sequence[MemoryCommand]) -> str | None:
     """Why a fact is not kept; None when it is. What the patterns found in the same message, they found better."""
     if found.ground == "not said":
         return "the person did not say so"
     text = found.fact.text
     if any(restates(text, [memory.text]) or compare(text, memory.text).relation != "other" for memory in from_message):
         return "it is known from the same message"
-    if any(meant(wish, [text]) for wish in wished):
+    if any(targets_of(command, [text]) for command in commands):
         return "the person wished it away"
     return None
 

@@ -1,52 +1,69 @@
-"""Exchange to memories kept: extracted, given an id that a repeat cannot double, stored. Runs beside the requests."""
+"""Exchange to memories kept: extracted, given an id that a repeat cannot double, stored. Runs in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Final
 
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.extract import Candidate, Rule, Wish, candidates, meant, wishes
-from litellm_memory.learn.compare import settle
-from litellm_memory.learn.quarantine import with_held_back
+from litellm_memory.extract import MemoryCommand, commands_in, targets_of
+from litellm_memory.extract.reconcile import Reconciliation, reconcile, with_outcome
+from litellm_memory.learn.attempts import DEAD_LETTERS_KEPT, Attempts, sentence_of
+from litellm_memory.learn.known import KnownByUser
+from litellm_memory.learn.making import Made, memories_of
 from litellm_memory.ledger import Learned, Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.metrics import count_learned
-from litellm_memory.models import Block, Exchange, Memory, Origin, Scope, Superseded
+from litellm_memory.models import Block, Exchange, Memory, Scope, Superseded
 from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings
-from litellm_memory.store import memory_id
 
 logger = logging.getLogger(__name__)
 
-BATCH = 64
-RETRY_SECONDS = 2.0
+BATCH: Final = 64
+"""Exchanges that are learned in one go."""
+RETRY_SECONDS: Final = 2.0
 """Pause after the store refused a write; the journal keeps everything meanwhile."""
-ADOPT_SECONDS = 5.0
-WISHED = "the person wished it"
+ROUNDS_UNREPORTED: Final = 30
+"""Rounds that fail for the same reason before it is reported, a minute or more: usually another part names it."""
+SUSPECTS: Final = 3
+"""Exchanges in a row at which the store or the ledger fails before it is taken to fail at all of them."""
+ADOPT_SECONDS: Final = 5.0
+"""Pause between two looks for what workers that are gone left, and for dead letters."""
+COMMANDED: Final = "the person wished it"
 LULL_SECONDS, ROUND_SECONDS = 0.2, 0.5
 """How long learning waits after an answer, and at least from one round to the next: what is said close together costs
 one reading and one writing."""
 
 
 class Learner:
-    """Learns from the journal, in the order in which things were said, for as long as it runs."""
+    """Learns from the journal, in the order in which things were said, for as long as it runs.
 
-    def __init__(self, ledger: Ledger, memories: Memories) -> None:
+    ``report`` is called with one sentence for the operator when learning is not well, and with None when it is.
+    """
+
+    def __init__(self, ledger: Ledger, memories: Memories, report: Callable[[str | None], None]) -> None:
         self.settings = LearnSettings()
         self._ledger = ledger
         self._memories = memories
+        self._report = report
         self._awake = asyncio.Event()
         self._keeping = asyncio.Lock()
-        """What two hold against what is known at the same time, both would keep."""
-        self._waits: str | None = None
-        """Why learning waits, as the log was told."""
-        self._adopts_at = 0.0
+        """Two that compare with what is known at the same time would both keep the same."""
+        self._known = KnownByUser()
+        self._attempts = Attempts()
+        self._waits: tuple[str, int] | None = None
+        """Why learning waits, and for how many rounds."""
+        self._trouble: str | None = None
+        """What is reported of dead letters."""
+        self._looks_at: float | None = None
+        """When the journal is looked at next, by the event loop's time; None before the first look."""
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -57,19 +74,7 @@ class Learner:
         while True:
             self._awake.clear()
             began = asyncio.get_running_loop().time()
-            pause = ADOPT_SECONDS
-            try:
-                await self._adopt()
-                while await self.learn_waiting() == BATCH:
-                    pass
-                self._waits = None
-            except LiteLLMMemoryError as error:
-                self._wait_for(str(error))
-                pause = RETRY_SECONDS
-            except Exception as error:
-                self._wait_for(type(error).__name__)
-                logger.debug("Learning failed", exc_info=True)
-                pause = RETRY_SECONDS
+            pause = ADOPT_SECONDS if await self._round() else RETRY_SECONDS
             try:
                 async with asyncio.timeout(pause):
                     await self._awake.wait()
@@ -78,40 +83,131 @@ class Learner:
             lasted = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(LULL_SECONDS, ROUND_SECONDS - lasted))
 
+    async def _round(self) -> bool:
+        """Learns all that waits; False when that failed for a reason that lies in no single exchange."""
+        try:
+            await self._look()
+            while await self.learn_waiting() == BATCH:
+                pass
+        except LiteLLMMemoryError as error:
+            self._wait_for(str(error))
+            return False
+        # A defect outside of the exchanges, which are guarded one by one: learning must not end with it.
+        except Exception as error:
+            self._wait_for(f"a defect ({type(error).__name__}); update litellm-memory.")
+            logger.debug("A round of learning failed", exc_info=True)
+            return False
+        self._waits = None
+        self._report(self._trouble)
+        return True
+
     def _wait_for(self, reason: str) -> None:
-        if reason != self._waits:
+        """Logs why learning waits, and reports it when that lasts."""
+        rounds = self._waits[1] + 1 if self._waits and self._waits[0] == reason else 1
+        if rounds == 1:
             logger.warning("Learning waits: %s", reason)
-        self._waits = reason
+        if rounds == ROUNDS_UNREPORTED:
+            self._report(f"Learning waits: {reason}")
+        self._waits = (reason, rounds)
+
+    async def _look(self) -> None:
+        """Takes over what workers that are gone left in the journal, and reports dead letters, from time to time.
+
+        A worker that starts tries dead letters once more: what was wrong with them may be mended.
+        """
+        now, letters = asyncio.get_running_loop().time(), self._ledger.dead_letters
+        if self._looks_at is None:
+            await letters.take_back(self._ledger.journal.worker)
+        elif now < self._looks_at:
+            return
+        await self._ledger.journal.adopt()
+        dead = await letters.all()
+        too_old = datetime.now(UTC) - DEAD_LETTERS_KEPT
+        if dead and dead[0].said < too_old:
+            logger.warning("%d dead letters are dropped unlearned.", await letters.drop(too_old))
+            dead = await letters.all()
+        self._trouble = sentence_of(dead)
+        self._looks_at = now + ADOPT_SECONDS
 
     async def learn_waiting(self) -> int:
-        """How many exchanges of this worker were learned now."""
-        ready = await self._ledger.journal.ready(BATCH)
-        if ready:
-            blocks = await self._ledger.blocks.frozen([exchange.mark for exchange in ready])
-            left_out: dict[str, list[str]] = {exchange.id: [] for exchange in ready}
-            found = await asyncio.to_thread(self._found_in, ready, blocks, left_out)
-            found = [await self._new_in(exchange, memories) for exchange, memories in zip(ready, found, strict=True)]
-            told = {call: [Learned("dropped", reason) for reason in reasons] for call, reasons in left_out.items()}
-            for call, learned in await self.keep([*zip(ready, found, strict=True)]):
-                told[call].append(learned)
-            for exchange in ready:
-                told[exchange.id] += await self._obey(exchange)
-            self._ledger.traces.learned(told)
-            if self.settings.model is not None:
-                await self._ledger.model_queue.add([exchange for exchange in ready if not exchange.again])
-            await self._ledger.journal.done(*(exchange.mark for exchange in ready))
-        return len(ready)
+        """How many exchanges of this worker were tried now for the first time; those that failed before come alone."""
+        waiting = await self._ledger.journal.ready(BATCH + len(self._attempts))
+        new = [exchange for exchange in waiting if exchange.mark not in self._attempts][:BATCH]
+        works = await self._learn_together(new) if new else False
+        now = asyncio.get_running_loop().time()
+        await self._learn_each([one for one in waiting if self._attempts.is_due(one.mark, now)], works=works)
+        return len(new)
 
-    def _found_in(
-        self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block], left_out: Mapping[str, list[str]]
-    ) -> list[list[Memory]]:
+    async def _learn_together(self, exchanges: Sequence[Exchange]) -> bool:
+        """Learns these exchanges in one go, or each alone when that fails; True when any was learned."""
+        try:
+            await self._learn(exchanges)
+        # A person's words are foreign: any error may be due to one exchange, which must not hold up the others.
+        except Exception:
+            logger.debug("%d exchanges could not be learned together", len(exchanges), exc_info=True)
+            return await self._learn_each(exchanges, works=False)
+        return True
+
+    async def _learn_each(self, exchanges: Sequence[Exchange], *, works: bool) -> bool:
+        """Learns each alone, and counts a failed attempt of each that cannot be; True when any was learned.
+
+        An error of the store or the ledger is due to an exchange only when others can be learned (``works``: some were
+        just now); else it is raised.
+        """
+        suspects: list[tuple[Exchange, LiteLLMMemoryError]] = []
+        for exchange in exchanges:
+            try:
+                await self._learn([exchange])
+            except LiteLLMMemoryError as error:
+                suspects.append((exchange, error))
+                if len(suspects) == SUSPECTS:
+                    raise
+            # As above; it is counted, logged and in the end reported.
+            except Exception as error:
+                await self._failed(exchange, error)
+            else:
+                works = True
+                self._attempts.forget(exchange.mark)
+                while suspects:
+                    await self._failed(*suspects.pop())
+        for exchange, reason in suspects:
+            if not works:
+                raise reason
+            await self._failed(exchange, reason)
+        return works
+
+    async def _failed(self, exchange: Exchange, error: Exception) -> None:
+        name = type(error).__name__
+        logger.debug("The exchange of call %s could not be learned", exchange.id, exc_info=error)
+        if self._attempts.failed(exchange.mark, asyncio.get_running_loop().time()):
+            logger.error("What was said in call %s cannot be learned (%s); it is a dead letter now.", exchange.id, name)
+            await self._ledger.dead_letters.put(exchange.mark, name)
+            self._ledger.traces.learned({exchange.id: [Learned("dropped", f"it could not be learned ({name})")]})
+            self._attempts.forget(exchange.mark)
+            self._trouble = sentence_of(await self._ledger.dead_letters.all())
+
+    async def _learn(self, exchanges: Sequence[Exchange]) -> None:
+        blocks = await self._ledger.blocks.frozen([exchange.mark for exchange in exchanges])
+        made = await asyncio.to_thread(self._made_of, exchanges, blocks)
+        told = {
+            exchange.id: [Learned("dropped", reason) for reason in one.dropped]
+            for exchange, one in zip(exchanges, made, strict=True)
+        }
+        found = [await self._new_in(exchange, one.memories) for exchange, one in zip(exchanges, made, strict=True)]
+        for call, learned in await self.keep([*zip(exchanges, found, strict=True)]):
+            told[call].append(learned)
+        for exchange in exchanges:
+            told[exchange.id] += await self._obey(exchange)
+        self._ledger.traces.learned(told)
+        if self.settings.model is not None:
+            await self._ledger.model_queue.add([exchange for exchange in exchanges if not exchange.again])
+        await self._ledger.journal.done(*(exchange.mark for exchange in exchanges))
+
+    def _made_of(self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block]) -> list[Made]:
         settings, key = self.settings, self._ledger.key
-        return [
-            memories_of(exchange, settings, key, block=blocks.get(exchange.mark), left_out=left_out[exchange.id])
-            for exchange in exchanges
-        ]
+        return [memories_of(exchange, settings, key, block=blocks.get(exchange.mark)) for exchange in exchanges]
 
-    async def _new_in(self, exchange: Exchange, memories: list[Memory]) -> list[Memory]:
+    async def _new_in(self, exchange: Exchange, memories: Sequence[Memory]) -> Sequence[Memory]:
         """What there is to learn of what was found: of a message that is said again, what was superseded since."""
         if not exchange.again or not memories:
             return memories
@@ -119,85 +215,74 @@ class Learner:
         ended = {memory.id for memory in known if not memory.in_force(exchange.said)}
         return [memory for memory in memories if memory.id in ended]
 
-    async def keep(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> list[tuple[str, Learned]]:
+    async def keep(self, found: Sequence[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[str, Learned]]:
         """Keeps what was found in each exchange, and ends or confirms what was known; what became of it, by call."""
         async with self._keeping:
-            return await self._settle(found)
+            return await self._reconcile(found)
 
-    async def _settle(self, found: Sequence[tuple[Exchange, list[Memory]]]) -> list[tuple[str, Learned]]:
-        new: list[list[Memory]] = []
-        changed: dict[str, Memory] = {}
-        merged: dict[str, str] = {}
+    async def _reconcile(self, found: Sequence[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[str, Learned]]:
+        whole = Reconciliation()
         across_sessions: set[str] = set()
         for scope, memories in _by_scope(found):
             known = (await self._memories.index(scope.partition, scope.user)).all()
-            settled = await asyncio.to_thread(settle, memories, known, only_session=scope.only_session)
-            new.append([*settled.new.values()])
-            changed |= settled.known
-            merged |= settled.merged
+            part = await asyncio.to_thread(self._held_against, memories, known, scope)
+            whole = Reconciliation(whole.new | part.new, whole.known | part.known, whole.merged | part.merged)
             if not scope.only_session:
-                across_sessions |= settled.new.keys()
-        stands = await self._keep(new, across_sessions)
-        count_learned(memory for made in new for memory in made if stands.get(memory.id) == memory.id)
-        for memory in changed.values():
-            await self._change(memory, stands)
-        return _became([*chain.from_iterable(memories for _, memories in found)], new, changed, merged, stands)
+                across_sessions |= part.new.keys()
+        ids = await self._keep([*whole.new.values()], across_sessions)
+        count_learned(memory for memory in whole.new.values() if ids.get(memory.id) == memory.id)
+        for memory in whole.known.values():
+            await self._change(memory, ids)
+        return _became([*chain.from_iterable(memories for _, memories in found)], whole, ids)
 
-    async def _keep(self, found: Sequence[Sequence[Memory]], across_sessions: Collection[str]) -> dict[str, str]:
-        """Keeps memories, in one go when that can be. Which id stands for each: another's that said the same before."""
-        memories = list(chain.from_iterable(found))
+    def _held_against(self, memories: Sequence[Memory], known: Sequence[Memory], scope: Scope) -> Reconciliation:
+        statements = self._known.of(scope.namespace, known)
+        return reconcile(memories, statements, only_session=scope.only_session)
+
+    async def _keep(self, memories: Sequence[Memory], across_sessions: Collection[str]) -> dict[str, str]:
+        """Keeps memories, in one go when that can be. The id that each has now: another's that said the same before."""
         try:
             kept = await self._memories.keep(memories, across_sessions=across_sessions)
-            return {memory.id: stands.id for memory, stands in zip(memories, kept, strict=True)}
+            return {memory.id: known.id for memory, known in zip(memories, kept, strict=True)}
         except ValueError:
             if len(memories) > 1:
-                alone = [await self._keep([[memory]], across_sessions) for memory in memories]
-                return {new: stands for ids in alone for new, stands in ids.items()}
+                alone = [await self._keep([memory], across_sessions) for memory in memories]
+                return {new: known for ids in alone for new, known in ids.items()}
             # Chroma can never keep it; trying again would stop all that waits behind it.
             logger.error("A memory cannot be kept and is left out.")
+            logger.debug("A memory cannot be kept", exc_info=True)
             return {}
 
-    async def _change(self, changed: Memory, stands: dict[str, str]) -> None:
+    async def _change(self, changed: Memory, ids: Mapping[str, str]) -> None:
         """Writes what became of a known memory; one that was forgotten meanwhile stays so."""
         by = changed.superseded_by
         if by is not None:
-            by = Superseded(stands.get(by.id, by.id), by.reason)
-
-        def change(memory: Memory) -> Memory:
-            return replace(memory, confidence=changed.confidence, superseded_by=by, valid_until=changed.valid_until)
-
+            changed = replace(changed, superseded_by=Superseded(ids.get(by.id, by.id), by.reason))
         with suppress(NotFoundError):
-            await self._memories.correct(changed.partition, changed.id, change)
+            await self._memories.correct(changed.partition, changed.id, lambda memory: with_outcome(memory, changed))
 
     async def _obey(self, exchange: Exchange) -> list[Learned]:
-        """Does at once what the person wishes of memory itself; what became of the memories that were meant."""
+        """Does at once what the person commands memory to do; what became of the memories that were meant."""
         obeyed: list[Learned] = []
-        # Who pasted an attack did not wish what it says.
+        # Who pasted an attack did not command what it says.
         trusted = self.settings.patterns and why_to_review(exchange.text) is None
-        for wish in wishes(exchange) if trusted else ():
+        for command in commands_in(exchange) if trusted else ():
             scope = exchange.scope
             index = await self._memories.index(scope.partition, scope.user)
-            for memory in _meant(wish, index.all(), exchange):
+            for memory in _targets(command, index.all(), exchange):
                 with suppress(NotFoundError):
-                    if wish.action == "forget":
+                    if command.action == "forget":
                         await self._memories.forget(scope.partition, memory.id)
-                        obeyed.append(Learned("forgotten", WISHED, memory.id, memory.kind))
+                        obeyed.append(Learned("forgotten", COMMANDED, memory.id, memory.kind))
                     else:
                         await self._memories.correct(
                             scope.partition, memory.id, lambda known: replace(known, valid_until=exchange.said)
                         )
-                        obeyed.append(Learned("ended", WISHED, memory.id, memory.kind))
+                        obeyed.append(Learned("ended", COMMANDED, memory.id, memory.kind))
         return obeyed
 
-    async def _adopt(self) -> None:
-        """Takes over what workers that are gone left in the journal, when it is time to look again."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._adopts_at:
-            await self._ledger.journal.adopt()
-            self._adopts_at = now + ADOPT_SECONDS
 
-
-def _by_scope(found: Iterable[tuple[Exchange, list[Memory]]]) -> list[tuple[Scope, list[Memory]]]:
+def _by_scope(found: Iterable[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[Scope, list[Memory]]]:
     """What was found, by whose it is and by the session to which that is confined."""
     groups: dict[tuple[str, str | None], tuple[Scope, list[Memory]]] = {}
     for exchange, memories in found:
@@ -207,38 +292,32 @@ def _by_scope(found: Iterable[tuple[Exchange, list[Memory]]]) -> list[tuple[Scop
     return [*groups.values()]
 
 
-def _became(
-    found: Sequence[Memory],
-    new: Iterable[Sequence[Memory]],
-    changed: Mapping[str, Memory],
-    merged: Mapping[str, str],
-    stands: Mapping[str, str],
-) -> list[tuple[str, Learned]]:
+def _became(found: Sequence[Memory], result: Reconciliation, ids: Mapping[str, str]) -> list[tuple[str, Learned]]:
     """What became of everything found, and of the known memories whose place it took, by the call that it is from."""
-    kept = {memory.id: memory for memory in chain.from_iterable(new)}
     calls = {memory.id: memory.origin.call_id or "" for memory in found}
-    became = [(calls[memory.id], _one_became(memory, kept.get(memory.id), merged, stands)) for memory in found]
-    for memory in changed.values():
+    became = [(calls[memory.id], _one_became(memory, result, ids)) for memory in found]
+    for memory in result.known.values():
         if memory.superseded_by is not None:
-            taken = Learned("superseded", memory.superseded_by.reason, memory.id, memory.kind)
-            became.append((calls[memory.superseded_by.id], taken))
+            replaced = Learned("superseded", memory.superseded_by.reason, memory.id, memory.kind)
+            became.append((calls[memory.superseded_by.id], replaced))
     return became
 
 
-def _one_became(memory: Memory, kept: Memory | None, merged: Mapping[str, str], stands: Mapping[str, str]) -> Learned:
+def _one_became(memory: Memory, result: Reconciliation, ids: Mapping[str, str]) -> Learned:
+    kept = result.new.get(memory.id)
     if kept is None:
-        return Learned("merged", "it is known already", merged.get(memory.id), memory.kind)
-    if memory.id not in stands:
+        return Learned("merged", "it is known already", result.merged.get(memory.id), memory.kind)
+    if memory.id not in ids:
         return Learned("dropped", "it cannot be kept", None, memory.kind)
-    if stands[memory.id] != memory.id:
-        return Learned("merged", "it is known already", stands[memory.id], memory.kind)
+    if ids[memory.id] != memory.id:
+        return Learned("merged", "it is known already", ids[memory.id], memory.kind)
     if kept.superseded_by is not None:
         return Learned("superseded", kept.superseded_by.reason, kept.id, kept.kind)
     return Learned("kept" if kept.review is None else "queued", kept.review or "", kept.id, kept.kind)
 
 
-def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
-    """The known memories in force that a wish is about, of the project and the session that it was uttered in."""
+def _targets(command: MemoryCommand, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
+    """The known memories in force that a command is about, of the project and the session that it was given in."""
     scope = exchange.scope
     seen = [
         memory
@@ -248,48 +327,5 @@ def _meant(wish: Wish, known: Iterable[Memory], exchange: Exchange) -> list[Memo
         and memory.project in (None, scope.project)
         and (not scope.only_session or memory.session == scope.session)
     ]
-    texts = meant(wish, [memory.text for memory in seen])
+    texts = targets_of(command, [memory.text for memory in seen])
     return [memory for memory in seen if memory.text in texts]
-
-
-def memories_of(
-    exchange: Exchange,
-    settings: LearnSettings,
-    key: bytes,
-    *,
-    block: Block | None = None,
-    left_out: list[str] | None = None,
-) -> list[Memory]:
-    """The memories that an exchange makes, to which ``block`` was given; the same, id by id, however often asked.
-
-    ``left_out`` is told why something is not among them.
-    """
-    rules = [Rule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
-    given = [memory.text for memory in block.given] if block else []
-    found = candidates(
-        exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given, left_out=left_out
-    )
-    if settings.patterns or settings.turns:
-        found = with_held_back(exchange, found)
-    return [memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(found)]
-
-
-def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:
-    """The memory that a candidate becomes. Its id is that of the message and ``name``, so a repeat doubles nothing."""
-    scope = exchange.scope
-    return Memory(
-        id=memory_id(scope.namespace, exchange.mark, name, key=key),
-        partition=scope.partition,
-        user=scope.user,
-        text=candidate.text,
-        kind=candidate.kind,
-        created=datetime.now(UTC),
-        valid_from=exchange.said,
-        project=None if candidate.about_person else scope.project,
-        session=scope.session,
-        origin=Origin(candidate.role, scope.client, exchange.id),
-        confidence=candidate.confidence,
-        reply=candidate.reply,
-        message=exchange.mark,
-        review=candidate.review or why_to_review(candidate.text),
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litellm_memory.errors import LedgerError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Grouping, Quality, Usage
+from litellm_memory.ledger.dead_letters import DeadLetter
 from litellm_memory.ledger.erasures import Job
 from litellm_memory.ledger.figures import Figure, Figures
 from litellm_memory.ledger.ledger import Ledger
@@ -17,6 +18,7 @@ __all__ = [
     "ASIDE",
     "GROUPINGS",
     "CallRecord",
+    "DeadLetter",
     "Figure",
     "Figures",
     "Grouping",

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.dead_letters import is_dead
 from litellm_memory.ledger.tables import aware, insert_all_new, insert_new, journal, learned
 from litellm_memory.models import Exchange, Reply, Scope
 
@@ -124,7 +125,7 @@ def _adopt(connection: Connection, worker: str) -> int:
         row[0]: aware(row[1])
         for row in connection.execute(
             select(journal.c.worker, func.max(journal.c.written))
-            .where(journal.c.worker != worker)
+            .where(journal.c.worker != worker, ~is_dead())
             .group_by(journal.c.worker)
         )
     }

@@ -14,6 +14,7 @@ from litellm_memory.ledger.blocks import FrozenBlocks
 from litellm_memory.ledger.calls import Calls
 from litellm_memory.ledger.changes import Changes
 from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.dead_letters import DeadLetters
 from litellm_memory.ledger.erasures import Erasures
 from litellm_memory.ledger.facts import Facts
 from litellm_memory.ledger.figures import Figures
@@ -37,6 +38,7 @@ class Ledger:
         self.blocks = FrozenBlocks(self.database)
         self.answers = Answers(self.database)
         self.journal = Journal(self.database)
+        self.dead_letters = DeadLetters(self.database)
         self.texts = Texts(self.database)
         self.facts = Facts(self.database)
         self.paths = Paths(self.database)

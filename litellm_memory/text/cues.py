@@ -1,4 +1,4 @@
-"""What a text tells besides its words: how much it states, whether it asks, whether it names a time; and its parts.
+"""Signals of a text besides its words: how much it states, whether it asks, whether it names a time; and its parts.
 
 The cues are English, where the measurements are; in other languages they are silent, and a memory is neither helped nor
 held back by them.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 
+from litellm_memory.text.sentences import ends_in_question_mark, pieces
+
 FEWEST_WORDS = 4
 """A shorter sentence greets, thanks or cheers: its vector would be near to every greeting."""
 MOST_PARTS = 16
@@ -16,7 +18,6 @@ MOST_PARTS = 16
 LONG_WORDS = 40
 """From so many words on a message speaks for itself: what stands beside it says little about it."""
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 # A label at the head of a note ("Anna: ", "Decision: ") belongs to each of its sentences, as a heading does.
 _LABEL = re.compile(r"[^\W\d_][^\n.!?]{0,60}?:\s+(?=\S)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -36,7 +37,7 @@ _ASKS_TIME = re.compile(r"\bwhen\b|\bhow\s+long\b|\b(?:what|which)\s+(?:day|date
 
 def asks(text: str) -> bool:
     """True when ``text`` ends by asking something."""
-    return _is_question(text.split(" [")[0])
+    return ends_in_question_mark(text.split(" [")[0])
 
 
 def asks_time(question: str) -> bool:
@@ -70,7 +71,7 @@ def statement(text: str) -> float:
     said = [word.casefold().replace("’", "'") for word in _WORD.findall(body)]
     if not said:
         return 0.0
-    questions = sum(len(_WORD.findall(part)) for part in _sentences(body) if _is_question(part))
+    questions = sum(len(_WORD.findall(part)) for part in pieces(body) if ends_in_question_mark(part))
     length = min(1.0, math.log(len(said)) / math.log(LONG_WORDS))
     return 0.25 * (length - 0.9) - 0.24 * questions / len(said) - 0.5 * sum(word in _YOU for word in said) / len(said)
 
@@ -81,21 +82,13 @@ def passages(text: str) -> list[str]:
     A vector of a whole message is a blur of greeting, statement and question, and is near to little that is asked.
     """
     label, body = _labelled(text)
-    told = [part for part in _sentences(body) if len(part.split()) >= FEWEST_WORDS]
+    told = [part for part in pieces(body) if len(part.split()) >= FEWEST_WORDS]
     if len(told) < 2:
         return [text]
-    stated = [part for part in told if not _is_question(part)]
+    stated = [part for part in told if not ends_in_question_mark(part)]
     return [label + " ".join(stated) if stated else text, *(label + part for part in told[:MOST_PARTS])]
 
 
 def _labelled(text: str) -> tuple[str, str]:
     label = _LABEL.match(text)
     return (label.group(), text[label.end() :]) if label else ("", text)
-
-
-def _sentences(text: str) -> list[str]:
-    return [part for part in _SENTENCE.split(text) if part]
-
-
-def _is_question(sentence: str) -> bool:
-    return sentence.rstrip(" \t\n\"')”»").endswith(("?", "？", "؟"))

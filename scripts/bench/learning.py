@@ -21,9 +21,11 @@ from bed.labelled import labelled
 from latency_processes import cpu_seconds, family
 
 from litellm_memory.engine import Engine
-from litellm_memory.extract import candidates, wishes
-from litellm_memory.learn.compare import settle
-from litellm_memory.learn.learner import BATCH, memories_of
+from litellm_memory.extract import commands_in, extract
+from litellm_memory.extract.known import KnownStatements
+from litellm_memory.extract.reconcile import reconcile
+from litellm_memory.learn.learner import BATCH
+from litellm_memory.learn.making import memories_of
 from litellm_memory.llm import count_tokens
 from litellm_memory.models import Exchange, Memory, Reply, Scope
 from litellm_memory.redact import redact
@@ -102,7 +104,7 @@ def started() -> list[int]:
 def stages_of(exchanges: Sequence[Exchange], known: Sequence[Memory]) -> dict[str, float]:
     """CPU milliseconds an exchange of each stage that is a plain function."""
     settings = LearnSettings()
-    made = [memories_of(exchange, settings, b"key") for exchange in exchanges]
+    made = [memories_of(exchange, settings, b"key").memories for exchange in exchanges]
     facts = [memory for memories in made for memory in memories]
 
     def all_of(one: Callable[[Exchange], object]) -> float:
@@ -115,16 +117,18 @@ def stages_of(exchanges: Sequence[Exchange], known: Sequence[Memory]) -> dict[st
     for memory in facts:
         why_to_review(memory.text)
     screened = (time.process_time() - begun) * 1000 / len(exchanges)
+    statements = KnownStatements()
     begun = time.process_time()
     for start in range(0, len(made), BATCH):
-        settle([memory for memories in made[start : start + BATCH] for memory in memories], known)
-    settled = (time.process_time() - begun) * 1000 / len(exchanges)
+        statements.update(known)
+        reconcile([memory for memories in made[start : start + BATCH] for memory in memories], statements)
+    compared = (time.process_time() - begun) * 1000 / len(exchanges)
     return {
         "redact words and answer": all_of(lambda e: (redact(e.text), redact(e.reply.text if e.reply else ""))),
-        "extract": all_of(lambda e: candidates(e, patterns=True, turns=True)),
-        "wishes": all_of(wishes),
+        "extract": all_of(lambda e: extract(e, patterns=True, turns=True)),
+        "commands": all_of(commands_in),
         "screen": screened,
-        "compare": settled,
+        "compare": compared,
     }
 
 

@@ -1,4 +1,4 @@
-"""Wishes about memory itself: to forget something, or that something known is no longer true."""
+"""Commands to memory itself in what a person says: to forget something, or that something no longer holds."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from litellm_memory.extract.clauses import is_question, states_nothing
 from litellm_memory.extract.languages import languages
-from litellm_memory.extract.sentences import is_question, states_nothing
 from litellm_memory.text.words import words
 
 MOST = 3
-"""A wish that fits more memories than these is too vague to act on."""
+"""A command that fits more memories than these is too vague to act on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """``forget``: what is known of ``what`` goes for good. ``end``: it is kept as history and no longer holds."""
+class MemoryCommand:
+    """``forget``: what is known of ``what`` is deleted. ``end``: it is kept as history and no longer holds."""
 
     action: Literal["forget", "end"]
     what: str
 
 
-def wish_in(sentence: str) -> Wish | None:
-    """The wish that a sentence utters."""
+def command_in(sentence: str) -> MemoryCommand | None:
+    """The command that a sentence gives; None for all others."""
     plain = sentence.replace("’", "'")
     if is_question(plain):
         return None
@@ -34,12 +34,12 @@ def wish_in(sentence: str) -> Wish | None:
         for action, patterns in (("forget", language.forget), ("end", language.ends)):
             match = next((match for pattern in patterns if (match := pattern.fullmatch(bare))), None)
             if match is not None and words(match["what"]):
-                return Wish("forget" if action == "forget" else "end", match["what"].rstrip(" .!。！"))
+                return MemoryCommand("forget" if action == "forget" else "end", match["what"].rstrip(" .!。！"))
     return None
 
 
-def meant(wish: Wish, texts: Iterable[str]) -> list[str]:
-    """Those texts that hold every word of what is wished for; none when that is too vague."""
-    wanted = set(words(wish.what))
+def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
+    """Those texts that hold every word of what the command names; none when that is too vague."""
+    wanted = set(words(command.what))
     fitting = [text for text in texts if wanted <= set(words(text))]
     return fitting if len(fitting) <= MOST else []

@@ -1,0 +1,104 @@
+"""An exchange to candidate memories: sentence patterns find facts, and the message itself is an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from litellm_memory.extract.answers import claims_in, is_supported, restates
+from litellm_memory.extract.clauses import frames_a_letter, is_question, states_nothing
+from litellm_memory.extract.commands import MemoryCommand, command_in
+from litellm_memory.extract.languages import StatementRule, languages
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.extract.patterns import facts_in
+from litellm_memory.extract.turns import episode_of, says_enough
+from litellm_memory.models import Exchange, MemoryKind
+from litellm_memory.text.sentences import sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that may become a memory. ``about_person``: true wherever it was said, so it belongs to no project."""
+
+    text: str
+    kind: MemoryKind
+    confidence: float
+    about_person: bool = False
+    reply: str | None = None
+    role: str = "person"
+    """Who stated it: the person, or the ``assistant`` in its answer."""
+    review: str | None = None
+    """Why it has to wait for the person's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What an exchange holds, and for each thing that a reader might look for in vain, why it is not there."""
+
+    candidates: tuple[Candidate, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+UNSUPPORTED = "the answer says it, and the person did not"
+CONFIDENCE_IN_ANSWERS = 0.5
+
+
+def extract(
+    exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[StatementRule] = (), given: Sequence[str] = ()
+) -> Extraction:
+    """The person's facts by pattern, the message as an episode when it says more than they do, the answer's facts.
+
+    ``given`` are the memories that the model was given for it; an answer that repeats them states nothing.
+    """
+    prose = own_prose(exchange.text)
+    said = sentences(prose)
+    commanded = {sentence for sentence in said if command_in(sentence)}
+    facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
+    found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
+    covered = commanded | {fact.sentence for fact in facts}
+    more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
+    if facts and "\n\n" in prose:
+        more = [line for line in more if not frames_a_letter(line)]
+    episode = episode_of(exchange, prose) if turns and says_enough(more) else None
+    if episode is not None:
+        found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
+    dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
+    answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()
+    return Extraction((*found, *answered.candidates), (*dropped, *answered.dropped))
+
+
+def commands_in(exchange: Exchange) -> list[MemoryCommand]:
+    """What the person wants forgotten, or says is no longer true, in the order in which they said it."""
+    return [command for sentence in sentences(own_prose(exchange.text)) if (command := command_in(sentence))]
+
+
+def _why_nothing(said: Sequence[str], *, turns: bool) -> str:
+    """Why nothing of a message is kept, of which these sentences are the person's own."""
+    if not said:
+        return "it is pasted"
+    if all(map(is_question, said)):
+        return "it only asks"
+    return "it says too little" if turns else "no pattern fits"
+
+
+def _in_answer(exchange: Exchange, known: Sequence[str]) -> Extraction:
+    """The facts of an answer that ends a turn without tools; tools bring in what nobody said."""
+    if exchange.reply is None or not exchange.reply.complete:
+        return Extraction()
+    if exchange.reply.tools:
+        return Extraction(dropped=("the answer was made with tools",))
+    stated = claims_in(exchange.reply.text)
+    claims = [claim for claim in stated if not restates(claim, known)]
+    return Extraction(
+        tuple(_claimed(claim, exchange) for claim in claims),
+        ("the answer repeats what is known",) * (len(stated) - len(claims)),
+    )
+
+
+def _claimed(claim: str, exchange: Exchange) -> Candidate:
+    review = None if is_supported(claim, exchange.text) else UNSUPPORTED
+    return Candidate(claim, "fact", CONFIDENCE_IN_ANSWERS, role="assistant", review=review)
+
+
+def _says_nothing(sentence: str) -> bool:
+    return is_question(sentence) or any(states_nothing(sentence, language) for language in languages())

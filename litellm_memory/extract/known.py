@@ -1,0 +1,99 @@
+"""The known statements of one user, indexed by subject: a new one is compared with the few that it concerns.
+
+The index outlives a comparison, because taking 100,000 sentences apart takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from litellm_memory.extract.compare import could_concern, found_by
+from litellm_memory.models import Memory
+
+
+@dataclass(slots=True)
+class _Known:
+    memory: Memory
+    rank: int
+    """Its place among the known ones: they are compared in that order."""
+    keys: tuple[int, ...]
+
+
+class KnownStatements:
+    """An index of statements, by id. Not for two threads at once."""
+
+    def __init__(self, memories: Iterable[Memory] = ()) -> None:
+        self._known: dict[str, _Known] = {}
+        self._by_key: dict[int, str | set[str]] = {}
+        """Most keys have one id, and a set of one takes four times the bytes."""
+        self._next_rank = 0
+        self.update(memories)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __iter__(self) -> Iterator[Memory]:
+        known = sorted(self._known.values(), key=lambda known: known.rank)
+        return (entry.memory for entry in known)
+
+    def update(self, memories: Iterable[Memory]) -> None:
+        """Holds exactly the comparable ones of ``memories``, in their order; only what changed is taken apart."""
+        there: set[str] = set()
+        for rank, memory in enumerate(memories):
+            self._next_rank = rank + 1
+            if is_comparable(memory):
+                there.add(memory.id)
+                known = self._known.get(memory.id)
+                if known is None or known.memory.text != memory.text:
+                    self.put(memory)
+                    known = self._known[memory.id]
+                known.memory, known.rank = memory, rank
+        if len(there) < len(self._known):
+            for gone in self._known.keys() - there:
+                self.remove(gone)
+
+    def put(self, memory: Memory) -> None:
+        """Holds a comparable memory, in place of the one with its id or behind all others."""
+        known = self._known.get(memory.id)
+        if known is not None and known.memory.text == memory.text:
+            known.memory = memory
+            return
+        rank = self._next_rank if known is None else known.rank
+        self.remove(memory.id)
+        self._next_rank = max(self._next_rank, rank + 1)
+        keys = tuple(found_by(memory.text))
+        self._known[memory.id] = _Known(memory, rank, keys)
+        for key in keys:
+            self._add(key, memory.id)
+
+    def remove(self, memory_id: str) -> None:
+        """Holds no memory with this id any more."""
+        known = self._known.pop(memory_id, None)
+        for key in known.keys if known else ():
+            ids = self._by_key[key]
+            if isinstance(ids, set) and len(ids) > 1:
+                ids.discard(memory_id)
+            else:
+                del self._by_key[key]
+
+    def concerned(self, text: str) -> list[Memory]:
+        """Those that a statement could concern, in their order; all others are about something else."""
+        ids: set[str] = set()
+        for key in could_concern(text):
+            found = self._by_key.get(key, ())
+            ids |= {found} if isinstance(found, str) else set(found)
+        known = sorted((self._known[memory_id] for memory_id in ids), key=lambda known: known.rank)
+        return [entry.memory for entry in known]
+
+    def _add(self, key: int, memory_id: str) -> None:
+        ids = self._by_key.setdefault(key, memory_id)
+        if isinstance(ids, set):
+            ids.add(memory_id)
+        elif ids != memory_id:
+            self._by_key[key] = {ids, memory_id}
+
+
+def is_comparable(memory: Memory) -> bool:
+    """True for a statement in force; an episode is none, and what waits for review is not known yet."""
+    return memory.kind != "episode" and memory.superseded_by is None and memory.review is None

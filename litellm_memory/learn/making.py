@@ -1,0 +1,52 @@
+"""The memories that an exchange makes: extracted, screened, each with an id that a repeat cannot double. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from litellm_memory.extract import Candidate, StatementRule, extract
+from litellm_memory.learn.quarantine import with_quarantined
+from litellm_memory.models import Block, Exchange, Memory, Origin
+from litellm_memory.screening import why_to_review
+from litellm_memory.settings import LearnSettings
+from litellm_memory.store import memory_id
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The memories of one exchange, and for each thing that a reader might look for in vain, why it is not there."""
+
+    memories: tuple[Memory, ...]
+    dropped: tuple[str, ...] = ()
+
+
+def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, block: Block | None = None) -> Made:
+    """What an exchange makes, to which ``block`` was given; the same, id by id, however often asked."""
+    rules = [StatementRule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
+    given = [memory.text for memory in block.given] if block else []
+    found = extract(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given)
+    screened = with_quarantined(exchange, found.candidates) if settings.patterns or settings.turns else ()
+    memories = (memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(screened))
+    return Made(tuple(memories), found.dropped)
+
+
+def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:
+    """The memory that a candidate becomes. Its id is that of the message and ``name``, so a repeat doubles nothing."""
+    scope = exchange.scope
+    return Memory(
+        id=memory_id(scope.namespace, exchange.mark, name, key=key),
+        partition=scope.partition,
+        user=scope.user,
+        text=candidate.text,
+        kind=candidate.kind,
+        created=datetime.now(UTC),
+        valid_from=exchange.said,
+        project=None if candidate.about_person else scope.project,
+        session=scope.session,
+        origin=Origin(candidate.role, scope.client, exchange.id),
+        confidence=candidate.confidence,
+        reply=candidate.reply,
+        message=exchange.mark,
+        review=candidate.review or why_to_review(candidate.text),
+    )
