@@ -54,6 +54,6 @@ def sentence_of(letters: Sequence[DeadLetter]) -> str | None:
     more = f" and {len(letters) - NAMED} more" if len(letters) > NAMED else ""
     return (
         f"Some of what was said cannot be learned: {named}{more}. It is kept for {DEAD_LETTERS_KEPT.days} days and "
-        "tried again at every start: update litellm-memory, or report the error that the log of litellm_memory.learn shows "
-        "at debug level."
+        "tried again at every start: update litellm-memory, or report the error that the log of litellm_memory.learn "
+        "shows at debug level."
     )

@@ -40,7 +40,9 @@ class DeadLetters:
     async def put(self, mark: str, error: str) -> None:
         """Makes an exchange of the journal a dead letter."""
         nobody = {"worker": f"{_NOBODY}{error[:_LONGEST_ERROR]}"}
-        await self._database.write(lambda c: c.execute(update(journal).where(journal.c.mark == mark).values(nobody)).rowcount)
+        await self._database.write(
+            lambda c: c.execute(update(journal).where(journal.c.mark == mark).values(nobody)).rowcount
+        )
 
     async def all(self) -> list[DeadLetter]:
         """The dead letters, those that were said first before the others."""

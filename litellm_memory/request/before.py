@@ -12,9 +12,9 @@ from litellm_memory.request.accept import Acceptor
 from litellm_memory.request.blocks import Blocks, reason_of
 from litellm_memory.request.outcome import Injection, Outcome
 from litellm_memory.request.place import carriers, injection_of
-from litellm_memory.request.reading import KeptOut, Reader, Reading
+from litellm_memory.request.reading import Excluded, Reader, Reading
 from litellm_memory.request.request import Request
-from litellm_memory.request.tracing import trace_kept_out, trace_of
+from litellm_memory.request.tracing import trace_excluded, trace_of
 from litellm_memory.settings import Settings
 
 
@@ -37,8 +37,8 @@ class Before:
             reading = await self._reader.read(request)
         except LedgerError as error:
             return Outcome.failed(reason_of(error))
-        if isinstance(reading, KeptOut):
-            return self._kept_out(request, reading)
+        if isinstance(reading, Excluded):
+            return self._excluded(request, reading)
         reading.notes.stages["read"] = round((time.perf_counter() - begun) * 1000, 3)
         acceptance = self._acceptor.accept(reading)
         injection = await self._inject(reading)
@@ -71,9 +71,9 @@ class Before:
         new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))
         return place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
 
-    def _kept_out(self, request: Request, kept_out: KeptOut) -> Outcome:
-        if not request.dry and kept_out.reason != "unknown_shape":
-            trace = trace_kept_out(request, kept_out, self._settings().identity.partition)
+    def _excluded(self, request: Request, excluded: Excluded) -> Outcome:
+        if not request.dry and excluded.reason != "unknown_shape":
+            trace = trace_excluded(request, excluded, self._settings().identity.partition)
             if trace is not None:
                 self._ledger.traces.add(lambda: trace)
-        return Outcome(Injection(kept_out.status, kept_out.reason), kept_out.scope)
+        return Outcome(Injection(excluded.status, excluded.reason), excluded.scope)

@@ -34,7 +34,7 @@ def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] =
     """
     if not turn.messages:
         return "other", "no_messages"
-    words = _Words(turn)
+    words = _TextsLookedAt(turn)
     decides = next((rule for rule in (*rules, *built_in_rules()) if _holds(rule, turn, headers, words)), None)
     if decides is not None and decides.kind != "person":
         return decides.kind, decides.name
@@ -61,7 +61,7 @@ _TRIVIAL: Final = re.compile(
 )
 
 
-class _Words:
+class _TextsLookedAt:
     """The texts of a turn that rules look at, without leading blanks."""
 
     def __init__(self, turn: Turn) -> None:
@@ -80,7 +80,7 @@ class _Words:
         ]
 
 
-def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _Words) -> bool:
+def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _TextsLookedAt) -> bool:
     """True when every condition that ``rule`` gives holds."""
     return (
         (rule.tools is None or rule.tools == turn.tools)
@@ -96,7 +96,7 @@ def _carries(wanted: Mapping[str, re.Pattern[str]], headers: Mapping[str, str]) 
     return all(name in headers and pattern.search(headers[name][:_LONGEST_HEADER]) for name, pattern in wanted.items())
 
 
-def _by_shape(turn: Turn, words: _Words) -> tuple[Kind, str]:
+def _by_shape(turn: Turn, words: _TextsLookedAt) -> tuple[Kind, str]:
     """``person`` when words of their own come last; wrappers that a client sends as messages count as system text."""
     for message in words.latest:
         if own_words(message):

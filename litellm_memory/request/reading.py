@@ -48,7 +48,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOut:
+class Excluded:
     """Why memory keeps out of a request, and whose it is where that is known."""
 
     status: Status
@@ -63,24 +63,24 @@ class Reader:
         self._settings = settings
         self._ledger = ledger
 
-    async def read(self, request: Request) -> Reading | KeptOut:
+    async def read(self, request: Request) -> Reading | Excluded:
         """The request understood, or why memory keeps out of it. Raises LedgerError while the ledger is not open."""
         settings = self._settings()
         format = recognise(request.call_type, request.route, request.body)
         turn = format.read(request.body) if format else None
         if format is None or turn is None:
-            return KeptOut("skipped", "unknown_shape")
+            return Excluded("skipped", "unknown_shape")
         asked = request.models or (turn.model,)
         if not all(takes_part(model, settings.models) for model in asked):
-            return KeptOut("off", "model_excluded")
+            return Excluded("off", "model_excluded")
         if not takes_part(request.caller.key_alias, settings.keys):
-            return KeptOut("off", "key_excluded")
+            return Excluded("off", "key_excluded")
         options = read_options(request.headers, settings.identity)
         scope = identify(request.caller, request.headers, options, turn, settings.identity)
         if isinstance(scope, Refusal):
-            return KeptOut("skipped", scope.reason)
+            return Excluded("skipped", scope.reason)
         if vendor_of(asked, settings.vendor_memory):
-            return KeptOut("off", "vendor_memory", scope)
+            return Excluded("off", "vendor_memory", scope)
         kind, reason = classify(turn, request.headers, settings.kinds)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         said = said_in(turn, scope, self._ledger.key, after=earlier.mark if earlier else "")

@@ -9,7 +9,7 @@ from litellm_memory.ledger import Trace, TracedMemory
 from litellm_memory.models import Scope
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.outcome import Injection
-from litellm_memory.request.reading import KeptOut, Reading
+from litellm_memory.request.reading import Excluded, Reading
 from litellm_memory.request.request import Request
 
 
@@ -44,7 +44,7 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
     )
 
 
-def trace_kept_out(request: Request, kept_out: KeptOut, partition_by: Binding) -> Trace | None:
+def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) -> Trace | None:
     """Why memory kept out of a request, under nobody's name where it is not known whose it is; None without partition.
 
     ``partition_by``: what binds memory, by the settings.
@@ -52,15 +52,15 @@ def trace_kept_out(request: Request, kept_out: KeptOut, partition_by: Binding) -
     partition = partition_of(request.caller, partition_by)
     if partition is None:
         return None
-    scope = kept_out.scope or Scope(partition, "")
+    scope = excluded.scope or Scope(partition, "")
     return Trace(
         request.id,
         datetime.now(UTC),
         scope.partition,
         scope.user,
         scope.namespace,
-        kept_out.status,
-        kept_out.reason,
+        excluded.status,
+        excluded.reason,
         model=request.model,
         route=request.route,
     )

@@ -35,8 +35,8 @@ _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 class Aim:
     """Signs that, within ``near`` characters of one sentence and in any order, show what a text is after.
 
-    The first is the rarest of them. An instruction about answers and work ("always run the tests before a commit") is nobody's
-    attack, so each aim needs more than one sign, or one that nobody would utter by chance.
+    The first is the rarest of them. An instruction about answers and work ("always run the tests before a commit") is
+    nobody's attack, so each aim needs more than one sign, or one that nobody would utter by chance.
     """
 
     reason: str
