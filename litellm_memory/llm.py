@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
@@ -14,6 +15,8 @@ from litellm.litellm_core_utils.default_encoding import encoding
 from litellm.router import Router
 
 from litellm_memory.errors import ModelCallError, RefusedTextError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -186,21 +189,26 @@ def models_of(config: Mapping[str, Any]) -> Models:
 
 
 def _info(model: str) -> Mapping[str, Any]:
-    try:
-        return litellm.get_model_info(model)
-    except Exception:  # LiteLLM raises a bare Exception for a model that it has no price of.
-        return {}
+    return _known(litellm.get_model_info, model) or {}
 
 
 def _provider_name(model: str, given: str = "") -> str:
     """``model`` with its provider. ``given`` is what a wildcard such as ``openai/*`` was asked for."""
-    try:
-        name, provider, _, _ = litellm.get_llm_provider(given if "*" in model else model)
-    except Exception:
-        raise ModelCallError(
-            f"{given or model} is neither in model_list nor a name that LiteLLM knows a provider for."
-        ) from None
+    found = _known(litellm.get_llm_provider, given if "*" in model else model)
+    if found is None:
+        raise ModelCallError(f"{given or model} is neither in model_list nor a name that LiteLLM knows a provider for.")
+    name, provider, _, _ = found
     return f"{provider}/{name}"
+
+
+def _known(look_up: Callable[[str], T], model: str) -> T | None:
+    """What LiteLLM knows of a model's name; None when that is nothing."""
+    try:
+        return look_up(model)
+    # LiteLLM raises a bare Exception for a name that it does not know.
+    except Exception as error:
+        logger.debug("LiteLLM does not know %s (%s)", model, type(error).__name__)
+        return None
 
 
 async def _answered(model: str, call: Coroutine[Any, Any, T], seconds: float) -> T:

@@ -106,9 +106,9 @@ class Engine:
     async def _run(self) -> None:
         await self._housekeeping.opened()
         self.spawn(self._housekeeping.warm_up())
-        self.spawn(self.learner.run())
+        self._background.keep(self.learner.run)
         if self._models is not None:
-            self.spawn(ModelLearner(self.ledger, self.memories, self.learner, self._models).run())
-        self.spawn(self.erasure.run())
-        self.spawn(self.retention.run())
-        await self._housekeeping.run()
+            self._background.keep(ModelLearner(self.ledger, self.memories, self.learner, self._models).run)
+        self._background.keep(self.erasure.run)
+        self._background.keep(self.retention.run)
+        self._background.keep(self._housekeeping.run)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 
 from litellm_memory.embedding import Embedders
@@ -64,14 +64,13 @@ class Housekeeping:
         if store is None:
             dimension = await self._embedders.dimension()
             store = await open_store(place, data_dir, embedder=self._embedders.identity, dimension=dimension)
-        try:
+        async with AsyncExitStack() as unless_used:
+            # An open store holds files or a process, also when this is cancelled.
+            unless_used.push_async_callback(store.aclose)
             if place.mode == "embedded":
                 await self._ledger.facts.expect_store(store.id)
             await self._use(store)
-        # Also when cancelled: an open store holds files or a process.
-        except BaseException:
-            await store.aclose()
-            raise
+            unless_used.pop_all()
         self._health.opened, self._health.store = True, None
 
     async def warm_up(self) -> None:
@@ -89,10 +88,6 @@ class Housekeeping:
                 await self._use(await self._memories.store.reopened())
             except (StoreError, LedgerError) as error:
                 self._failed(error)
-            # A round that a defect ends, ours or of a library, must not end all later ones.
-            except Exception as error:
-                logger.warning("A round of housekeeping failed (%s); trying again.", type(error).__name__)
-                logger.debug("A round of housekeeping failed", exc_info=True)
             await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _round(self, round_: int) -> None:

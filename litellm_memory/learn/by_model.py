@@ -103,10 +103,6 @@ class ModelLearner:
                     pass
             except LiteLLMMemoryError as error:
                 logger.warning("The model cannot learn: %s", error)
-            # A defect outside of one conversation, which is guarded below: learning by model must not end with it.
-            except Exception as error:
-                logger.error("Learning by model failed (%s).", type(error).__name__)
-                logger.debug("Learning by model failed", exc_info=True)
             await asyncio.sleep(min(LOOK_SECONDS, max(0.1, self._learner.settings.quiet_seconds)))
 
     async def read_one(self) -> bool:

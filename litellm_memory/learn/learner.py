@@ -140,13 +140,9 @@ class Learner:
 
     async def _learn_together(self, exchanges: Sequence[Exchange]) -> bool:
         """Learns these exchanges in one go, or each alone when that fails; True when any was learned."""
-        try:
-            await self._learn(exchanges)
-        # A person's words are foreign: any error may be due to one exchange, which must not hold up the others.
-        except Exception:
-            logger.debug("%d exchanges could not be learned together", len(exchanges), exc_info=True)
-            return await self._learn_each(exchanges, works=False)
-        return True
+        if await self._error_of(exchanges) is None:
+            return True
+        return await self._learn_each(exchanges, works=False)
 
     async def _learn_each(self, exchanges: Sequence[Exchange], *, works: bool) -> bool:
         """Learns each alone, and counts a failed attempt of each that cannot be; True when any was learned.
@@ -156,14 +152,12 @@ class Learner:
         """
         suspects: list[tuple[Exchange, LiteLLMMemoryError]] = []
         for exchange in exchanges:
-            try:
-                await self._learn([exchange])
-            except LiteLLMMemoryError as error:
+            error = await self._error_of([exchange])
+            if isinstance(error, LiteLLMMemoryError):
                 suspects.append((exchange, error))
                 if len(suspects) == SUSPECTS:
-                    raise
-            # As above; it is counted, logged and in the end reported.
-            except Exception as error:
+                    raise error
+            elif error is not None:
                 await self._failed(exchange, error)
             else:
                 works = True
@@ -175,6 +169,16 @@ class Learner:
                 raise reason
             await self._failed(exchange, reason)
         return works
+
+    async def _error_of(self, exchanges: Sequence[Exchange]) -> Exception | None:
+        """What learning these exchanges together met; None when they are learned."""
+        try:
+            await self._learn(exchanges)
+        # A person's words are foreign: any error may be due to one exchange, which must not hold up the others.
+        except Exception as error:
+            logger.debug("%d exchanges could not be learned", len(exchanges), exc_info=True)
+            return error
+        return None
 
     async def _failed(self, exchange: Exchange, error: Exception) -> None:
         name = type(error).__name__

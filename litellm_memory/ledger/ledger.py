@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from litellm_memory.errors import LedgerError
@@ -57,12 +58,11 @@ class Ledger:
     def open(cls, url: str) -> Ledger:
         """A connected ledger. Raises LedgerError, or SettingsError, with one sentence."""
         ledger = cls(url)
-        try:
+        with ExitStack() as unless_connected:
+            # Its writer is a thread, which has to end.
+            unless_connected.callback(ledger.close)
             ledger.connect()
-        except BaseException:
-            # Whatever it was, also a cancellation: the writer's thread has to end, and the caller hears of it.
-            ledger.close()
-            raise
+            unless_connected.pop_all()
         return ledger
 
     def connect(self) -> None:

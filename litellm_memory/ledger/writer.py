@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
@@ -101,10 +101,8 @@ class Writer:
         batch = [item for item in items if item[1].set_running_or_notify_cancel()]
         if not batch:
             return
-        try:
-            with self._engine.begin() as connection:
-                results = [write(connection) for write, _ in batch]
-        except Exception:
+        results = self._committed([write for write, _ in batch])
+        if isinstance(results, Exception):
             for write, future in batch:
                 self._commit_alone(write, future)
             return
@@ -113,21 +111,25 @@ class Writer:
             future.set_result(result)
 
     def _commit_alone(self, write: Write[T], future: Future[T]) -> None:
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    result = write(connection)
-            except Exception as error:
-                broken = type(error) in BROKEN
-                if not broken or self._closing.is_set():
-                    self.failure = error if broken else None
-                    future.set_exception(failed(UNWRITABLE, error) if isinstance(error, SQLAlchemyError) else error)
-                    return
-                if self.failure is None:
-                    logger.warning("The ledger cannot be written (%s); trying again.", kind_of(error))
-                self.failure = error
-                self._closing.wait(RETRY_SECONDS)
-            else:
-                self.failure = None
-                future.set_result(result)
+        while isinstance(result := self._committed([write]), Exception):
+            broken = type(result) in BROKEN
+            if not broken or self._closing.is_set():
+                self.failure = result if broken else None
+                future.set_exception(failed(UNWRITABLE, result) if isinstance(result, SQLAlchemyError) else result)
                 return
+            if self.failure is None:
+                logger.warning("The ledger cannot be written (%s); trying again.", kind_of(result))
+            self.failure = result
+            self._closing.wait(RETRY_SECONDS)
+        self.failure = None
+        future.set_result(result[0])
+
+    def _committed(self, writes: Sequence[Write[Any]]) -> list[Any] | Exception:
+        """The results of these writes, committed in one transaction, or what one of them or the database raised."""
+        try:
+            with self._engine.begin() as connection:
+                return [write(connection) for write in writes]
+        # A write is any function of a caller's: what it raises is for that caller, and must not end the thread of all.
+        except Exception as error:
+            logger.debug("A transaction of %d writes failed", len(writes), exc_info=True)
+            return error

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 SHORT = 2000
 """Characters or bytes up to which a text is redacted and an answer is read at once (0.3 ms): a thread costs as much."""
+RESTART_SECONDS = 2.0
+"""Pause before a duty that failed is begun again."""
 
 
 class Background:
@@ -28,6 +30,10 @@ class Background:
         task.add_done_callback(self._ended)
         return task
 
+    def keep(self, run: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        """The task of an endless duty: ``run`` is begun again when a defect ends it."""
+        return self.spawn(_kept(run))
+
     async def aclose(self) -> None:
         """Cancels what runs and waits until it has ended."""
         running = list(self._tasks)
@@ -40,6 +46,17 @@ class Background:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("A background task failed (%s).", type(error).__name__)
             logger.debug("A background task failed", exc_info=error)
+
+
+async def _kept(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        try:
+            return await run()
+        # A defect, ours or a library's, may end one round of a duty, but not the duty.
+        except Exception as error:
+            logger.error("A background task failed (%s) and is begun again.", type(error).__name__)
+            logger.debug("A background task failed and is begun again", exc_info=True)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def off_loop(size: int, work: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -82,20 +83,18 @@ class Blocks:
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
         """The block for a person's new message, durable before it is used; ``fallback`` when that took too long."""
-        try:
-            async with asyncio.timeout(self._settings().recall.deadline_ms / 1000):
-                new = await self._recalled(reading, earlier)
-        except TimeoutError:
-            new = NewBlock(fallback, "late", "deadline")
-        except LiteLLMMemoryError as error:
-            new = NewBlock(fallback, "error", reason_of(error))
-        except BaseException:
-            # The request ended meanwhile: what may still be on its way must not be frozen for its next attempt.
-            self._freeze_instead(reading, fallback)
-            raise
-        if new.status in ("late", "error"):
-            self._freeze_instead(reading, fallback)
-        elif not reading.request.dry:
+        with ExitStack() as unless_in_time:
+            # What may still be on its way must not be frozen for this message's next attempt, also when this one ends.
+            unless_in_time.callback(self._freeze_instead, reading, fallback)
+            try:
+                async with asyncio.timeout(self._settings().recall.deadline_ms / 1000):
+                    new = await self._recalled(reading, earlier)
+            except TimeoutError:
+                return NewBlock(fallback, "late", "deadline")
+            except LiteLLMMemoryError as error:
+                return NewBlock(fallback, "error", reason_of(error))
+            unless_in_time.pop_all()
+        if not reading.request.dry:
             self._memories.used(given.memory for given in new.block.given)
         return new
 
