@@ -16,7 +16,7 @@ from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.render import Layout
+from litellm_memory.render import BlockStyle
 from litellm_memory.text.cues import asks_time, plain
 from litellm_memory.text.words import is_english
 
@@ -43,7 +43,7 @@ class Query:
     min_score: float
     tokens: int | None = None
     """Most tokens of the block; None when the results go into no block, and may say a thing twice."""
-    layout: Layout | None = None
+    layout: BlockStyle | None = None
     """How the client wishes the block to be written, which decides what fits."""
     kinds: frozenset[MemoryKind] = frozenset()
     tags: frozenset[str] = frozenset()
@@ -124,8 +124,8 @@ class Recall:
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
-        vector = await self._memories.query_vector(query.text)
-        query = replace(query, any_language=self._memories.reads_any_language)
+        vector = await self._memories.vectors.query(query.text)
+        query = replace(query, any_language=self._memories.vectors.read_any_language)
         if len(index) <= ON_LOOP:
             return search(index, vector, query, now)
         loop = asyncio.get_running_loop()

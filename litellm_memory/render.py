@@ -29,7 +29,7 @@ Format = Literal["xml", "markdown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class BlockStyle:
     """How a client wishes its block to be written: an index of short lines, in which the nearest are given in full."""
 
     full: int = 4
@@ -47,7 +47,7 @@ def render(
     form: Format,
     *,
     mark: str = "",
-    layout: Layout | None = None,
+    layout: BlockStyle | None = None,
     name_projects: bool = False,
 ) -> Block:
     """The block for these memories; an empty one for none.
@@ -83,7 +83,7 @@ def heading_of(memory: Memory, *, name_projects: bool) -> str:
     return f"{day}, {_line(memory.project)}:" if name_projects and memory.project else f"{day}:"
 
 
-def frame_tokens(layout: Layout | None) -> int:
+def frame_tokens(layout: BlockStyle | None) -> int:
     """Most tokens of a block beside its headings and entries."""
     wished = (WRAP_TOKENS if layout.wrap else 0) + (SUM_TOKENS if layout.show_tokens else 0) if layout else 0
     return FRAME_TOKENS + wished
@@ -113,7 +113,7 @@ def _by_heading(memories: Iterable[Memory], *, name_projects: bool) -> list[tupl
     return [("", wishes), *((day, sorted(said, key=_said)) for day, said in groups.items())]
 
 
-def _named_only(recalled: Sequence[Recalled], layout: Layout | None) -> set[str]:
+def _named_only(recalled: Sequence[Recalled], layout: BlockStyle | None) -> set[str]:
     """The memories that are given as a short line; a standing wish never is."""
     if layout is None:
         return set()
@@ -121,7 +121,7 @@ def _named_only(recalled: Sequence[Recalled], layout: Layout | None) -> set[str]
     return set(found if layout.summaries else found[layout.full :])
 
 
-def _sums(recalled: Sequence[Recalled], short: Collection[str], layout: Layout | None) -> list[str]:
+def _sums(recalled: Sequence[Recalled], short: Collection[str], layout: BlockStyle | None) -> list[str]:
     if layout is None or not layout.show_tokens:
         return []
     spent = {item.memory.id: entry_tokens(item.memory, short=item.memory.id in short) for item in recalled}

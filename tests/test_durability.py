@@ -31,7 +31,7 @@ from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.ledger.tables import SCHEMA_VERSION
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
-from litellm_memory.store import Entry, memory_id
+from litellm_memory.store import Entry, memory_id, verify
 from litellm_memory.store.address import log_path, unfilled_path
 
 DIMENSION = 384
@@ -185,7 +185,7 @@ async def test_a_damaged_index_is_made_anew_by_itself(
         assert sorted((e.memory for e in entries), key=lambda kept: kept.created) == KEPT
         assert {e.vector is None for e in entries} == {True}
         await engine.memories.store.put([Entry(kept, vector(number)) for number, kept in enumerate(KEPT)])
-        await engine.memories.store.verify()
+        await verify(engine.memories.store)
     assert f"An index was damaged ({named})" in log_path(data_dir).read_text()
 
 

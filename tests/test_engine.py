@@ -601,7 +601,7 @@ async def test_a_wish_to_forget_is_done_at_once(engine: Engine, user: str, wish:
 async def test_what_is_unclear_waits_for_its_owner_and_is_not_recalled(engine: Engine, user: str) -> None:
     await tell(engine, user, "Our CI runs on Jenkins.", {"x-session-id": "one"})
     await tell(engine, user, "We switched from Jenkins to Buildkite for the mobile app.", {"x-session-id": "two"})
-    [waits] = await review.waiting(engine.memories, "default", user)
+    [waits] = await engine.memories.lists.all("default", review.waiting("default", user))
     [known] = [memory for memory in await engine.memories.all("default", user) if memory.review is None]
     assert waits.review == f"it may have changed for a part only: memory {known.id}"
     query = Query("Did we switch from Jenkins to Buildkite?", Scope("default", user), limit=9, min_score=0)
@@ -609,7 +609,7 @@ async def test_what_is_unclear_waits_for_its_owner_and_is_not_recalled(engine: E
     assert [recalled.memory.text for recalled in found.recalled] == ["Our CI runs on Jenkins."]
     accepted = await review.accept(engine.memories, "default", waits.id)
     assert accepted == replace(waits, review=None)
-    assert await review.waiting(engine.memories, "default", user) == []
+    assert await engine.memories.lists.all("default", review.waiting("default", user)) == []
     with pytest.raises(NotFoundError):
         await review.reject(engine.memories, "default", waits.id)
 

@@ -31,7 +31,7 @@ from litellm_memory.ledger import CallRecord, Job, Trace
 from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope
 from litellm_memory.settings import Settings
-from litellm_memory.store import Entry, memory_id
+from litellm_memory.store import Entry, memory_id, verify
 from litellm_memory.store.address import scrub_path
 from litellm_memory.store.vacuum import vacuum
 
@@ -233,7 +233,7 @@ async def test_a_partition_is_erased_with_all_its_users_and_no_other(tmp_path: P
         assert [m.text for m in await engine.memories.all("q", None)] == ["Bert keeps bees in q"]
 
 
-ERASED = {"blocks", "answers", "journal", "unread", "traces", "calls", "days", "paths", "texts", "jobs"}
+ERASED = {"blocks", "answers", "journal", "unread", "traces", "calls", "days", "paths", "texts", "jobs", "listed"}
 HOLDS_NOBODY = {"facts", "learned", "changes", "partitions", "forgotten", "spending", "figures"}
 
 
@@ -296,7 +296,7 @@ async def test_unused_room_and_forgotten_directories_of_an_index_are_wiped(tmp_p
     vacuum(tmp_path / "chroma")
     assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
     async with opened_engine(tmp_path) as engine:
-        await engine.memories.store.verify()
+        await verify(engine.memories.store)
         assert vectors_of(await engine.memories.store.load("p", BERT.user)) == pytest.approx(
             np.stack([vector(number) for number in range(3)]), abs=1e-6
         )

@@ -15,7 +15,7 @@ from litellm_memory.identity.headers import (
     read_options,
     readable_id,
 )
-from litellm_memory.render import Layout
+from litellm_memory.render import BlockStyle
 from litellm_memory.settings import IdentitySettings
 
 SETTINGS = IdentitySettings()
@@ -55,16 +55,16 @@ SETTINGS = IdentitySettings()
         pytest.param({"x-memory-tags": "a, b"}, RequestOptions(tags=("a", "b")), id="tags"),
         pytest.param({"x-ai-mem-tags": "a"}, RequestOptions(tags=("a",)), id="tags, by their alias"),
         pytest.param(
-            {"x-memory-full": "2"}, RequestOptions(max_memories=12, layout=Layout(full=2)), id="how many in full"
+            {"x-memory-full": "2"}, RequestOptions(max_memories=12, layout=BlockStyle(full=2)), id="how many in full"
         ),
         pytest.param(
             {"x-ai-mem-full-field": "Summary", "x-ai-mem-total": "3"},
-            RequestOptions(max_memories=3, layout=Layout(summaries=True)),
+            RequestOptions(max_memories=3, layout=BlockStyle(summaries=True)),
             id="summaries, of so many, by their aliases",
         ),
         pytest.param(
             {"x-memory-show-tokens": "off", "x-ai-mem-wrap": "0"},
-            RequestOptions(max_memories=12, layout=Layout(show_tokens=False, wrap=False)),
+            RequestOptions(max_memories=12, layout=BlockStyle(show_tokens=False, wrap=False)),
             id="no token sums and no tag of ai-mem",
         ),
         pytest.param({"x-memory-user-id": "Jose\u0301"}, RequestOptions(user="Jos\u00e9"), id="one form of a name"),
@@ -150,7 +150,7 @@ def test_a_header_means_what_its_page_says(headers: dict[str, str], wishes: Requ
         ),
         pytest.param(
             {"x-memory-wrap": "maybe"},
-            RequestOptions(max_memories=12, layout=Layout(wrap=False), unreadable=("x-memory-wrap",)),
+            RequestOptions(max_memories=12, layout=BlockStyle(wrap=False), unreadable=("x-memory-wrap",)),
             id="an unreadable tag switch is off",
         ),
         pytest.param(

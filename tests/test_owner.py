@@ -23,7 +23,7 @@ from litellm_memory.models import Memory, namespace
 from litellm_memory.store import Entry, Store, frames, memory_id
 from litellm_memory.store.address import (
     SOCKET_PATH_BYTES,
-    Record,
+    OwnerRecord,
     lock_path,
     log_path,
     make_private,
@@ -81,7 +81,7 @@ def entry(name: str = "ours", *, text: str = SECRET) -> Entry:
     return Entry(memory, np.array([1, 0], np.float32))
 
 
-def owner_of(data_dir: Path) -> Record:
+def owner_of(data_dir: Path) -> OwnerRecord:
     record = read_record(data_dir)
     assert record is not None
     return record
@@ -250,7 +250,7 @@ def test_a_directory_that_others_may_enter_is_not_trusted_with_a_socket(tmp_path
 async def test_a_directory_that_a_silent_process_holds_is_refused(tmp_path: Path, host: str, complaint: str) -> None:
     with lock_path(tmp_path).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        json.dump(asdict(Record(7, host, str(tmp_path / "owner.sock"))), lock)
+        json.dump(asdict(OwnerRecord(7, host, str(tmp_path / "owner.sock"))), lock)
         lock.flush()
         collections = OwnerCollections(tmp_path, open_seconds=0.5)
         for _ in range(2):
@@ -265,7 +265,7 @@ async def test_an_owner_of_another_version_is_not_spoken_to(tmp_path: Path) -> N
         writer.close()
 
     path = tmp_path / "owner.sock"
-    lock_path(tmp_path).write_text(json.dumps(asdict(Record(7, socket.gethostname(), str(path)))))
+    lock_path(tmp_path).write_text(json.dumps(asdict(OwnerRecord(7, socket.gethostname(), str(path)))))
     async with await asyncio.start_unix_server(greet, path):
         collections = OwnerCollections(tmp_path)
         with pytest.raises(StoreError, match="Another version"):

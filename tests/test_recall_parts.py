@@ -23,7 +23,7 @@ from litellm_memory.index.ranking import (
 )
 from litellm_memory.index.scope import FIRST_LOOK_FROM, ScopeIndex
 from litellm_memory.models import Block, Memory, Recalled
-from litellm_memory.render import NOTE, Layout, render, shown
+from litellm_memory.render import NOTE, BlockStyle, render, shown
 from litellm_memory.store import Entry
 from litellm_memory.text.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
 from litellm_memory.text.words import is_english, names, same_text, words
@@ -421,7 +421,7 @@ def test_a_client_of_ai_mem_gets_an_index_with_the_nearest_in_full() -> None:
     long = " ".join(["word"] * 40)
     recalled = [Recalled(memory(f"{n} {long}", tokens=41, reply="yes"), 1.0) for n in range(3)]
     short = f"{' '.join(['word'] * 23)}…"
-    block = render(recalled, "xml", layout=Layout(full=1))
+    block = render(recalled, "xml", layout=BlockStyle(full=1))
     assert block.text.splitlines() == [
         "<ai-mem-context>",
         f'<memory note="{NOTE}">',
@@ -434,7 +434,9 @@ def test_a_client_of_ai_mem_gets_an_index_with_the_nearest_in_full() -> None:
         "</memory>",
         "</ai-mem-context>",
     ]
-    assert render(recalled, "xml", layout=Layout(summaries=True, show_tokens=False, wrap=False)).text.splitlines() == [
+    assert render(
+        recalled, "xml", layout=BlockStyle(summaries=True, show_tokens=False, wrap=False)
+    ).text.splitlines() == [
         f'<memory note="{NOTE}">',
         "2026-03-04:",
         *(f"- {n} {short}" for n in range(3)),

@@ -136,8 +136,8 @@ async def test_every_memory_gets_a_vector_of_the_new_model_and_stays_as_it_was(s
     assert await kept(store) == ("loopback/large-passages", {memory: large(memory) for memory in memories})
     now = await store.reopened()
     assert await now.copies() == []
-    names = await now._collections.names("memories-")
-    assert [name for name in names if not name.startswith(now._layout.prefix)] == []
+    names = await now.collections.names("memories-")
+    assert [name for name in names if not name.startswith(now.layout.prefix)] == []
 
 
 async def test_a_move_that_broke_off_goes_on_where_it_was(store: Store, config: Config) -> None:
@@ -163,7 +163,7 @@ async def test_what_is_forgotten_while_a_move_rests_is_gone_from_the_copy(store:
         await moved(config, models)
     await store.delete("p", [memory.id for memory in memories])
     [copy] = await store.copies()
-    copied = Store(store._collections, copy, store._marker)
+    copied = Store(store.collections, copy, store.marker)
     assert [entry async for page in copied.pages("p") for entry in page] == []
 
 
@@ -182,7 +182,7 @@ async def test_what_is_written_during_the_switch_is_brought_and_what_was_changed
     await now.put([Entry(changed, np.eye(12, dtype=np.float32)[3])])
     await now.delete("p", [forgotten.id])
     # A write that was on its way when the store moved.
-    await store._collections.upsert(store._layout.collection(late.id), rows_of([Entry(late, None)], SIZES["small"]))
+    await store.collections.upsert(store.layout.collection(late.id), rows_of([Entry(late, None)], SIZES["small"]))
     await moving
     assert await kept(store) == (
         "loopback/large-passages",
@@ -237,12 +237,12 @@ async def test_running_workers_take_the_new_model_up_when_the_config_names_it(co
     try:
         await engine.memories.restore([memory])
         engine.embedders.foresee(config("large"))
-        assert (await engine.memories.query_vector("one")).shape == (8,)
+        assert (await engine.memories.vectors.query("one")).shape == (8,)
         await moved(config, models)
         async with asyncio.timeout(30):
             while engine.memories.store.embedder != "loopback/large-passages":
                 await asyncio.sleep(0.01)
-        assert (await engine.memories.query_vector("one")).shape == (12,)
+        assert (await engine.memories.vectors.query("one")).shape == (12,)
         assert (await engine.memories.get("p", memory.id)).text == "one"
         assert engine.health.problems() == {}
     finally:
@@ -255,7 +255,7 @@ async def test_a_config_that_names_another_model_than_the_store_is_told_of_and_w
     models = Models()
     engine = await opened_engine(config("large"), models)
     try:
-        assert await engine.memories.query_vector("one") is None
+        assert await engine.memories.vectors.query("one") is None
         assert models.sent == []
         assert engine.health.problems() == {
             "model": "The memories' vectors come from loopback/small-passages, so words alone are searched until then, "

@@ -22,9 +22,10 @@ from litellm_memory.models import Memory, Origin, Superseded, namespace
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import REPLY_BYTES, TEXT_BYTES, Entry, Store, StoreFacts, memory_id, open_store
 from litellm_memory.store.address import read_record
+from litellm_memory.store.chroma import unpanicked
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.layout import BUCKETS, Layout
-from litellm_memory.store.memories import MARKER
+from litellm_memory.store.marker import MARKER
 
 KEY = b"a key of the tests"
 DIMENSION = 8
@@ -371,3 +372,17 @@ def test_collections_are_named_after_the_embedder_as_chroma_permits(kind: str, e
     assert len(name) <= 128
     assert name.startswith(layout.prefix)
     assert layout.prefix != other.prefix
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, MemoryError])
+def test_only_a_panic_of_chroma_becomes_an_error_of_the_store(error: type[BaseException]) -> None:
+    class PanicException(BaseException):
+        """As pyo3 names it."""
+
+    def raising(what: type[BaseException]) -> None:
+        raise what("called on an index that is not there")
+
+    with pytest.raises(error):
+        unpanicked(lambda: raising(error))
+    with pytest.raises(StoreError, match="PanicException"):
+        unpanicked(lambda: raising(PanicException))

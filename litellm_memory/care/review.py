@@ -9,13 +9,14 @@ from dataclasses import replace
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import reconcile, with_outcome
+from litellm_memory.ledger import ListFilter
 from litellm_memory.memories import Memories
-from litellm_memory.models import Memory
+from litellm_memory.models import Memory, namespace
 
 
-async def waiting(memories: Memories, partition: str, user: str | None = None) -> list[Memory]:
-    """What waits for review, of one user or of a whole partition, newest first."""
-    return [memory for memory in await memories.all(partition, user) if memory.review is not None]
+def waiting(partition: str, user: str | None = None) -> ListFilter:
+    """What lists what waits for review, of one user or of a whole partition."""
+    return ListFilter(namespace=None if user is None else namespace(partition, user), waiting=True)
 
 
 async def accept(memories: Memories, partition: str, memory_id: str, *, text: str | None = None) -> Memory:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from litellm_memory.ledger import Ledger
+from litellm_memory.errors import NotFoundError
+from litellm_memory.ledger import Ledger, ListFilter
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 
@@ -21,13 +23,7 @@ async def learned_from(
 
     What somebody added or imported was not learned from a request, and stays out.
     """
-    return [
-        memory
-        for memory in await memories.all(partition, None)
-        if memory.origin.call_id is not None
-        and call in (None, memory.origin.call_id)
-        and (since is None or memory.created >= since)
-    ]
+    return await memories.lists.all(partition, ListFilter(learned=True, call=call, since=since))
 
 
 async def forget(memories: Memories, learned: Sequence[Memory]) -> None:
@@ -40,15 +36,17 @@ async def put_aside(memories: Memories, ledger: Ledger, learned: Sequence[Memory
     """These memories of one partition wait for review and leave all blocks; what they took the place of holds again."""
     await ledger.forget([(memory.namespace, memory.id) for memory in learned])
     for memory in learned:
-        await memories.correct(memory.partition, memory.id, lambda known: replace(known, review=TAKEN_BACK))
+        with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.
+            await memories.correct(memory.partition, memory.id, lambda known: replace(known, review=TAKEN_BACK))
     await _bring_back(memories, learned)
 
 
 async def _bring_back(memories: Memories, gone: Sequence[Memory]) -> None:
-    ids = {memory.id for memory in gone}
+    ids = [memory.id for memory in gone]
     for partition in {memory.partition for memory in gone}:
-        for memory in await memories.all(partition, None):
-            if memory.superseded_by is not None and memory.superseded_by.id in ids and memory.id not in ids:
-                await memories.correct(
-                    partition, memory.id, lambda known: replace(known, superseded_by=None, valid_until=None)
-                )
+        for memory in await memories.lists.superseded_by(partition, ids):
+            if memory.id not in ids:
+                with suppress(NotFoundError):
+                    await memories.correct(
+                        partition, memory.id, lambda known: replace(known, superseded_by=None, valid_until=None)
+                    )

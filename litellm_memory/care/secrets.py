@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from litellm_memory.errors import NotFoundError
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
@@ -39,7 +41,8 @@ async def mend_secrets(
     if fix:
         await ledger.redaction.apply(rows)
         for memory in secret:
-            await memories.correct(partition, memory.id, redactor.memory)
+            with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.
+                await memories.correct(partition, memory.id, redactor.memory)
     places = sorted({row.place for row in rows})
     found = [_kept("memories", [(memory.id, _said(memory), _said(redactor.memory(memory))) for memory in secret])]
     found += [_kept(name, [(row.mark, row.before, row.after) for row in rows if row.place == name]) for name in places]

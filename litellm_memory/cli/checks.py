@@ -17,7 +17,7 @@ from litellm_memory.embedding import Embedders, LocalModel, find_model, models_f
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger, LedgerError, is_damaged
 from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config
-from litellm_memory.store import Store, open_known_store
+from litellm_memory.store import Store, open_known_store, verify
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.108.7"
 """The versions of LiteLLM that this release was tested with: what pyproject.toml requires, and what the lock holds."""
@@ -140,7 +140,7 @@ async def _store(settings: Settings, embedders: Embedders) -> list[Finding]:
     except LiteLLMMemoryError as error:
         return [Finding("error", str(error), "docs/troubleshooting.md")]
     try:
-        await store.verify()
+        await verify(store)
         await _belongs(settings, store)
         moving = await store.copies()
     except LiteLLMMemoryError as error:

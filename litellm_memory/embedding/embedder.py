@@ -18,17 +18,20 @@ the same model, had no such end, and are another embedder's."""
 
 
 class Embedder(Protocol):
-    """A model that turns texts into unit vectors. Vectors of two identities are never compared."""
+    """A model that turns texts into unit vectors. Vectors of two identities are never compared.
+
+    Whatever goes wrong is a ModelCallError: each embedder translates what the foreign code below it raises.
+    """
 
     @property
     def identity(self) -> str:
         """The model, its quantisation or length where that is chosen, and the recipe. Raises ModelCallError."""
 
     async def query(self, text: str) -> Floats | None:
-        """The vector of what is searched for; None where words have to do. Raises when the model fails."""
+        """The vector of what is searched for; None where words have to do. Raises ModelCallError."""
 
     async def documents(self, texts: Sequence[str]) -> Sequence[Floats | None]:
-        """A vector each of texts to be found; None for one that the model refuses. Raises when the model fails."""
+        """One vector per text to be found; None for one that the model refuses. Raises ModelCallError."""
 
     def close(self) -> None:
         """Lets go of threads and calls under way."""

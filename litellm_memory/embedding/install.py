@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from litellm_memory.embedding.local import MANIFEST, MODEL, TOKENIZER, LocalModel, digest, read_model
 from litellm_memory.embedding.sources import SOURCES, Ingredients, Report, Source
 from litellm_memory.errors import ModelMissingError
+from litellm_memory.files.locks import open_lock, wait_for_lock
 
 Export = Callable[[Path, Path, Path], Mapping[str, object]]
 """Makes the third file, a model, of weights and a tokenizer, and tells what it was made with."""
@@ -135,11 +135,8 @@ def _is_whole(directory: Path) -> bool:
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
     """Waits until no other process is inside. A process that dies inside leaves it open."""
-    cache.mkdir(parents=True, exist_ok=True)
-    # SQLite's lock is the standard library's only one between processes that Linux, macOS and Windows share.
-    try:
-        with closing(sqlite3.connect(cache / "install.lock", timeout=LONGEST_WAIT, isolation_level=None)) as lock:
-            lock.execute("BEGIN EXCLUSIVE")
-            yield
-    except sqlite3.Error as error:
-        raise ModelMissingError(f"{cache / 'install.lock'} cannot be locked: {error}.") from error
+    path = cache / "install.lock"
+    with open_lock(path) as lock:
+        if not wait_for_lock(lock, timeout_s=LONGEST_WAIT):
+            raise ModelMissingError(f"Another process has held {path} for {LONGEST_WAIT:.0f} s: end it.")
+        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from litellm_memory.embedding.embedder import RECIPE
-from litellm_memory.errors import ModelMissingError
+from litellm_memory.errors import ModelCallError, ModelMissingError
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
@@ -75,14 +78,24 @@ class LocalModel:
         return list(await self.embed_soon(texts))
 
     async def query(self, text: str) -> Floats:
-        """The vector of ``text``, kept for a while: what was just asked for is often what is learned next."""
+        """The vector of ``text``, kept for a while: what was just asked for is often what is learned next.
+
+        Raises ModelCallError.
+        """
         vector = self._recent.pop(text, None)
         if vector is None:
-            vector = await asyncio.get_running_loop().run_in_executor(self._executor, self._encoder.vector, text)
+            vector = await self._encoded(text)
         self._recent[text] = vector
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)
         return vector
+
+    async def _encoded(self, text: str) -> Floats:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._encoder.vector, text)
+        except Exception as error:  # ONNX Runtime and the tokenizer raise what they like; a closed model RuntimeError.
+            logger.debug("The embedded model failed", exc_info=error)
+            raise ModelCallError(f"The embedded model failed ({type(error).__name__}).") from None
 
     def close(self) -> None:
         """Ends the model's thread after the text that it is at; texts that wait for it are given up."""

@@ -133,7 +133,11 @@ class RemoteModel:
         found = await self._models.vectors(
             self._model, texts, asking=asking, dimensions=self._dimensions, seconds=seconds
         )
-        vectors = np.asarray(found, np.float32)
+        try:
+            vectors = np.asarray(found, np.float32)
+        except (TypeError, ValueError):
+            # Not numbers, or not of one length.
+            vectors = np.empty(0, np.float32)
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise ModelCallError(f"{self._model} did not answer with a vector for each text.")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

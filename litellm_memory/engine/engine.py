@@ -77,8 +77,10 @@ class Engine:
         """From now on these settings hold; what needs a restart stays as it was."""
         self.settings = settings
         self.redactor = self.embedders.redactor = Redactor.of(settings.learn)
-        self.memories.patience = min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
-        self.memories.glance = settings.recall.deadline_ms / 3 / 1000
+        self.memories.vectors.query_vector_timeout_s = (
+            min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
+        )
+        self.memories.scope_load_timeout_s = settings.recall.deadline_ms / 3 / 1000
         self.learner.settings = settings.learn
         self.retention.settings = settings.retention
 

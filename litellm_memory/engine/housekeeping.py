@@ -97,7 +97,7 @@ class Housekeeping:
         self._ledger.calls.flush()
         if round_ % LOOK_EVERY == 0 or self._health.store is not None:
             await self._memories.store.health()
-            await self._memories.count_uses()
+            await self._memories.uses.write()
         if round_ % PRUNE_EVERY == 0:
             settings, now = self._settings(), datetime.now(UTC)
             self._ledger.traces.prune(now, days=settings.traces.keep_days, most=settings.traces.max_count)

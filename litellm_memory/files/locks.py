@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import time
 from pathlib import Path
 from typing import TextIO
+
+from filelock import lock_descriptor
+
+POLL_SECONDS = 0.1
 
 
 def open_lock(path: Path) -> TextIO:
@@ -16,8 +20,14 @@ def open_lock(path: Path) -> TextIO:
 
 def take_lock(lock: TextIO) -> bool:
     """True when this process holds the file from now until it is closed; False at once when another one does."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    return lock_descriptor(lock.fileno(), blocking=False)
+
+
+def wait_for_lock(lock: TextIO, *, timeout_s: float) -> bool:
+    """True once this process holds the file; False when another one does not let go of it in time."""
+    deadline = time.monotonic() + timeout_s
+    while not take_lock(lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
     return True

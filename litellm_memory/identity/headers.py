@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
 from litellm_memory.models import MemoryKind
-from litellm_memory.render import Layout
+from litellm_memory.render import BlockStyle
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")
@@ -35,7 +35,7 @@ class RequestOptions:
     query: str | None = None
     kinds: tuple[MemoryKind, ...] = ()
     tags: tuple[str, ...] = ()
-    layout: Layout | None = None
+    layout: BlockStyle | None = None
     unreadable: tuple[str, ...] = ()
     """Names of the headers whose value could not be read."""
     refused: str | None = None
@@ -240,14 +240,14 @@ def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]
     return KINDS
 
 
-def _layout(reading: _Reading) -> Layout | None:
+def _layout(reading: _Reading) -> BlockStyle | None:
     """How the block is to be written, what is not said being as ai-mem has it; None when nothing was said of it."""
     full, field = reading.one(FULL), reading.one(FULL_FIELD)
     show_tokens, wrap = reading.one(SHOW_TOKENS, unreadable=False), reading.one(WRAP, unreadable=False)
     if full is None and field is None and show_tokens is None and wrap is None:
         return None
-    usual = Layout()
-    return Layout(
+    usual = BlockStyle()
+    return BlockStyle(
         full=usual.full if full is None else full,
         summaries=field == "summary",
         show_tokens=show_tokens is not False,

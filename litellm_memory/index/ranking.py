@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.models import Memory
-from litellm_memory.render import Layout, entry_tokens, frame_tokens, heading_of, heading_tokens
+from litellm_memory.render import BlockStyle, entry_tokens, frame_tokens, heading_of, heading_tokens
 
 Floats = NDArray[np.float32]
 Positions: TypeAlias = NDArray[np.int64]
@@ -163,7 +163,7 @@ def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
 class Room:
     """What is left of a block while memories are put into it, the best first: tokens, entries, and what it says."""
 
-    def __init__(self, *, tokens: int | None, limit: int, layout: Layout | None, name_projects: bool) -> None:
+    def __init__(self, *, tokens: int | None, limit: int, layout: BlockStyle | None, name_projects: bool) -> None:
         self._left = math.inf if tokens is None else tokens - frame_tokens(layout)
         self._entries = limit
         self._full = 0 if layout and layout.summaries else layout.full if layout else limit

@@ -8,6 +8,7 @@ from litellm_memory.ledger.dead_letters import DeadLetter
 from litellm_memory.ledger.erasures import Job
 from litellm_memory.ledger.figures import Figure, Figures
 from litellm_memory.ledger.ledger import Ledger
+from litellm_memory.ledger.listing import ListFilter, ListPosition
 from litellm_memory.ledger.migrations import ASIDE
 from litellm_memory.ledger.model_queue import QueuedExchange, Spent
 from litellm_memory.ledger.paths import Paths
@@ -26,6 +27,8 @@ __all__ = [
     "Learned",
     "Ledger",
     "LedgerError",
+    "ListFilter",
+    "ListPosition",
     "Paths",
     "Quality",
     "QueuedExchange",

@@ -26,6 +26,7 @@ from litellm_memory.ledger.tables import (
     insert_new,
     jobs,
     journal,
+    listed,
     model_queue,
     paths,
     texts,
@@ -150,7 +151,7 @@ def _erase_user(connection: Connection, partition: str, user: str, until: dateti
         .values(user=NOBODY, project=None, message=None),
     ]
     if until is None:
-        statements.append(delete(texts).where(texts.c.namespace == space))
+        statements += [delete(table).where(table.c.namespace == space) for table in (texts, listed)]
     for statement in statements:
         connection.execute(statement)
     sum_up(connection, partition, [user, NOBODY])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from litellm_memory.errors import StoreError
 from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.listing import FILLED
 from litellm_memory.ledger.tables import facts, insert_new, upsert_all
 
 
@@ -31,7 +32,7 @@ class Facts:
 
     def belongs_to(self, store_id: str) -> None:
         """Returns once it is durable that the memories are in this store. Blocks the calling thread."""
-        self._database.submit(lambda c: upsert_all(c, facts, [{"name": "store", "value": store_id}])).result()
+        self._database.submit(lambda c: _belongs_to(c, store_id)).result()
 
     async def take_turn(self, work: str, *, every: timedelta, now: datetime) -> bool:
         """True for one caller in each period of ``every``, whichever worker or host it is on."""
@@ -41,6 +42,12 @@ class Facts:
 def _store_of(connection: Connection, store_id: str) -> str:
     insert_new(connection, facts, {"name": "store", "value": store_id})
     return str(connection.scalar(select(facts.c.value).where(facts.c.name == "store")))
+
+
+def _belongs_to(connection: Connection, store_id: str) -> None:
+    upsert_all(connection, facts, [{"name": "store", "value": store_id}])
+    # Which memories are there is not known any more.
+    connection.execute(delete(facts).where(facts.c.name == FILLED))
 
 
 def _take_turn(connection: Connection, turn: str, every: timedelta, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.ledger.days import let_go
 from litellm_memory.ledger.erasures import note_forgotten
 from litellm_memory.ledger.figures import prune_figures
+from litellm_memory.ledger.listing import unlist
 from litellm_memory.ledger.texts import release
 
 
@@ -27,8 +28,10 @@ def forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str
 
 
 def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Releases what these (namespace, memory id) pairs claimed while they were being deleted."""
-    release(connection, {memory for _, memory in pairs})
+    """Takes these (namespace, memory id) pairs out of lists, and releases what they claimed while being deleted."""
+    memories = {memory for _, memory in pairs}
+    release(connection, memories)
+    unlist(connection, memories)
     publish(connection, pairs)
 
 

@@ -20,6 +20,7 @@ from litellm_memory.ledger.erasures import Erasures
 from litellm_memory.ledger.facts import Facts
 from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.journal import Journal
+from litellm_memory.ledger.listing import Listing
 from litellm_memory.ledger.model_queue import ModelQueue
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
@@ -45,6 +46,7 @@ class Ledger:
         self.paths = Paths(self.database)
         self.partitions = Partitions(self.database)
         self.changes = Changes(self.database, drop_block=self.blocks.drop, drop_paths=self.paths.drop)
+        self.listing = Listing(self.database)
         self.calls = Calls(self.database)
         self.traces = Traces(self.database, count=self.calls.learned)
         self.model_queue = ModelQueue(self.database)
@@ -89,7 +91,7 @@ class Ledger:
             self.blocks.drop(mark)
 
     async def deleted(self, memories: Sequence[tuple[str, str]]) -> None:
-        """Takes deleted (namespace, memory id) pairs out of claims made since ``forget``, and publishes the change."""
+        """Takes deleted (namespace, memory id) pairs out of lists and late claims, and publishes the change."""
         pairs = list(memories)
         await self.database.write(lambda c: forgetting.deleted(c, pairs))
 

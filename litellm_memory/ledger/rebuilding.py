@@ -10,6 +10,7 @@ from sqlalchemy import create_engine
 
 from litellm_memory.files.salvage import Damaged
 from litellm_memory.ledger.days import sum_up
+from litellm_memory.ledger.listing import FILLED
 from litellm_memory.ledger.tables import SCHEMA_VERSION, metadata
 
 
@@ -37,6 +38,8 @@ def fill_from(damaged: Path, path: Path) -> tuple[int, int]:
                 f"INSERT OR REPLACE INTO {table.name} ({named}) VALUES ({marks})", old.rows(table.name, columns)
             )
             brought += max(0, cursor.rowcount)
+        # What was not read may be missing from lists, so these are made anew from the store.
+        new.execute("DELETE FROM facts WHERE name = ?", (FILLED,))
         # The tables are of this version, whichever wrote the rows.
         new.execute("UPDATE facts SET value = ? WHERE name = 'schema'", (str(SCHEMA_VERSION),))
     engine = create_engine(f"sqlite:///{path}")

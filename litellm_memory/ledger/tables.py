@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -30,6 +31,13 @@ SCHEMA_VERSION = 4
 """Raised by one with each change that an older database needs a step in ``migrations`` for."""
 
 metadata = MetaData()
+
+
+def _where_set(column: str, *columns: str) -> Index:
+    """An index of the few memories whose ``column`` is not null."""
+    condition = text(f"{column} IS NOT NULL")
+    return Index(f"listed_{column}", *columns, sqlite_where=condition, postgresql_where=condition)
+
 
 facts = Table(
     "facts",
@@ -109,6 +117,25 @@ changes = Table(
     Column("at", DateTime(timezone=True), nullable=False, index=True),
     sqlite_autoincrement=True,
     comment="Which memories changed lately, for the workers that hold them in RAM.",
+)
+
+listed = Table(
+    "listed",
+    metadata,
+    Column("memory", String(64), primary_key=True),
+    Column("namespace", String(64), nullable=False),
+    Column("partition", String(64), nullable=False),
+    Column("created", BigInteger, nullable=False, comment="Microseconds since 1970."),
+    Column("project", Text),
+    Column("waits", Integer, comment="1 while it waits for review."),
+    Column("call", Text),
+    Column("successor", String(64)),
+    Index("listed_partition", "partition", "created", "memory"),
+    Index("listed_namespace", "namespace", "created", "memory"),
+    _where_set("waits", "partition", "created", "memory"),
+    _where_set("call", "partition", "call", "created", "memory"),
+    _where_set("successor", "partition", "successor"),
+    comment="The order of lists: a row for each memory, so that a page of them is found without reading the others.",
 )
 
 paths = Table(
@@ -270,8 +297,9 @@ def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> boo
 
 
 def insert_all_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts the rows whose primary key is not there yet."""
-    connection.execute(_insert(connection.dialect.name, table), list(rows))
+    """Inserts those of the rows whose primary keys are not there yet."""
+    if rows:
+        connection.execute(_insert(connection.dialect.name, table), list(rows))
 
 
 def upsert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

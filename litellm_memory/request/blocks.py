@@ -95,7 +95,7 @@ class Blocks:
                 return NewBlock(fallback, "error", reason_of(error))
             unless_in_time.pop_all()
         if not reading.request.dry:
-            self._memories.used(given.memory for given in new.block.given)
+            self._memories.uses.note(given.memory for given in new.block.given)
         return new
 
     async def _recalled(self, reading: Reading, earlier: Mapping[str, Block]) -> NewBlock:

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from litellm_memory.engine import Engine
+from litellm_memory.ledger import ListFilter
 from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, namespace
 from litellm_memory.recall import Query as Search
 from litellm_memory.redact import Redactor
 from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
-from litellm_memory.sidecar.paging import Cursor, Limit, page_after
+from litellm_memory.sidecar.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.sidecar.shapes import MemoriesOut, MemoryOut, Name, Said, Shape, Tags, aware, shown_as
 from litellm_memory.store import memory_id
 
@@ -99,9 +100,11 @@ async def list_memories(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> MemoriesOut:
-    memories = await engine.memories.all(partition, user)
-    page, next_cursor = page_after(memories, cursor, limit, mark=lambda memory: memory.id)
-    return MemoriesOut(data=[MemoryOut.shown(memory, engine.redactor) for memory in page], next_cursor=next_cursor)
+    asked = ListFilter(namespace=None if user is None else namespace(partition, user))
+    page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
+    return MemoriesOut(
+        data=[MemoryOut.shown(memory, engine.redactor) for memory in page], next_cursor=cursor_at(following)
+    )
 
 
 @router.post("", status_code=201, summary="Add a memory")

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
-from litellm_memory.models import Memory
+from litellm_memory.ledger import ListFilter
+from litellm_memory.models import Memory, namespace
 from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.jobs import JobOut, begun
-from litellm_memory.sidecar.paging import Cursor, Limit, page_after
+from litellm_memory.sidecar.paging import Cursor, Limit, cursor_at, page_after, position_at
 from litellm_memory.sidecar.shapes import MemoriesOut, MemoryOut, Name, Shape
 
 
@@ -78,10 +79,11 @@ async def list_memories_of(
     cursor: Cursor = None,
     project: Annotated[Name | None, Query(description="One project; all of them when left out.")] = None,
 ) -> MemoriesOut:
-    memories = await engine.memories.all(partition, user)
-    asked = [memory for memory in memories if project is None or memory.project == project]
-    page, next_cursor = page_after(asked, cursor, limit, mark=lambda memory: memory.id)
-    return MemoriesOut(data=[MemoryOut.shown(memory, engine.redactor) for memory in page], next_cursor=next_cursor)
+    asked = ListFilter(namespace=namespace(partition, user), project=project)
+    page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
+    return MemoriesOut(
+        data=[MemoryOut.shown(memory, engine.redactor) for memory in page], next_cursor=cursor_at(following)
+    )
 
 
 @dataclass(slots=True)

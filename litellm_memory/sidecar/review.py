@@ -11,7 +11,7 @@ from litellm_memory.care.review import accept, reject, waiting
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
-from litellm_memory.sidecar.paging import Cursor, Limit, page_after
+from litellm_memory.sidecar.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, shown_as
 
 
@@ -60,9 +60,11 @@ async def list_waiting(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> ReviewsOut:
-    found = await waiting(engine.memories, partition, user)
-    page, next_cursor = page_after(found, cursor, limit, mark=lambda memory: memory.id)
-    return ReviewsOut(data=[ReviewOut.shown(memory, engine.redactor) for memory in page], next_cursor=next_cursor)
+    asked = waiting(partition, user)
+    page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
+    return ReviewsOut(
+        data=[ReviewOut.shown(memory, engine.redactor) for memory in page], next_cursor=cursor_at(following)
+    )
 
 
 @router.post(

@@ -15,11 +15,12 @@ from pydantic import Field
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.models import Memory, MemoryKind, Origin, Scope
+from litellm_memory.ledger import ListFilter
+from litellm_memory.models import Memory, MemoryKind, Origin, Scope, namespace
 from litellm_memory.screening import why_to_review
 from litellm_memory.sidecar.access import Access
 from litellm_memory.sidecar.memories import Found, MemoryIn, MemoryPatch, SearchIn, corrected, memory_of, search_of
-from litellm_memory.sidecar.paging import page_after
+from litellm_memory.sidecar.paging import cursor_at, position_at
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags
 from litellm_memory.sidecar.traces import UNKNOWN, told
 
@@ -142,9 +143,10 @@ async def _forget(acting: Acting, given: Forget) -> dict[str, Any]:
 
 
 async def _list(acting: Acting, given: List) -> dict[str, Any]:
-    memories = await acting.engine.memories.all(acting.partition, acting.scope.user)
-    page, next_cursor = page_after(memories, given.cursor, given.limit, mark=lambda memory: memory.id)
-    return {"data": [acting.shape(memory) for memory in page], "next_cursor": next_cursor}
+    asked = ListFilter(namespace=namespace(acting.partition, acting.scope.user))
+    after = position_at(given.cursor)
+    page, following = await acting.engine.memories.lists.page(acting.partition, asked, after=after, limit=given.limit)
+    return {"data": [acting.shape(memory) for memory in page], "next_cursor": cursor_at(following)}
 
 
 async def _why(acting: Acting, given: Why) -> dict[str, Any]:

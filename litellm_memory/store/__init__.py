@@ -12,9 +12,11 @@ from litellm_memory.settings import StoreSettings
 from litellm_memory.store.address import owned, put_aside
 from litellm_memory.store.collections import Collections, Vectors
 from litellm_memory.store.layout import NAMESPACE_DIGITS, Kind, Layout, is_memory_id, memory_id
-from litellm_memory.store.memories import Store, StoreFacts, open_collections, open_known
+from litellm_memory.store.marker import StoreFacts
+from litellm_memory.store.memories import Store, every_memory, open_collections, open_known
 from litellm_memory.store.rebuilding import Rebuilt, rebuild
 from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
+from litellm_memory.store.verifying import verify
 
 __all__ = [
     "NAMESPACE_DIGITS",
@@ -25,6 +27,7 @@ __all__ = [
     "Store",
     "StoreFacts",
     "Vectors",
+    "every_memory",
     "is_memory_id",
     "memory_id",
     "open_known_store",
@@ -32,6 +35,7 @@ __all__ = [
     "owned",
     "put_aside",
     "rebuild",
+    "verify",
 ]
 
 CLOUD_HOST = "api.trychroma.com"

@@ -22,7 +22,7 @@ SOCKET_PATH_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class OwnerRecord:
     """Who holds, or last held, the lock of a data directory, and the socket that it listens on."""
 
     pid: int
@@ -99,13 +99,13 @@ def is_private(directory: Path) -> bool:
 
 
 @contextmanager
-def owned(data_dir: Path) -> Iterator[Record | None]:
+def owned(data_dir: Path) -> Iterator[OwnerRecord | None]:
     """Hold the data directory for this process alone, and record so; None when another process holds it."""
     with lock_path(data_dir).open("a+") as lock:
         if not take_lock(lock):
             yield None
             return
-        record = Record(os.getpid(), socket.gethostname(), str(socket_path(data_dir)))
+        record = OwnerRecord(os.getpid(), socket.gethostname(), str(socket_path(data_dir)))
         _write(lock.fileno(), json.dumps(asdict(record)))
         try:
             yield record
@@ -118,13 +118,13 @@ def _write(lock: int, text: str) -> None:
     os.write(lock, text.encode())
 
 
-def read_record(data_dir: Path) -> Record | None:
+def read_record(data_dir: Path) -> OwnerRecord | None:
     """What the lock file says; None when nobody has claimed the directory, or is just doing so.
 
     Raises StoreError when it belongs to another user.
     """
     try:
-        return Record(**json.loads(lock_path(data_dir).read_text()))
+        return OwnerRecord(**json.loads(lock_path(data_dir).read_text()))
     except PermissionError:
         raise StoreError(
             f"{lock_path(data_dir)} belongs to another user: run everything on {data_dir} as one."

@@ -41,6 +41,9 @@ READING = frozenset({"get", "query", "count", "get_collection", "list_collection
 READERS = 4
 NAMES_PAGE = 1000
 
+PANIC = "PanicException"
+"""pyo3's name for the type of a Rust panic, which is a BaseException."""
+
 T = TypeVar("T")
 
 
@@ -278,12 +281,15 @@ async def _hang_up() -> None:
 
 
 def unpanicked(call: Callable[[], T]) -> T:
-    """What ``call`` returns. Chroma's Rust panics, which are no Exceptions, become StoreErrors."""
+    """What ``call`` returns. Chroma's Rust panics, which are no Exceptions, become StoreErrors.
+
+    An interrupt or the end of the process stays what it is.
+    """
     try:
         return call()
-    except Exception:
-        raise
-    except BaseException as panic:
+    except BaseException as panic:  # The type of a panic is in no module that could be imported.
+        if type(panic).__name__ != PANIC:
+            raise
         raise StoreError(
             f"Chroma gave up ({type(panic).__name__}): the directory may be damaged or of another Chroma version; "
             "restore it from a backup or install the Chroma that wrote it."

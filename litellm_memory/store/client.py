@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
-from litellm_memory.store.address import Record, failure_path, is_private, log_path, read_record, scrub_path
+from litellm_memory.store.address import OwnerRecord, failure_path, is_private, log_path, read_record, scrub_path
 from litellm_memory.store.collections import READ_SECONDS, SCRUB_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
 
 OPEN_SECONDS = 30.0
@@ -94,14 +94,14 @@ class OwnerCollections:
         connection = await self._connected()
         await connection.ask(SCRUB_SECONDS, "scrub", prefix)
         await connection.ended()
-        deadline = self._now() + SCRUB_SECONDS
+        deadline = _now() + SCRUB_SECONDS
         while True:
             try:
                 # Answered by the next owner, once it has written the files anew.
                 await self.names(prefix)
                 break
             except StoreError:
-                if self._now() > deadline:
+                if _now() > deadline:
                     raise
                 await asyncio.sleep(START_SECONDS)
         if scrub_path(self._data_dir).exists():
@@ -124,7 +124,7 @@ class OwnerCollections:
 
     async def _connected(self) -> Connection:
         """The connection, or a new one; all callers wait for the same one, and one that gives up stops none."""
-        if self._opening is None or _is_over(self._opening, paused=self._now() < self._closed_until):
+        if self._opening is None or _is_over(self._opening, paused=_now() < self._closed_until):
             self._opening = asyncio.create_task(self._open())
             # A failure that nobody waits for any more is still looked at.
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -136,47 +136,28 @@ class OwnerCollections:
             async with asyncio.timeout(self._open_seconds):
                 return await self._find_or_start()
         except TimeoutError:
-            self._closed_until = self._now() + PAUSE_SECONDS
+            self._closed_until = _now() + PAUSE_SECONDS
             raise StoreError(_why_silent(self._data_dir, read_record(self._data_dir))) from None
         except OSError as error:
-            self._closed_until = self._now() + PAUSE_SECONDS
+            self._closed_until = _now() + PAUSE_SECONDS
             raise StoreError(f"The owner process of the memory store cannot be started: {error.strerror}.") from None
         except StoreError:
-            self._closed_until = self._now() + PAUSE_SECONDS
+            self._closed_until = _now() + PAUSE_SECONDS
             raise
 
     async def _find_or_start(self) -> Connection:
         starter: subprocess.Popen[bytes] | None = None
         next_start = 0.0
         while True:
-            if (connection := await self._connect()) is not None:
+            if (connection := await _connect(self._data_dir)) is not None:
                 return connection
             outcome = starter.poll() if starter else 0
             if outcome:
                 raise StoreError(_why_ended(self._data_dir, outcome))
-            if outcome == 0 and self._now() >= next_start:
+            if outcome == 0 and _now() >= next_start:
                 starter = await asyncio.to_thread(start_owner, self._data_dir, idle_seconds=self._idle_seconds)
-                next_start = self._now() + START_SECONDS
+                next_start = _now() + START_SECONDS
             await asyncio.sleep(GLANCE_SECONDS)
-
-    async def _connect(self) -> Connection | None:
-        """A connection to the owner that the lock file names, or None when nobody listens there."""
-        record = await asyncio.to_thread(read_record, self._data_dir)
-        if record is None:
-            return None
-        path = Path(record.socket)
-        if path.parent != self._data_dir and not await asyncio.to_thread(is_private, path.parent):
-            return None
-        try:
-            reader, writer = await asyncio.open_unix_connection(path)
-        except (FileNotFoundError, ConnectionError):
-            return None
-        except OSError as error:
-            raise StoreError(f"{path} cannot be opened: {error.strerror}; all workers run as one user.") from None
-        return await _greeted(reader, writer)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 class Connection:
@@ -253,6 +234,27 @@ def start_owner(data_dir: Path, *, idle_seconds: float) -> subprocess.Popen[byte
     return process
 
 
+async def _connect(data_dir: Path) -> Connection | None:
+    """A connection to the owner that the lock file names, or None when nobody listens there."""
+    record = await asyncio.to_thread(read_record, data_dir)
+    if record is None:
+        return None
+    path = Path(record.socket)
+    if path.parent != data_dir and not await asyncio.to_thread(is_private, path.parent):
+        return None
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except (FileNotFoundError, ConnectionError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}; all workers run as one user.") from None
+    return await _greeted(reader, writer)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
     try:
         greeting = await frames.receive(reader)
@@ -292,7 +294,7 @@ def _why_ended(data_dir: Path, exit_code: int) -> str:
         return f"The memory store does not open: {log_path(data_dir)} says why."
 
 
-def _why_silent(data_dir: Path, record: Record | None) -> str:
+def _why_silent(data_dir: Path, record: OwnerRecord | None) -> str:
     if record is None:
         return f"The memory store did not open in time: {log_path(data_dir)} may say why."
     if not record.here:

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
-import numpy as np
-
-from litellm_memory.errors import StoreError, StoreMovedError
-from litellm_memory.models import namespace
+from litellm_memory.errors import StoreError
+from litellm_memory.models import Memory, namespace
 from litellm_memory.store.collections import Collections, Metadata, Vectors
 from litellm_memory.store.layout import COLLECTIONS, Kind, Layout, is_memory_id
-from litellm_memory.store.records import Entry, blank_rows, changed_rows, checked_id, counted, entries_of, rows_of
-
-SCHEMA = 1
-MARKER = "litellm-memory"
-"""The collection whose metadata say what this Chroma holds."""
-COPY, COPY_DIMENSION = "copy", "copy_dimension"
-"""Metadata of the marker while a store moves: the embedder of the records that do not serve, yet or any more."""
+from litellm_memory.store.marker import (
+    COPY,
+    COPY_DIMENSION,
+    MARKER,
+    SCHEMA,
+    StoreFacts,
+    check,
+    current_marker,
+    facts_of,
+)
+from litellm_memory.store.records import (
+    Entry,
+    blank_rows,
+    changed_rows,
+    checked_id,
+    counted,
+    entries_of,
+    memories_of,
+    rows_of,
+)
 
 PAGE = 300
 """Most records of one read: Chroma Cloud gives no more."""
@@ -36,25 +47,10 @@ BATCH = 32
 """Most records of one write. An embedded Chroma replaces a record of a large collection in some 8 ms, and no read of
 any worker is answered meanwhile."""
 
-LOOKED_AT = 10
-"""Memories of a collection that are looked for to see whether its index is whole."""
-
 OVERFETCH = 3
 """Chroma's filtered search misses some neighbours in large collections; asking for more brings them back."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """What a store says of itself. ``store_id`` is made once: another one means another or an emptied store."""
-
-    store_id: str
-    schema: int
-    layout: str
-    embedder: str
-    dimension: int
-    count: int
 
 
 class Store:
@@ -64,24 +60,15 @@ class Store:
     """
 
     def __init__(self, collections: Collections, layout: Layout, marker: Metadata) -> None:
-        self._collections = collections
-        self._layout = layout
-        self._marker = marker
-
-    @property
-    def embedder(self) -> str:
+        self.collections = collections
+        self.layout = layout
+        self.marker = marker
+        self.embedder = layout.embedder
         """The identity of the embedder that made the vectors."""
-        return self._layout.embedder
-
-    @property
-    def dimension(self) -> int:
+        self.dimension = layout.dimension
         """How long the vectors are."""
-        return self._layout.dimension
-
-    @property
-    def id(self) -> str:
+        self.id = str(marker.get("store_id", ""))
         """Made once, with the store: another one means another store, or an emptied one."""
-        return str(self._marker["store_id"])
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Insert the entries or replace them whole, by id; the last of equal ids counts.
@@ -94,12 +81,12 @@ class Store:
         """
         last = {checked_id(entry.memory): entry for entry in entries}
         groups = [
-            (name, [last[memory_id] for memory_id in ids]) for name, ids in by_collection(self._layout, last, BATCH)
+            (name, [last[memory_id] for memory_id in ids]) for name, ids in by_collection(self.layout, last, BATCH)
         ]
-        batches = [(name, rows_of(group, self._layout.dimension)) for name, group in groups]
+        batches = [(name, rows_of(group, self.layout.dimension)) for name, group in groups]
         await self.health()
         for name, rows in batches:
-            await self._collections.upsert(name, rows)
+            await self.collections.upsert(name, rows)
 
     async def amend(self, changes: Sequence[tuple[Entry, Entry]]) -> None:
         """Write what differs between entries that were read and those that take their places, which have their ids.
@@ -110,20 +97,23 @@ class Store:
         by_id = {before.memory.id: (before, after) for before, after in changes}
         batches = [
             (name, rows)
-            for name, ids in by_collection(self._layout, by_id, BATCH)
-            for rows in changed_rows([by_id[memory_id] for memory_id in ids], self._layout.dimension)
+            for name, ids in by_collection(self.layout, by_id, BATCH)
+            for rows in changed_rows([by_id[memory_id] for memory_id in ids], self.layout.dimension)
         ]
         await self.health()
         for name, rows in batches:
-            await self._collections.update(
+            await self.collections.update(
                 name, rows.ids, rows.metadatas, documents=rows.documents or None, vectors=rows.vectors
             )
 
-    async def get(self, partition: str, ids: Sequence[str]) -> list[Entry]:
-        """The entries with these ids, in their order; missing ones and other partitions' are left out."""
+    async def get(self, partition: str, ids: Sequence[str], *, vectors: bool = True) -> list[Entry]:
+        """The entries with these ids, in their order; missing ones and other partitions' are left out.
+
+        Without ``vectors`` none has one, and reading takes about half as long.
+        """
         found: dict[str, Entry] = {}
-        for name, asked in by_collection(self._layout, ids, PAGE):
-            rows = await self._collections.get(name, asked)
+        for name, asked in by_collection(self.layout, ids, PAGE):
+            rows = await self.collections.get(name, asked, vectors=vectors)
             # Off the event loop when there are many: one takes some 40 µs.
             reading = partial(entries_of, rows, partition=partition)
             entries = reading() if len(asked) <= BATCH else await asyncio.to_thread(reading)
@@ -135,27 +125,36 @@ class Store:
         entries = {entry.memory.id: entry async for page in self.pages(partition, user) for entry in page}
         return list(entries.values())
 
-    async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Entry]]:
+    async def pages(
+        self, partition: str, user: str | None = None, *, vectors: bool = True
+    ) -> AsyncIterator[list[Entry]]:
         """What ``load`` gives, a page at a time, so that RAM holds one page and the ids."""
         if user is not None:
-            async for page in self.read(partition, await self.ids(partition, user), user=user):
+            async for page in self.read(partition, await self.ids(partition, user), user=user, vectors=vectors):
                 yield page
         else:
-            for name in await self._collections.names(self._layout.prefix):
-                ids = [one async for one in self._ids(name, {"partition": partition})]
-                async for page in self.read(partition, ids):
+            for name in await self.collections.names(self.layout.prefix):
+                ids = [one async for one in record_ids(self.collections, self.layout, name, {"partition": partition})]
+                async for page in self.read(partition, ids, vectors=vectors):
                     yield page
 
     async def ids(self, partition: str, user: str) -> list[str]:
         """The ids of the user's entries, oldest write first."""
         ns = namespace(partition, user)
-        return [one async for one in self._ids(self._layout.collection(ns), self._layout.where(ns))]
+        return [
+            one
+            async for one in record_ids(
+                self.collections, self.layout, self.layout.collection(ns), self.layout.where(ns)
+            )
+        ]
 
-    async def read(self, partition: str, ids: Sequence[str], *, user: str | None = None) -> AsyncIterator[list[Entry]]:
+    async def read(
+        self, partition: str, ids: Sequence[str], *, user: str | None = None, vectors: bool = True
+    ) -> AsyncIterator[list[Entry]]:
         """The partition's entries with these ids, and of this user if one is named, in their order, in pages."""
         ns = None if user is None else namespace(partition, user)
         for asked in chunks(ids, PAGE):
-            entries = await self.get(partition, asked)
+            entries = await self.get(partition, asked, vectors=vectors)
             yield [entry for entry in entries if ns is None or entry.memory.namespace == ns]
 
     async def holding(self, partition: str, user: str, words: Sequence[str], limit: int) -> list[Entry]:
@@ -165,19 +164,19 @@ class Store:
         """
         ns = namespace(partition, user)
         spellings = list(dict.fromkeys(spelt for word in words for spelt in (word, word.capitalize())))
-        found = await self._collections.containing(
-            self._layout.collection(ns), self._layout.where(ns), spellings, limit=min(PAGE, limit)
+        found = await self.collections.containing(
+            self.layout.collection(ns), self.layout.where(ns), spellings, limit=min(PAGE, limit)
         )
         return await asyncio.to_thread(entries_of, found, partition=partition, namespace=ns)
 
     async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
         """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
         ns = namespace(partition, user)
-        name, where = self._layout.collection(ns), self._layout.where(ns)
+        name, where = self.layout.collection(ns), self.layout.where(ns)
         # Chroma takes longest for a filter that most records match, so a user who has most of a collection is first
         # looked for without one.
         for filter_, asked in ((None, 2 * limit), (where, max(30, limit * OVERFETCH))):
-            rows = await self._collections.nearest(name, filter_, vector, limit=min(PAGE, asked))
+            rows = await self.collections.nearest(name, filter_, vector, limit=min(PAGE, asked))
             entries = await asyncio.to_thread(entries_of, rows, partition=partition, namespace=ns)
             embedded = [entry for entry in entries if entry.vector is not None]
             if filter_ == where or len(embedded) >= limit:
@@ -186,19 +185,19 @@ class Store:
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
         """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
-        for layout in (self._layout, *await self.copies()):
+        for layout in (self.layout, *await self.copies()):
             for name, asked in by_collection(layout, ids, BATCH):
-                rows = await self._collections.get(name, asked, vectors=False)
+                rows = await self.collections.get(name, asked, vectors=False)
                 records = zip(rows.ids, rows.metadatas, strict=True)
                 own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
                 if own:
                     # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
                     # By an update, which does not bring back what somebody else deleted meanwhile.
                     blank = blank_rows(own, layout.dimension)
-                    await self._collections.update(
+                    await self.collections.update(
                         name, own, blank.metadatas, documents=blank.documents, vectors=blank.vectors
                     )
-                    await self._collections.delete(name, own)
+                    await self.collections.delete(name, own)
 
     async def touch(self, used: Mapping[str, int], at: datetime) -> None:
         """Add to the uses of these memories and set when they were last used; missing ones are passed over.
@@ -206,81 +205,63 @@ class Store:
         Two processes that touch one memory at the same instant may count one use.
         """
         await self.health()
-        for name, asked in by_collection(self._layout, used, BATCH):
-            rows = await self._collections.get(name, asked, vectors=False)
+        for name, asked in by_collection(self.layout, used, BATCH):
+            rows = await self.collections.get(name, asked, vectors=False)
             if rows.ids:
                 records = zip(rows.ids, rows.metadatas, strict=True)
                 changes = [counted(metadata, used[memory_id], at) for memory_id, metadata in records]
-                await self._collections.update(name, rows.ids, changes)
+                await self.collections.update(name, rows.ids, changes)
 
     async def scrub(self) -> None:
         """Take what was deleted out of the files of this host; may take minutes, and writes wait meanwhile."""
-        if self._layout.kind == "buckets":
-            await self._collections.scrub(COLLECTIONS)
+        if self.layout.kind == "buckets":
+            await self.collections.scrub(COLLECTIONS)
 
     async def facts(self) -> StoreFacts:
         """What the store says of itself, and how many memories it holds. Reads every collection's count."""
-        names = await self._collections.names(self._layout.prefix)
-        return facts_of(self._marker, count=sum([await self._collections.count(name) for name in names]))
+        names = await self.collections.names(self.layout.prefix)
+        return facts_of(self.marker, count=sum([await self.collections.count(name) for name in names]))
 
     async def health(self) -> None:
         """Nothing when Chroma answers and is the store that was opened; else StoreError with what to do."""
-        await self._current_marker()
+        await current_marker(self.collections, self.marker)
 
     async def copies(self) -> list[Layout]:
         """Where else the records are, wholly or in part: the copy that a move makes, or the originals that it left."""
-        marker = await self._current_marker()
+        marker = await current_marker(self.collections, self.marker)
         if COPY not in marker:
             return []
-        return [replace(self._layout, embedder=str(marker[COPY]), dimension=int(marker[COPY_DIMENSION] or 0))]
-
-    async def _current_marker(self) -> Metadata:
-        marker = await self._collections.describe(MARKER)
-        if marker is None or marker.get("store_id") != self._marker["store_id"]:
-            raise StoreError(
-                "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
-            )
-        if (marker["embedder"], marker["dimension"]) != (self.embedder, self.dimension):
-            raise StoreMovedError("The memories have moved to another embedder; they are used again in a moment.")
-        return marker
+        return [replace(self.layout, embedder=str(marker[COPY]), dimension=int(marker[COPY_DIMENSION] or 0))]
 
     async def reopened(self) -> Store:
         """The store as it is now, on the same connection. Raises StoreError when it is not for us any more."""
-        marker = await self._collections.describe(MARKER) or {}
-        return known_store(self._collections, self._layout.kind, marker)
-
-    async def verify(self) -> None:
-        """Nothing when a few memories of each collection are found by their own vectors; else StoreError."""
-        await self.health()
-        for name in await self._collections.names(self._layout.prefix):
-            ids = await self._collections.ids(name, None, limit=LOOKED_AT, offset=0)
-            rows = await self._collections.get(name, ids)
-            vectors = [] if rows.vectors is None else [vector for vector in rows.vectors if vector.any()]
-            found = [await self._finds(name, vector) for vector in vectors]
-            # An index may miss one of many without being damaged.
-            if len(rows.ids) and (rows.vectors is None or found.count(False) > len(found) / 2):
-                raise StoreError(
-                    f"The index of {name} does not find what it holds: stop the proxy and run "
-                    "`litellm-memory check --rebuild`, which makes it anew from the texts."
-                )
-
-    async def _finds(self, name: str, vector: Vectors) -> bool:
-        rows = await self._collections.nearest(name, None, vector, limit=LOOKED_AT)
-        return rows.vectors is not None and bool(np.isclose(rows.vectors, vector, atol=1e-3).all(axis=1).any())
+        marker = await self.collections.describe(MARKER) or {}
+        return known_store(self.collections, self.layout.kind, marker)
 
     async def aclose(self) -> None:
         """Let go of Chroma."""
-        await self._collections.aclose()
+        await self.collections.aclose()
 
-    async def _ids(self, name: str, where: Metadata | None) -> AsyncIterator[str]:
-        limit = ALL if self._layout.kind == "buckets" else PAGE
-        offset = 0
-        while page := await self._collections.ids(name, where, limit=limit, offset=offset):
-            for memory_id in page:
-                yield memory_id
-            if len(page) < limit:
-                return
-            offset += limit
+
+async def record_ids(collections: Collections, layout: Layout, name: str, where: Metadata | None) -> AsyncIterator[str]:
+    """The ids of a collection's records whose metadata equal ``where``, as they were written."""
+    limit = ALL if layout.kind == "buckets" else PAGE
+    offset = 0
+    while page := await collections.ids(name, where, limit=limit, offset=offset):
+        for memory_id in page:
+            yield memory_id
+        if len(page) < limit:
+            return
+        offset += limit
+
+
+async def every_memory(store: Store) -> AsyncIterator[list[Memory]]:
+    """The memories of all partitions, in pages, in no order that means anything."""
+    for name in await store.collections.names(store.layout.prefix):
+        ids = [one async for one in record_ids(store.collections, store.layout, name, None)]
+        for asked in chunks(ids, PAGE):
+            rows = await store.collections.get(name, asked, vectors=False)
+            yield await asyncio.to_thread(memories_of, rows)
 
 
 def by_collection(layout: Layout, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
@@ -327,38 +308,8 @@ async def open_known(collections: Collections, kind: Kind) -> Store | None:
 def known_store(collections: Collections, kind: Kind, marker: Metadata) -> Store:
     """The store that a marker stands for. Raises StoreError when it is not for us."""
     facts = facts_of(marker, count=0)
-    _check(facts, kind)
+    check(facts, kind)
     return Store(collections, Layout(kind, facts.embedder, facts.dimension), marker)
-
-
-def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
-    """The facts that the marker's metadata state. Raises StoreError when they are not all there."""
-    try:
-        return StoreFacts(
-            store_id=str(marker["store_id"]),
-            schema=int(marker["schema"] or 0),
-            layout=str(marker["layout"]),
-            embedder=str(marker["embedder"]),
-            dimension=int(marker["dimension"] or 0),
-            count=count,
-        )
-    except (KeyError, ValueError):
-        raise StoreError(
-            f"Chroma's collection '{MARKER}' was not made by this package: use another database or data_dir."
-        ) from None
-
-
-def _check(facts: StoreFacts, kind: Kind) -> None:
-    if facts.schema > SCHEMA:
-        raise StoreError(
-            f"The store was written by a newer litellm-memory (schema {facts.schema}, this one knows {SCHEMA}): "
-            "install that version again."
-        )
-    if facts.layout != kind:
-        raise StoreError(
-            f"The store was made with store.layout {facts.layout}: set that again, or export the memories and import "
-            "them into another database."
-        )
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -11,7 +11,8 @@ import orjson
 
 from litellm_memory.store.collections import Metadata, Rows, Vectors
 from litellm_memory.store.layout import Layout
-from litellm_memory.store.memories import BATCH, COPY, COPY_DIMENSION, MARKER, PAGE, Store, by_collection, chunks
+from litellm_memory.store.marker import COPY, COPY_DIMENSION, MARKER
+from litellm_memory.store.memories import BATCH, PAGE, Store, by_collection, chunks, record_ids
 from litellm_memory.store.records import blank_rows
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vectors | None]]]
@@ -29,9 +30,9 @@ class Move:
 
     def __init__(self, store: Store, *, embedder: str, dimension: int, embed: Embed) -> None:
         self._store = store
-        self._collections = store._collections
-        self._old = store._layout
-        self._new = replace(store._layout, embedder=embedder, dimension=dimension)
+        self._collections = store.collections
+        self._old = store.layout
+        self._new = replace(store.layout, embedder=embedder, dimension=dimension)
         self._embed = embed
         self._copied: dict[str, bytes] = {}
         """The digest of each record as it was copied last, by its id."""
@@ -82,8 +83,8 @@ class Move:
     async def _ids(self, layout: Layout) -> AsyncIterator[list[str]]:
         """The ids of all records, some of one collection at a time."""
         for name in await self._collections.names(layout.prefix):
-            store = Store(self._collections, layout, {})
-            for ids in chunks([memory_id async for memory_id in store._ids(name, None)], PAGE):
+            found = [one async for one in record_ids(self._collections, layout, name, None)]
+            for ids in chunks(found, PAGE):
                 yield ids
 
     async def _bring(self, found: Mapping[str, Record]) -> int:
@@ -145,14 +146,14 @@ class Move:
 async def remove_leftovers(store: Store) -> None:
     """Removes the records that do not serve: those that a move left when it broke off."""
     for layout in await store.copies():
-        for name in await store._collections.names(layout.prefix):
-            await store._collections.drop(name)
-    await store._collections.mark(MARKER, _plain(store))
+        for name in await store.collections.names(layout.prefix):
+            await store.collections.drop(name)
+    await store.collections.mark(MARKER, _plain(store))
 
 
 def _plain(store: Store) -> Metadata:
     """The marker of a store that is not on the move."""
-    return {key: value for key, value in store._marker.items() if key not in (COPY, COPY_DIMENSION)}
+    return {key: value for key, value in store.marker.items() if key not in (COPY, COPY_DIMENSION)}
 
 
 def _by_id(rows: Rows) -> dict[str, Record]:

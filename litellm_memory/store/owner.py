@@ -23,7 +23,7 @@ from pathlib import Path
 from litellm_memory.errors import StoreError
 from litellm_memory.store import frames
 from litellm_memory.store.address import (
-    Record,
+    OwnerRecord,
     aside_path,
     failure_path,
     log_path,
@@ -120,7 +120,9 @@ class Owner:
             await writer.drain()
 
 
-async def serve_directory(data_dir: Path, record: Record, unfilled: Mapping[str, int], *, idle_seconds: float) -> None:
+async def serve_directory(
+    data_dir: Path, record: OwnerRecord, unfilled: Mapping[str, int], *, idle_seconds: float
+) -> None:
     """Open the directory's Chroma and serve it until the end. Raises StoreError when it cannot be opened."""
     # Only here, so that a process that lost the race for the lock costs little.
     from litellm_memory.store.chroma import open_directory
@@ -159,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return os.EX_CANTCREAT
 
 
-def _own(data_dir: Path, record: Record, idle_seconds: float) -> int:
+def _own(data_dir: Path, record: OwnerRecord, idle_seconds: float) -> int:
     try:
         _shut_out_others(data_dir)
         if socket_path(data_dir).parent != data_dir:

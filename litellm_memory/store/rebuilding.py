@@ -15,7 +15,8 @@ from litellm_memory.store.address import put_aside
 from litellm_memory.store.collections import Collections, Metadata, Rows, Vectors
 from litellm_memory.store.integrity import DATABASE
 from litellm_memory.store.layout import Layout, is_memory_id
-from litellm_memory.store.memories import BATCH, MARKER, SCHEMA, by_collection, facts_of
+from litellm_memory.store.marker import MARKER, SCHEMA, facts_of
+from litellm_memory.store.memories import BATCH, by_collection
 
 DOCUMENT = "chroma:document"
 

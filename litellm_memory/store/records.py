@@ -64,6 +64,12 @@ def entries_of(rows: Rows, *, partition: str, namespace: str | None = None) -> l
     return [entry for entry in entries if namespace is None or entry.memory.namespace == namespace]
 
 
+def memories_of(rows: Rows) -> list[Memory]:
+    """The memories of all partitions that the rows hold; a blank record, which belongs to none, is left out."""
+    records = zip(rows.ids, rows.documents, rows.metadatas, strict=True)
+    return [_entry(row, text, keys, None).memory for row, text, keys in records if keys.get("partition") is not None]
+
+
 def changed_rows(changes: Sequence[tuple[Entry, Entry]], dimension: int) -> list[Rows]:
     """Rows of what differs between each entry and the one that takes its place: keys alone, or a vector, or a text too.
 

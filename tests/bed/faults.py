@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 import litellm_memory
 from litellm_memory.embedding import LocalModel
+from litellm_memory.errors import ModelCallError
 
 EMBEDDER_RAISES = "the embedder raises"
 EMBEDDER_WAITS = "the embedder waits"
@@ -39,7 +40,7 @@ class Faulty:
 
     async def documents(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         if _in_force() == EMBEDDER_RAISES:
-            raise RuntimeError("asked to fail")
+            raise ModelCallError("asked to fail")
         while _in_force() == EMBEDDER_WAITS:
             await asyncio.sleep(0.02)
         return list(np.full((len(texts), LocalModel.dimension), LocalModel.dimension**-0.5, np.float32))

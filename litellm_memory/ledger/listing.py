@@ -1,0 +1,143 @@
+"""The order of lists: a row for each memory, newest first. The store is read for the memories of one page only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
+
+from litellm_memory.ledger.changes import publish
+from litellm_memory.ledger.database import Database
+from litellm_memory.ledger.tables import facts, insert_all_new, listed, upsert_all
+from litellm_memory.models import Memory
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+FILLED = "listed"
+"""The fact that names the store of which every memory has a row."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ListPosition:
+    """Where a memory stands in every list: by its creation in microseconds since 1970, then by its id."""
+
+    created: int
+    memory: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which memories of a partition a list has: those that meet all that is named."""
+
+    namespace: str | None = None
+    project: str | None = None
+    waiting: bool = False
+    """Only those that wait for review."""
+    learned: bool = False
+    """Only those that a request left behind."""
+    call: str | None = None
+    since: datetime | None = None
+
+    def admits(self, memory: Memory) -> bool:
+        """False when the record is no longer as its row says: a correction writes it a moment earlier."""
+        return not self.waiting or memory.review is not None
+
+
+class Listing:
+    """The order of all memories that share a ledger.
+
+    A row is written before its record and deleted after it, so that no memory lacks one; a row without a record, as a
+    killed process leaves it, is passed over by the reader.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def announce(self, memories: Sequence[Memory]) -> None:
+        """Gives memories that are about to be written a row, unless they have one."""
+        rows = [_row(memory) for memory in memories]
+        await self._database.write(lambda c: insert_all_new(c, listed, rows))
+
+    async def changed(self, memories: Sequence[Memory]) -> list[int]:
+        """The numbers of these changes, once the rows are up to date and other workers can read the changes."""
+        rows = [_row(memory) for memory in memories]
+        pairs = [(memory.namespace, memory.id) for memory in memories]
+
+        def write(connection: Connection) -> list[int]:
+            if rows:
+                upsert_all(connection, listed, rows)
+            return publish(connection, pairs)
+
+        return await self._database.write(write)
+
+    async def page(
+        self, partition: str, asked: ListFilter, *, after: ListPosition | None = None, limit: int | None = None
+    ) -> list[ListPosition]:
+        """The positions after ``after`` of the memories that are asked for, newest first; all without a limit."""
+        query = (
+            select(listed.c.created, listed.c.memory)
+            .where(*_conditions(partition, asked, after))
+            .order_by(listed.c.created.desc(), listed.c.memory.desc())
+            .limit(limit)
+        )
+        return await self._database.read(lambda c: [ListPosition(*row) for row in c.execute(query)])
+
+    async def superseded_by(self, partition: str, successors: Sequence[str]) -> list[str]:
+        """The ids of the memories of a partition whose place one of these took, in no order."""
+        # Without an order, for which SQLite would walk the whole partition.
+        taken = (listed.c.successor.is_not(None), listed.c.successor.in_(successors))
+        query = select(listed.c.memory).where(listed.c.partition == partition, *taken)
+        return await self._database.read(lambda c: list(c.scalars(query)))
+
+    async def is_filled(self, store_id: str) -> bool:
+        """True when every memory of this store has a row."""
+        query = select(facts.c.value).where(facts.c.name == FILLED)
+        return bool(await self._database.read(lambda c: c.scalar(query)) == store_id)
+
+    async def filled(self, store_id: str) -> None:
+        """Notes that every memory of this store has a row."""
+        await self._database.write(lambda c: upsert_all(c, facts, [{"name": FILLED, "value": store_id}]))
+
+
+def unlist(connection: Connection, memories: Collection[str]) -> None:
+    """Drops the rows of these memories."""
+    connection.execute(delete(listed).where(listed.c.memory.in_(memories)))
+
+
+def position_of(memory: Memory) -> ListPosition:
+    """Where a memory stands in every list."""
+    return ListPosition((memory.created - EPOCH) // MICROSECOND, memory.id)
+
+
+def _conditions(partition: str, asked: ListFilter, after: ListPosition | None) -> list[ColumnElement[bool]]:
+    # A namespace is of one partition; both conditions would let SQLite choose the index of the partition.
+    conditions = [listed.c.partition == partition if asked.namespace is None else listed.c.namespace == asked.namespace]
+    if after is not None:
+        conditions.append(tuple_(listed.c.created, listed.c.memory) < tuple_(after.created, after.memory))
+    if asked.project is not None:
+        conditions.append(listed.c.project == asked.project)
+    if asked.waiting:
+        conditions.append(listed.c.waits.is_not(None))
+    if asked.learned:
+        conditions.append(listed.c.call.is_not(None))
+    if asked.call is not None:
+        conditions.append(listed.c.call == asked.call)
+    if asked.since is not None:
+        conditions.append(listed.c.created >= (asked.since - EPOCH) // MICROSECOND)
+    return conditions
+
+
+def _row(memory: Memory) -> dict[str, Any]:
+    return {
+        "memory": memory.id,
+        "namespace": memory.namespace,
+        "partition": memory.partition,
+        "created": position_of(memory).created,
+        "project": memory.project,
+        "waits": None if memory.review is None else 1,
+        "call": memory.origin.call_id,
+        "successor": memory.superseded_by and memory.superseded_by.id,
+    }

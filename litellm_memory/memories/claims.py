@@ -1,0 +1,62 @@
+"""Which memory holds a text: two workers that learn the same words at once keep one memory."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from litellm_memory.ledger import Ledger
+from litellm_memory.models import CONFIRMED, Memory
+from litellm_memory.store import Store
+from litellm_memory.text.words import same_text
+
+
+class TextClaims:
+    """The claims on texts in the ledger, for the store that ``store`` gives."""
+
+    def __init__(self, ledger: Ledger, store: Callable[[], Store]) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    async def merged(self, memory: Memory, *, across_sessions: bool) -> Memory:
+        """``memory``, or the memory in force that says the same in the same scope, confirmed."""
+        mark = self._text_mark(replace(memory, session=None) if across_sessions else memory)
+        holder = await self._ledger.texts.claim(mark, memory.id, namespace=memory.namespace)
+        fresh = replace(memory, id=holder)
+        if holder == memory.id:
+            return fresh
+        before = await self._store().get(memory.partition, [holder])
+        if not before or not before[0].memory.in_force(memory.created):
+            return fresh
+        known = before[0].memory
+        return replace(
+            known,
+            confidence=min(1.0, known.confidence + CONFIRMED),
+            tags=tuple(dict.fromkeys((*known.tags, *memory.tags))),
+        )
+
+    async def is_first(self, memory: Memory, now: datetime) -> bool:
+        """True when no other memory in force says the same in the same scope; what is not in force says nothing."""
+        if not memory.in_force(now):
+            return True
+        holder = await self._ledger.texts.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
+        if holder == memory.id:
+            return True
+        found = await self._store().get(memory.partition, [holder])
+        return not found or not found[0].memory.in_force(now)
+
+    async def move(self, memory: Memory) -> None:
+        """``memory`` holds the text that it has now, and no longer any other."""
+        await self._ledger.texts.move(self._text_mark(memory), memory.id, namespace=memory.namespace)
+
+    def one_each(self, memories: list[Memory], now: datetime) -> list[Memory]:
+        """Of those in force that say the same, the last; all that are not in force."""
+        said = {self._text_mark(memory) if memory.in_force(now) else memory.id: memory for memory in memories}
+        return list(said.values())
+
+    def _text_mark(self, memory: Memory) -> str:
+        """A keyed hash of what a memory says, the same for what merges with it."""
+        text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
+        return hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -1,0 +1,90 @@
+"""Memories in pages, newest first: the ledger gives the order, the store the memories of one page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from litellm_memory.ledger import Ledger, ListFilter, ListPosition
+from litellm_memory.models import Memory
+from litellm_memory.store import Store, every_memory
+
+AT_ONCE = 1000
+"""Memories of one page where all of them are wanted."""
+
+
+class MemoryLists:
+    """Lists of the memories in the store that ``store`` gives; what any worker wrote is in the next page."""
+
+    def __init__(self, ledger: Ledger, store: Callable[[], Store]) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._filling: asyncio.Task[None] | None = None
+
+    async def page(
+        self, partition: str, asked: ListFilter, *, after: ListPosition | None = None, limit: int
+    ) -> tuple[list[Memory], ListPosition | None]:
+        """At most ``limit`` memories after a position, newest first, then by id; and the position of the next page.
+
+        That is None when there is no next page.
+        """
+        await self.fill()
+        found: list[tuple[ListPosition, Memory]] = []
+        while True:
+            # One more than is wanted tells whether there is a next page.
+            wanted = limit + 1 - len(found)
+            positions = await self._ledger.listing.page(partition, asked, after=after, limit=wanted)
+            entries = await self._store().get(partition, [position.memory for position in positions], vectors=False)
+            there = {entry.memory.id: entry.memory for entry in entries if asked.admits(entry.memory)}
+            found += [(position, there[position.memory]) for position in positions if position.memory in there]
+            if len(found) > limit:
+                return [memory for _, memory in found[:limit]], found[limit - 1][0]
+            if len(positions) < wanted:
+                return [memory for _, memory in found], None
+            after = positions[-1]
+
+    async def all(self, partition: str, asked: ListFilter) -> list[Memory]:
+        """All memories of a partition that are asked for, newest first, then by id."""
+        found, after = await self.page(partition, asked, limit=AT_ONCE)
+        while after is not None:
+            more, after = await self.page(partition, asked, after=after, limit=AT_ONCE)
+            found += more
+        return found
+
+    async def superseded_by(self, partition: str, successors: Sequence[str]) -> list[Memory]:
+        """The memories of a partition whose place one of these, named by id, took; in no order."""
+        await self.fill()
+        found: list[Memory] = []
+        for start in range(0, len(successors), AT_ONCE):
+            ids = await self._ledger.listing.superseded_by(partition, successors[start : start + AT_ONCE])
+            found += [entry.memory for entry in await self._store().get(partition, ids, vectors=False)]
+        return found
+
+    async def fill(self) -> None:
+        """Lists every memory of the store, once in the life of a ledger; costs about 0.1 ms a memory then.
+
+        That is work where a ledger is new and the store is not. Raises StoreError and LedgerError.
+        """
+        if self._filling is None or _has_failed(self._filling):
+            self._filling = asyncio.create_task(self._fill())
+            # A failure that nobody waits for any more is still looked at.
+            self._filling.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._filling)
+
+    async def aclose(self) -> None:
+        """Ends the filling that is under way."""
+        if self._filling is not None:
+            self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
+
+    async def _fill(self) -> None:
+        store = self._store()
+        if await self._ledger.listing.is_filled(store.id):
+            return
+        async for memories in every_memory(store):
+            await self._ledger.listing.announce(memories)
+        await self._ledger.listing.filled(store.id)
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -1,0 +1,37 @@
+"""How often memories are used: counted in RAM, written to the store some at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import islice
+
+from litellm_memory.errors import StoreError
+from litellm_memory.store import Store
+
+USES_AT_ONCE = 32
+"""At most this many memories' uses are written in one go: the store answers no other call meanwhile."""
+
+
+class Uses:
+    """The uses that are not written yet, for the store that ``store`` gives."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store
+        self._counts: Counter[str] = Counter()
+
+    def note(self, memories: Iterable[str]) -> None:
+        """Counts one use of each of these memories, by id; ``write`` makes it durable."""
+        self._counts.update(memories)
+
+    async def write(self) -> None:
+        """Writes the uses of the memories noted first. The others wait, and so does what fails. Raises StoreError."""
+        uses = {memory: self._counts.pop(memory) for memory in list(islice(self._counts, USES_AT_ONCE))}
+        if not uses:
+            return
+        try:
+            await self._store().touch(uses, datetime.now(UTC))
+        except StoreError:
+            self._counts.update(uses)
+            raise

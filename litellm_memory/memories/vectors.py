@@ -1,0 +1,80 @@
+"""The embedder as memories use it: what it cannot do is left to words, and a failure costs no request its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litellm_memory.embedding import Embedder, LocalModel, memory_vectors
+from litellm_memory.errors import ModelCallError
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+PAUSE_SECONDS = 5.0
+"""After the model failed, memories without a vector wait this long before they are embedded again."""
+
+
+class MemoryVectors:
+    """Vectors of queries and of memories, or None where the embedder is missing, late or fails."""
+
+    def __init__(self) -> None:
+        self.query_vector_timeout_s = 0.1
+        """How long a query waits for its vector; words decide after that."""
+        self.failing = False
+        """True from a failure of the model until it next answers."""
+        self._embedder: Embedder | None = None
+        self._retry_at = 0.0
+
+    def use(self, embedder: Embedder | None) -> None:
+        """From now on ``embedder`` makes the vectors; None: there are none."""
+        self._embedder = embedder
+
+    @property
+    def available(self) -> bool:
+        """True when there is an embedder that has not failed within PAUSE_SECONDS."""
+        return self._embedder is not None and time.monotonic() >= self._retry_at
+
+    @property
+    def read_any_language(self) -> bool:
+        """False for the local model, to which all that is not English looks much alike, and when there is none."""
+        return self._embedder is not None and not isinstance(self._embedder, LocalModel)
+
+    async def query(self, text: str) -> Floats | None:
+        """The vector of what is searched for; None when the model is missing or late, or fails."""
+        if self._embedder is None:
+            return None
+        try:
+            async with asyncio.timeout(self.query_vector_timeout_s):
+                vector = await self._embedder.query(text)
+        except TimeoutError:
+            return None
+        except ModelCallError as error:
+            self._failed(error)
+            return None
+        self.failing = self.failing and vector is None
+        return vector
+
+    async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
+        """One vector per text; None for each when the model is missing or fails, and for a text that it refuses."""
+        if self._embedder is None or not texts:
+            return [None] * len(texts)
+        try:
+            vectors = await memory_vectors(self._embedder, texts)
+        except ModelCallError as error:
+            self._failed(error)
+            return [None] * len(texts)
+        self.failing = False
+        return vectors
+
+    def _failed(self, error: ModelCallError) -> None:
+        if not self.failing:
+            logger.warning("The embedding model failed, so words alone are searched: %s", error)
+        self.failing = True
+        self._retry_at = time.monotonic() + PAUSE_SECONDS

@@ -1,0 +1,73 @@
+"""The collection that says what a Chroma holds: whose store it is, of which schema, layout and embedder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litellm_memory.errors import StoreError, StoreMovedError
+from litellm_memory.store.collections import Collections, Metadata
+from litellm_memory.store.layout import Kind
+
+SCHEMA = 1
+MARKER = "litellm-memory"
+"""The collection whose metadata say what this Chroma holds."""
+COPY, COPY_DIMENSION = "copy", "copy_dimension"
+"""Metadata of the marker while a store moves: the embedder of the records that do not serve, yet or any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a store says of itself. ``store_id`` is made once: another one means another or an emptied store."""
+
+    store_id: str
+    schema: int
+    layout: str
+    embedder: str
+    dimension: int
+    count: int
+
+
+async def current_marker(collections: Collections, opened: Metadata) -> Metadata:
+    """What the marker says now. Raises StoreError when it is not that of the store that was opened.
+
+    Raises StoreMovedError when the store serves another embedder than it did then.
+    """
+    marker = await collections.describe(MARKER)
+    if marker is None or marker.get("store_id") != opened["store_id"]:
+        raise StoreError(
+            "Chroma no longer holds the store that was opened: restore it from a backup, then restart the proxy."
+        )
+    if (marker["embedder"], marker["dimension"]) != (opened["embedder"], opened["dimension"]):
+        raise StoreMovedError("The memories have moved to another embedder; they are used again in a moment.")
+    return marker
+
+
+def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
+    """The facts that the marker's metadata state. Raises StoreError when they are not all there."""
+    try:
+        return StoreFacts(
+            store_id=str(marker["store_id"]),
+            schema=int(marker["schema"] or 0),
+            layout=str(marker["layout"]),
+            embedder=str(marker["embedder"]),
+            dimension=int(marker["dimension"] or 0),
+            count=count,
+        )
+    except (KeyError, ValueError):
+        raise StoreError(
+            f"Chroma's collection '{MARKER}' was not made by this package: use another database or data_dir."
+        ) from None
+
+
+def check(facts: StoreFacts, kind: Kind) -> None:
+    """Nothing when this version may use the store in this layout; else StoreError."""
+    if facts.schema > SCHEMA:
+        raise StoreError(
+            f"The store was written by a newer litellm-memory (schema {facts.schema}, this one knows {SCHEMA}): "
+            "install that version again."
+        )
+    if facts.layout != kind:
+        raise StoreError(
+            f"The store was made with store.layout {facts.layout}: set that again, or export the memories and import "
+            "them into another database."
+        )
