@@ -239,14 +239,16 @@ class Memories:
         for partition in {memory.partition for memory in memories}:
             self._ledger.partitions.note(partition)
         changed = [(memory.namespace, memory.id) for memory in memories]
+        written = False
         try:
             await writing
             # Before the ledger: what the store shows, the next question finds.
             await self._indexes.refresh(changed)
-        except BaseException:
-            # What failed may be written all the same, so the others look at it.
-            await self._ledger.changes.publish(changed)
-            raise
+            written = True
+        finally:
+            if not written:
+                # What failed may be written all the same, so the others look at it.
+                await self._ledger.changes.publish(changed)
         told = await self._ledger.listing.changed(memories)
         self._told.update(told)
 
