@@ -192,7 +192,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A memory with its score (0 to 1, higher is nearer) and the parts that the score came from."""
+    """A memory with its score (0 to 1, higher is nearer) and every part that the score came from: see docs/api.md."""
 
     memory: Memory
     score: float

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.index.ranking import Room, Signals, best_first, rank, shown_scores, sureness
+from litellm_memory.index.ranking import best_first, confidence, rank, shown_scores
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.render import BlockStyle
-from litellm_memory.text.cues import asks_time, plain
+from litellm_memory.render import BlockBudget, BlockStyle, Rejection
+from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english
 
-ON_LOOP = 2048
+MAX_ON_EVENT_LOOP = 2048
 """Most memories of a scope that is searched on the event loop, which takes 0.3 ms for 1,000, as long as reading the
-request does. A thread has to ask for the interpreter some twenty times while it searches: 24 ms beside a busy loop."""
-THREADS = 4
+request does. A thread has to wait for the GIL some twenty times while it searches: 24 ms beside a busy event loop."""
+SEARCH_THREADS = 4
 """Most searches of larger scopes at once."""
-WISHES = 4
-"""Most standing wishes of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
-MAX_REJECTED = 16
+MAX_STANDING_INSTRUCTIONS = 4
+"""Most standing instructions of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
+MAX_REJECTED_REPORTED = 16
 """At most this many rejected memories are reported with a reason."""
-SPARE = 16
-"""Memories that are looked at beyond the limit, for those that do not fit into the budget."""
+EXTRA_CANDIDATES = 16
+"""Memories that are looked at beyond the limit, in place of those that do not fit into the budget."""
+
+Hidden: TypeAlias = Literal[
+    "other_scope",
+    "superseded",
+    "not_valid_now",
+    "other_session",
+    "other_project",
+    "other_kind",
+    "other_tags",
+    "already_carried",
+]
+"""Why a query may not see a memory."""
+Reason: TypeAlias = Hidden | Rejection | Literal["threshold"]
+"""Why a memory is not recalled: hidden, not put into the block, or scored below the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +65,14 @@ class Query:
     without: frozenset[str] = frozenset()
     """Ids that the conversation carries already."""
     said: frozenset[str] = frozenset()
-    """Marks of the conversation's own messages: what was learned from them stands in it."""
+    """Marks of the conversation's own messages, which already hold what was learned from them."""
     wishes: bool = True
-    """Standing wishes come too, whatever is asked."""
+    """Standing instructions come too, whatever is asked."""
     strict_projects: bool = False
     aliases: frozenset[str] = frozenset()
     """Paths that are the scope's project too; ``Recall`` looks them up."""
     any_language: bool = False
-    """The vectors tell texts apart in any language; ``Recall`` asks."""
+    """The embedding model tells texts apart in any language; ``Recall`` asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +81,17 @@ class Rejected:
 
     memory: Memory
     score: float
-    reason: str
-    why: Mapping[str, float] = field(default_factory=dict)
-    """The parts that the score came from."""
+    why: Mapping[str, float]
+    """The parts that the score came from, as in ``Recalled``."""
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Recollection:
-    """What a query brought: what is recalled, and the best of what came near and is not, at most MAX_REJECTED."""
+    """What a query brought: the memories recalled, and the best of the rejected, at most MAX_REJECTED_REPORTED."""
 
-    recalled: list[Recalled] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    recalled: Sequence[Recalled] = ()
+    rejected: Sequence[Rejected] = ()
 
 
 def visible(memory: Memory, query: Query, now: datetime) -> bool:
@@ -84,7 +99,7 @@ def visible(memory: Memory, query: Query, now: datetime) -> bool:
     return hidden(memory, query, now) is None
 
 
-def hidden(memory: Memory, query: Query, now: datetime) -> str | None:
+def hidden(memory: Memory, query: Query, now: datetime) -> Hidden | None:
     """Why this query may not see the memory; None when it may."""
     scope = query.scope
     if memory.partition != scope.partition or memory.user != scope.user:
@@ -109,14 +124,14 @@ class Recall:
     def __init__(self, memories: Memories, paths: Paths) -> None:
         self._memories = memories
         self._paths = paths
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="litellm-memory-search")
+        self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="litellm-memory-search")
 
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown(wait=False)
 
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
-        """The memories for a query: standing wishes, then the rest in falling score, within limit and tokens."""
+        """The memories for a query: standing instructions, then the rest in falling score, within limit and tokens."""
         index = await self._memories.searched(query.scope.partition, query.scope.user, query.text)
         if not len(index) or query.limit == 0:
             return Recollection()
@@ -126,75 +141,122 @@ class Recall:
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         vector = await self._memories.vectors.query(query.text)
         query = replace(query, any_language=self._memories.vectors.read_any_language)
-        if len(index) <= ON_LOOP:
+        if len(index) <= MAX_ON_EVENT_LOOP:
             return search(index, vector, query, now)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, search, index, vector, query, now)
 
 
-def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
-    """What an index holds for a query; with a budget of tokens, only what goes into the block."""
-    wishes = _standing_wishes(index, query, now) if query.wishes else []
-    near = _near(index, vector, query, now)
-    found = [item for item in near.recalled if item.memory.id not in {w.memory.id for w in wishes}]
-    if query.tokens is None:
-        return Recollection([*wishes, *found][: query.limit], near.rejected)
-    room = Room(tokens=query.tokens, limit=query.limit, layout=query.layout, name_projects=query.scope.project is None)
-    refused = [(item, room.refuses(item.memory)) for item in (*wishes, *found)]
-    over = [Rejected(item.memory, item.score, reason) for item, reason in refused if reason]
-    return Recollection([item for item, reason in refused if not reason], [*over, *near.rejected][:MAX_REJECTED])
+class _Hit(NamedTuple):
+    """A memory that may be recalled, and its row in the ranking; None for a standing instruction, which has none."""
 
-
-def _standing_wishes(index: ScopeIndex, query: Query, now: datetime) -> list[Recalled]:
-    """The newest wishes of the person, in the order in which they were said."""
-    wishes = [memory for memory in index.standing_wishes() if visible(memory, query, now)]
-    newest = sorted(wishes, key=lambda memory: (memory.created, memory.id))[-min(WISHES, query.limit) :]
-    return [Recalled(memory, 1.0, {"standing_wish": 1.0}) for memory in newest]
-
-
-def _near(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
-    """What the query may see and is near enough, in falling score, with the best of the rest."""
-    signals = index.signals(vector, query.text)
-    letters = plain(query.text)
-    english = letters if is_english(query.text) else 0.0
-    trust, sure_of = (1.0, 1.0) if query.any_language else (letters, english)
-    with_vectors = vector is not None
-    ranks = rank(signals, asks_time=asks_time(query.text), trust=trust * with_vectors)
-    surest = sureness(signals, trust=sure_of * with_vectors, english=english)
-    seen = _Seen(index, signals, query, now)
-    sure = next((float(surest[row]) for row in best_first(surest, at_least=0.0) if seen.at(row)), 0.0)
-    scores = shown_scores(ranks, sure=sure)
-    near = Recollection()
-    for row in best_first(ranks, at_least=-1.0):
-        is_near = scores[row] >= query.min_score
-        if len(near.recalled) == query.limit + SPARE or not (is_near or len(near.rejected) < MAX_REJECTED):
-            break
-        memory = seen.at(row)
-        if len(near.rejected) < MAX_REJECTED and not (memory and is_near):
-            near.rejected.extend(seen.passed_over(row, float(scores[row])))
-        if memory and is_near:
-            parts = {"vectors": float(signals.dense[row]), "words": float(signals.words[row]), "sure": sure}
-            near.recalled.append(Recalled(memory, float(scores[row]), parts))
-    return near
+    memory: Memory
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """The memories of an index as one query may see them."""
+class _Scored:
+    """The memories of an index with their scores for a query. All columns have a row for each of ``memories``."""
 
     index: ScopeIndex
-    signals: Signals
-    query: Query
-    now: datetime
+    positions: NDArray[np.intp]
+    ranks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    columns: Mapping[str, NDArray[np.float32]]
+    """The numbers that explain a score, by name."""
+    sure: float
+    """Confidence in the best memory that the query may see: what caps every score."""
 
-    def at(self, row: int) -> Memory | None:
-        """The memory of a row of the signals; None where this query may see none."""
-        memory = self.index.at(int(self.signals.positions[row]))
-        return memory if memory is not None and visible(memory, self.query, self.now) else None
+    def near(self, query: Query, now: datetime) -> tuple[list[_Hit], list[tuple[_Hit, Reason]]]:
+        """What the query may see and is near enough, in falling score, and the best of the rest."""
+        near: list[_Hit] = []
+        rejected: list[tuple[_Hit, Reason]] = []
+        passes = self.scores >= query.min_score
+        for row in best_first(self.ranks, at_least=-1.0):
+            is_near, is_reported = passes.item(row), len(rejected) < MAX_REJECTED_REPORTED
+            if len(near) == query.limit + EXTRA_CANDIDATES or not (is_near or is_reported):
+                break
+            if (memory := self.index.at(self.positions.item(row))) is None:
+                continue
+            reason: Reason | None = hidden(memory, query, now) or (None if is_near else "threshold")
+            if reason is None:
+                near.append(_Hit(memory, row))
+            elif is_reported:
+                rejected.append((_Hit(memory, row), reason))
+        return near, rejected
 
-    def passed_over(self, row: int, score: float) -> list[Rejected]:
-        """The memory of a row that is not recalled, with the reason; nothing where there is none."""
-        memory = self.index.at(int(self.signals.positions[row]))
-        if memory is None:
-            return []
-        return [Rejected(memory, score, hidden(memory, self.query, self.now) or "threshold")]
+    def recollection(self, recalled: Iterable[_Hit], rejected: Iterable[tuple[_Hit, Reason]]) -> Recollection:
+        """These memories with their scores and what explains them."""
+        return Recollection(
+            [Recalled(hit.memory, *self._score(hit.row)) for hit in recalled],
+            [Rejected(hit.memory, *self._score(hit.row), reason) for hit, reason in rejected],
+        )
+
+    def _score(self, row: int | None) -> tuple[float, dict[str, float]]:
+        if row is None:
+            return 1.0, {"standing_wish": 1.0}
+        why = {name: column.item(row) for name, column in self.columns.items()}
+        why["sure"] = self.sure
+        return self.scores.item(row), why
+
+
+def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
+    """What an index holds for a query; with a budget of tokens, only what goes into the block."""
+    scored = _scored(index, vector, query, now)
+    near, rejected = scored.near(query, now)
+    standing = _standing_instructions(index, query, now) if query.wishes else []
+    ids = {hit.memory.id for hit in standing}
+    candidates = [*standing, *(hit for hit in near if hit.memory.id not in ids)]
+    rejected = [(hit, reason) for hit, reason in rejected if hit.memory.id not in ids]
+    if query.tokens is None:
+        return scored.recollection(candidates[: query.limit], rejected)
+    kept, over = _within_budget(candidates, query, query.tokens)
+    return scored.recollection(kept, [*over, *rejected][:MAX_REJECTED_REPORTED])
+
+
+def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> _Scored:
+    """Scores an index.
+
+    The local model reads English: of other texts, vectors count as far as the letters are English, and confidence goes
+    by words alone.
+    """
+    signals = index.signals(vector, query.text)
+    letters = plain(query.text)
+    english = letters if is_english(query.text) else 0.0
+    trust, confidence_trust = (1.0, 1.0) if query.any_language else (letters, english)
+    if vector is None:
+        trust = confidence_trust = 0.0
+    ranking = rank(signals, query.text, trust=trust)
+    confidences = confidence(signals, trust=confidence_trust, english=english)
+    sure = 0.0
+    for row in best_first(confidences, at_least=0.0):
+        memory = index.at(signals.positions.item(row))
+        if memory is not None and visible(memory, query, now):
+            sure = confidences.item(row)
+            break
+    scores = shown_scores(ranking.ranks, sure=sure)
+    columns = {"vectors": signals.dense, "words": signals.words, "rank": ranking.ranks, **ranking.parts}
+    return _Scored(index, signals.positions, ranking.ranks, scores, columns, sure)
+
+
+def _standing_instructions(index: ScopeIndex, query: Query, now: datetime) -> list[_Hit]:
+    """The person's newest instructions, in the order in which they were given."""
+    standing = [memory for memory in index.standing_instructions() if visible(memory, query, now)]
+    count = min(MAX_STANDING_INSTRUCTIONS, query.limit)
+    return [_Hit(memory) for memory in sorted(standing, key=lambda memory: (memory.created, memory.id))[-count:]]
+
+
+def _within_budget(
+    candidates: Iterable[_Hit], query: Query, tokens: int
+) -> tuple[list[_Hit], list[tuple[_Hit, Reason]]]:
+    """The candidates that fit into the block, and those that do not."""
+    name_projects = query.scope.project is None
+    budget = BlockBudget(tokens=tokens, limit=query.limit, layout=query.layout, name_projects=name_projects)
+    kept: list[_Hit] = []
+    over: list[tuple[_Hit, Reason]] = []
+    for hit in candidates:
+        if (rejection := budget.try_add(hit.memory)) is None:
+            kept.append(hit)
+        else:
+            over.append((hit, rejection))
+    return kept, over

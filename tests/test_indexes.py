@@ -17,11 +17,12 @@ from bed.engines import opened_engine
 
 from litellm_memory.errors import StoreError
 from litellm_memory.index.ranking import best_first
-from litellm_memory.index.scope import HALF_FROM, ScopeIndex
+from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.index.scopes import ScopeIndexes
+from litellm_memory.index.vectors import HALF_FROM
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, Scope, namespace
-from litellm_memory.recall import ON_LOOP, Query
+from litellm_memory.recall import MAX_ON_EVENT_LOOP, Query
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
 
@@ -57,7 +58,7 @@ async def store(port: int, tmp_path: Path) -> AsyncIterator[Store]:
 
 def of_size(store: Store, memories: int) -> ScopeIndexes:
     """Indexes whose cap lets so many memories be."""
-    one = ScopeIndex(DIMENSION).bytes_a_memory
+    one = ScopeIndex(DIMENSION).bytes_per_memory
     return ScopeIndexes(lambda: store, max_bytes=memories * one)
 
 
@@ -184,7 +185,11 @@ async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_o
 
     query = Query("Where does the heron nest?", Scope("p", "ann"), limit=1, min_score=0)
     async with opened_engine(tmp_path) as engine:
-        vectors = np.random.default_rng(1).normal(size=(ON_LOOP, engine.memories.store.dimension)).astype(np.float32)
+        vectors = (
+            np.random.default_rng(1)
+            .normal(size=(MAX_ON_EVENT_LOOP, engine.memories.store.dimension))
+            .astype(np.float32)
+        )
         await engine.memories.store.put([Entry(remembered(f"Bird {n} sings."), v) for n, v in enumerate(vectors)])
         before = searching()
         await engine.recall(query, now=NOON)

@@ -101,7 +101,7 @@ class Memories:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for partition, user in await self._ledger.traces.scopes(WARM_SCOPES):
-                    if self._indexes.weight > share * self._indexes.max_bytes:
+                    if self._indexes.nbytes > share * self._indexes.max_bytes:
                         break
                     await self._indexes.of(partition, user)
                     loaded += 1

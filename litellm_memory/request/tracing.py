@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from litellm_memory.identity import Binding, partition_of
 from litellm_memory.ledger import Trace, TracedMemory
-from litellm_memory.models import Scope
+from litellm_memory.models import Recalled, Scope
+from litellm_memory.recall import Rejected
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.outcome import Injection
 from litellm_memory.request.reading import Excluded, Reading
@@ -68,8 +69,11 @@ def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) 
 
 def _candidates(notes: Notes) -> tuple[TracedMemory, ...]:
     """What was recalled, then what was left out, each in falling score."""
-    kept = [TracedMemory(item.memory.id, round(item.score, 4), dict(item.why)) for item in notes.found.recalled]
-    rest = [
-        TracedMemory(item.memory.id, round(item.score, 4), dict(item.why), item.reason) for item in notes.found.rejected
-    ]
-    return (*kept, *rest)
+    kept = [_traced(item, None) for item in notes.found.recalled]
+    return (*kept, *(_traced(item, item.reason) for item in notes.found.rejected))
+
+
+def _traced(item: Recalled | Rejected, left_out: str | None) -> TracedMemory:
+    # Four digits: a trace holds some hundred such numbers.
+    why = {name: round(value, 4) for name, value in item.why.items()}
+    return TracedMemory(item.memory.id, round(item.score, 4), why, left_out)

@@ -1,0 +1,103 @@
+"""Which memories have a word, and how much that is worth: BM25 over arrays."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litellm_memory.index.ranking import Floats, Positions
+
+Matches: TypeAlias = tuple[NDArray[np.int32], Floats]
+"""The positions that have a word, and the share (0 to 1) of the query's weight that it gives each of them."""
+
+K1, B = 0.9, 0.4
+"""BM25 for short texts, with the constants that Anserini takes for passages: a memory is seldom long for want of
+focus."""
+ASSUMED_MEMORIES = 50
+"""Memories without any word of the query that are assumed besides the scope's own: in a scope of one memory a word that
+it has then weighs about as much as one that it lacks, as it does in a large scope."""
+WEIGHTIEST_WORDS = 12
+"""Words of a query that are looked for in neighbours too: a question seldom has more, and each costs time."""
+COMMON = 4
+"""Words held by more than this many times the examined rows are not looked for there: they co-occur with almost
+everything."""
+
+
+class Postings:
+    """The positions of each word, in rising order. Not safe for threads: the index locks."""
+
+    def __init__(self) -> None:
+        self._positions: dict[str, array[int]] = {}
+        self._times: dict[str, array[float]] = {}
+        self._holders: Counter[str] = Counter()
+        self._words = 0
+
+    def add(self, position: int, counts: Counter[str]) -> None:
+        """Adds the words of a memory, whose position is above all others."""
+        for word, times in counts.items():
+            self._positions.setdefault(word, array("i")).append(position)
+            self._times.setdefault(word, array("f")).append(times)
+        self._holders.update(counts.keys())
+        self._words += counts.total()
+
+    def drop(self, position: int, said: Sequence[str]) -> None:
+        """Removes the words of a memory."""
+        for word in set(said):
+            place = bisect.bisect_left(self._positions[word], position)
+            del self._positions[word][place], self._times[word][place]
+            self._holders[word] -= 1
+            if not self._holders[word]:
+                del self._holders[word], self._positions[word], self._times[word]
+        self._words -= len(said)
+
+    def unknown_share(self, asked: Collection[str]) -> float:
+        """The share of these words that no memory has; 0 for no words."""
+        return sum(not self._holders[word] for word in asked) / len(asked) if asked else 0.0
+
+    def matches(self, query: Sequence[str], lengths: Floats, count: int) -> list[Matches]:
+        """For each word of the query that any of the ``count`` memories has, its matches; the weightiest word first.
+
+        A match is the word's BM25 as a share of the weight of all words of the query, so that shares mean the same in
+        every scope: together they are 1 for a memory of average length that has each word once. ``lengths``: words in
+        the memory at each position.
+        """
+        weights = {word: self._weight(word, count) for word in sorted(set(query))}
+        whole = sum(weights.values())
+        mean = max(self._words / count, 1.0) if count else 1.0
+        held = [word for word in sorted(weights, key=lambda word: -weights[word]) if self._holders[word]]
+        return [self._matches(word, weights[word] / whole, lengths, mean) for word in held]
+
+    def _weight(self, word: str, count: int) -> float:
+        holders = self._holders[word]
+        return math.log(1 + (count + ASSUMED_MEMORIES - holders + 0.5) / (holders + 0.5))
+
+    def _matches(self, word: str, weight: float, lengths: Floats, mean: float) -> Matches:
+        positions = np.frombuffer(self._positions[word], np.int32)
+        times = np.frombuffer(self._times[word], np.float32)
+        norm = K1 * (1 - B + B * lengths[positions] / mean)
+        shares = weight * times * (K1 + 1) / (times + norm)
+        return positions, shares.astype(np.float32, copy=False)
+
+
+def total(matches: Iterable[Matches], size: int) -> Floats:
+    """For each of ``size`` positions the sum of its shares."""
+    sums = np.zeros(size, np.float32)
+    for positions, shares in matches:
+        sums[positions] += shares
+    return sums
+
+
+def by_word(matches: Sequence[Matches], row_of: Positions, rows: int) -> Floats:
+    """The shares of the weightiest words by row and word; ``row_of`` has the row of each position, -1 for none."""
+    chosen = [one for one in matches[:WEIGHTIEST_WORDS] if len(one[0]) <= COMMON * rows]
+    columns = np.zeros((rows + 1, len(chosen)), np.float32)  # The last row takes what has none.
+    for column, (positions, shares) in enumerate(chosen):
+        columns[row_of[positions], column] = shares
+    return columns[:-1]

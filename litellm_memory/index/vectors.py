@@ -1,0 +1,101 @@
+"""The vectors of an index: all axes of each, and for large scopes also the few axes in which they differ most."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litellm_memory.index.columns import grown
+from litellm_memory.index.ranking import Floats, Positions
+
+Rows: TypeAlias = slice | Positions
+
+TWO_STEPS_FROM = 8192
+"""Memories from which on vectors are compared in two steps: few axes of all, then all axes of the nearest."""
+COARSE_AXES = 48
+"""Axes of the first step. Of the MiniLM vectors of 3,000 turns of dialogue, the ten nearest by all axes are among the
+36 nearest by these in 95 of 100 cases."""
+AXES_SAMPLE = 4096
+"""Vectors that the axes are computed from, evenly spread: more make no better axes and take longer."""
+HALF_FROM = 32768
+"""Above so many memories vectors are kept as float16, which halves most of an index's RAM for a millisecond a query. It
+is exact enough to order what the first step has found."""
+
+
+class Vectors:
+    """One unit vector for each position, zeros where there is none. Not safe for threads: the index locks."""
+
+    def __init__(self, dimension: int) -> None:
+        self._all: Floats | NDArray[np.float16] = np.zeros((0, dimension), np.float32)
+        self._coarse: Floats = np.zeros((0, COARSE_AXES), np.float32)
+        self._axes: Floats | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return self._all.nbytes + self._coarse.nbytes
+
+    @property
+    def bytes_per_vector(self) -> int:
+        """Bytes that one more vector of a large scope takes."""
+        return int(self._all.shape[1]) * np.dtype(np.float16).itemsize + COARSE_AXES * self._coarse.itemsize
+
+    def grow(self, rows: int) -> None:
+        """Makes room for ``rows`` positions."""
+        if rows <= len(self._all):
+            return
+        if rows > HALF_FROM:
+            self._all = grown(self._all.astype(np.float16, copy=False), rows)
+        else:
+            self._all = grown(self._all.astype(np.float32, copy=False), rows)
+        if self._axes is not None:
+            self._coarse = grown(self._coarse, rows)
+
+    def put(self, position: int, vector: Floats) -> None:
+        """Keeps a vector."""
+        self._all[position] = vector
+        if self._axes is not None:
+            self._coarse[position] = vector @ self._axes
+
+    def clear(self, position: int) -> None:
+        """Leaves nothing of a vector."""
+        self._all[position] = 0
+        if self._axes is not None:
+            self._coarse[position] = 0
+
+    def prepare(self, size: int) -> Floats:
+        """The axes of the first step, computed from the first ``size`` vectors on the first call."""
+        if self._axes is None:
+            self._axes = _principal_axes(self._all[:size])
+            steps = range(0, len(self._all), TWO_STEPS_FROM)
+            self._coarse = np.concatenate(
+                [self._all[step : step + TWO_STEPS_FROM].astype(np.float32) @ self._axes for step in steps]
+            )
+        return self._axes
+
+    def cosines(self, vector: Floats, rows: Rows) -> Floats:
+        """The cosine of ``vector`` to the vectors of these positions."""
+        return _dot(self._all[rows].astype(np.float32, copy=False), vector)
+
+    def coarse_cosines(self, vector: Floats, size: int) -> Floats:
+        """The same to the first ``size`` vectors, about."""
+        axes = self.prepare(size)
+        return _dot(self._coarse[:size], _dot(axes.T, vector))
+
+
+def _dot(rows: Floats, vector: Floats) -> Floats:
+    """The product of each row with ``vector``, in the calling thread alone.
+
+    OpenBLAS shares such products out to threads of its own: on a busy host that took 16 ms where one thread takes 1.
+    """
+    products: Floats = np.einsum("ij,j->i", rows, vector)
+    return products
+
+
+def _principal_axes(vectors: NDArray[np.floating]) -> Floats:
+    """The directions in which vectors differ most, as columns, from a sample of them."""
+    sample = vectors[:: max(1, len(vectors) // AXES_SAMPLE)].astype(np.float64)
+    _, axes = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(axes[:, -COARSE_AXES:], np.float32)

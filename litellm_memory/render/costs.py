@@ -1,0 +1,37 @@
+"""What a block costs in tokens, rounded up: an entry is its memory's own count plus the markup around it.
+
+The constants are what the markup measures with LiteLLM's counter plus a little, so that no block outgrows its budget.
+"""
+
+from __future__ import annotations
+
+from litellm_memory.models import Memory
+from litellm_memory.render.content import is_standing, shown, summary
+from litellm_memory.render.style import BlockStyle
+
+# All in tokens.
+FRAME, WRAP, TOKEN_LINE = 34, 14, 24
+HEADING, ENTRY, STANDING_INSTRUCTION, REPLY = 8, 2, 10, 12
+ESCAPED_CHARACTER = 3
+
+
+def frame_tokens(layout: BlockStyle | None) -> int:
+    """Most tokens of a block without its headings and entries."""
+    if layout is None:
+        return FRAME
+    return FRAME + (WRAP if layout.wrap else 0) + (TOKEN_LINE if layout.show_tokens else 0)
+
+
+def heading_tokens(heading: str) -> int:
+    """Most tokens of a heading."""
+    return HEADING + len(heading.encode()[len("2026-01-01:") :]) // 2 if heading else 0
+
+
+def entry_tokens(memory: Memory, *, summarized: bool) -> int:
+    """Most tokens of a memory's entry."""
+    if summarized:
+        return min(memory.tokens, len(summary(memory).encode()) // 2) + ENTRY
+    text = shown(memory)
+    markup = text.count("\n") + ESCAPED_CHARACTER * sum(map(text.count, "<>&"))
+    entry = STANDING_INSTRUCTION if is_standing(memory) else ENTRY
+    return memory.tokens + markup + entry + (REPLY if memory.reply else 0)

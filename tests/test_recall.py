@@ -1,0 +1,83 @@
+"""What a search recalls and rejects, with the numbers and the reasons that explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import get_args
+
+import numpy as np
+import pytest
+from bed.remembered import DAY, memory
+
+from litellm_memory.index.ranking import CUES
+from litellm_memory.index.scope import ScopeIndex
+from litellm_memory.models import Scope
+from litellm_memory.recall import MAX_REJECTED_REPORTED, Hidden, Query, Recollection, Rejection, search
+from litellm_memory.sidecar.why import LEFT_OUT
+from litellm_memory.store import Entry
+
+SAID = (
+    "Which boat does Jonas have?",
+    "It is a small green one, bought last summer.",
+    "Jonas has had a boat since May.",
+    "You are so kind, thank you!",
+    "The kitchen was painted yellow in 2023.",
+)
+
+
+def searched(text: str, *, tokens: int | None = None, min_score: float = 0.3) -> Recollection:
+    """What is recalled of SAID, said minute by minute in one session, with vectors that are alike."""
+    index = ScopeIndex(2)
+    vectors = np.array([[np.cos(angle), np.sin(angle)] for angle in np.linspace(0, 1.5, len(SAID))], np.float32)
+    entries = [
+        Entry(memory(said, created=DAY + timedelta(minutes=n), session="s", tokens=12), vectors[n])
+        for n, said in enumerate(SAID)
+    ]
+    index.put([*entries, Entry(memory("Answer in German.", kind="instruction", tokens=4), None)])
+    query = Query(text, Scope("p", "u"), 10, min_score, tokens=tokens)
+    return search(index, vectors[0], query, DAY + timedelta(days=1))
+
+
+def score_of(why: Mapping[str, float]) -> float:
+    """The score as docs/api.md says that it arises."""
+    return min(max(0.95 * min(2 * why["rank"], why["sure"]) + 0.05 * why["rank"], 0), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "about_time"),
+    [("When did Jonas get his boat?", {"from_time"}), ("Has Jonas a boat?", set())],
+    ids=["asks for a time", "asks for no time"],
+)
+def test_why_holds_every_part_of_a_score_also_of_what_is_rejected(text: str, about_time: set[str]) -> None:
+    found = searched(text, min_score=0.95)
+    items = [*(item for item in found.recalled if item.memory.kind == "fact"), *found.rejected]
+    assert len(items) == len(SAID)
+    assert found.rejected
+    parts = {"from_vectors", "from_words", *(cue.name for cue in CUES)} - {"from_time"} | about_time
+    for item in items:
+        assert set(item.why) == {"vectors", "words", "sure", "rank", *parts}
+        assert sum(item.why[part] for part in parts) == pytest.approx(item.why["rank"], abs=1e-6)
+        assert score_of(item.why) == pytest.approx(item.score, abs=1e-6)
+    assert any(item.why["from_answer"] for item in items)
+    assert any(item.why["from_statement"] for item in items)
+    assert any(item.why["from_context"] for item in items)
+
+
+def test_a_standing_instruction_is_recalled_whatever_its_score_and_not_rejected_as_well() -> None:
+    found = searched("When did Jonas get his boat?")
+    first = found.recalled[0]
+    assert (first.memory.text, first.score, first.why) == ("Answer in German.", 1.0, {"standing_wish": 1.0})
+    items = [*found.recalled, *found.rejected]
+    assert sum(item.memory == first.memory for item in items) == 1
+
+
+def test_what_does_not_fit_is_rejected_before_what_is_not_near() -> None:
+    reasons = [item.reason for item in searched("When did Jonas get his boat?", tokens=75, min_score=0.85).rejected]
+    assert set(reasons) == {"budget", "threshold"}
+    assert reasons == sorted(reasons)
+    assert len(reasons) <= MAX_REJECTED_REPORTED
+
+
+def test_every_reason_for_a_rejection_has_its_sentence() -> None:
+    assert {*get_args(Hidden), *get_args(Rejection), "threshold"} == set(LEFT_OUT)
