@@ -276,6 +276,17 @@ async def test_what_fails_for_good_is_dropped(engine: Engine, user: str) -> None
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_defect_is_a_failure_too_and_holds_up_no_other_conversation(engine: Engine, user: str) -> None:
+    class Defective(Scripted):
+        def prices(self, model: str) -> tuple[float, float]:
+            raise TypeError("asked to fail")
+
+    await wait_for(engine, user, STRANGE)
+    await read_all(engine, Defective())
+    assert await engine.ledger.model_queue.waiting() == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_chatter_is_not_sent(engine: Engine, user: str) -> None:
     await wait_for(engine, user, "thanks!", "ok", "run the tests again")
     model = Scripted()

@@ -18,6 +18,7 @@ from litellm_memory.extract.compare import compare
 from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError, facts_of, grounded, question
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.turns import says_enough
+from litellm_memory.learn.guard import error_of
 from litellm_memory.learn.learner import Learner
 from litellm_memory.learn.making import memory_from
 from litellm_memory.ledger import CallRecord, Learned, Ledger, QueuedExchange, Spent
@@ -98,12 +99,16 @@ class ModelLearner:
     async def run(self) -> None:
         """Reads until cancelled. What fails is tried again after a while, and dropped in the end."""
         while True:
-            try:
-                while self._learner.settings.model is not None and await self.read_one():
-                    pass
-            except LiteLLMMemoryError as error:
+            error = await error_of(self._read_all())
+            if isinstance(error, LiteLLMMemoryError):
                 logger.warning("The model cannot learn: %s", error)
+            elif error is not None:
+                logger.error("Learning by model failed (%s).", type(error).__name__)
             await asyncio.sleep(min(LOOK_SECONDS, max(0.1, self._learner.settings.quiet_seconds)))
+
+    async def _read_all(self) -> None:
+        while self._learner.settings.model is not None and await self.read_one():
+            pass
 
     async def read_one(self) -> bool:
         """True when a conversation that went quiet was looked at; False when none waits."""
@@ -114,21 +119,18 @@ class ModelLearner:
         batch, rest = _first_of(taken)
         if rest:
             await self._ledger.model_queue.later(*_marks(rest), at=datetime.now(UTC), failed=False)
-        try:
-            await self._read([waiting.exchange for waiting in batch])
-        except _OverCapError as over:
-            await self._wait_for_tomorrow(batch, over.day)
-        except (ModelCallError, MalformedAnswerError) as error:
-            await self._try_again(batch, str(error))
-        # A store or a ledger that fails does so for all; what was taken is taken again when its lease has ended.
-        except LiteLLMMemoryError:
-            raise
-        # A person's words and a model's answer are foreign: a defect at them must not be met for ever.
-        except Exception as error:
-            logger.debug("Reading a conversation failed", exc_info=True)
-            await self._try_again(batch, f"a defect ({type(error).__name__}).")
-        else:
+        error = await error_of(self._read([waiting.exchange for waiting in batch]))
+        if error is None:
             await self._ledger.model_queue.done(*_marks(batch))
+        elif isinstance(error, _OverCapError):
+            await self._wait_for_tomorrow(batch, error.day)
+        elif isinstance(error, ModelCallError | MalformedAnswerError):
+            await self._try_again(batch, str(error))
+        elif isinstance(error, LiteLLMMemoryError):
+            # A store or a ledger that fails does so for all; this is taken again when its lease has ended.
+            raise error
+        else:
+            await self._try_again(batch, f"a defect ({type(error).__name__}).")
         return True
 
     async def _read(self, exchanges: Sequence[Exchange]) -> None:

@@ -15,6 +15,7 @@ from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.extract import MemoryCommand, commands_in, targets_of
 from litellm_memory.extract.reconcile import Reconciliation, reconcile, with_outcome
 from litellm_memory.learn.attempts import DEAD_LETTERS_KEPT, Attempts, sentence_of
+from litellm_memory.learn.guard import error_of
 from litellm_memory.learn.known import KnownByUser
 from litellm_memory.learn.making import Made, memories_of
 from litellm_memory.ledger import Learned, Ledger
@@ -85,21 +86,20 @@ class Learner:
 
     async def _round(self) -> bool:
         """Learns all that waits; False when that failed for a reason that lies in no single exchange."""
-        try:
-            await self._look()
-            while await self.learn_waiting() == BATCH:
-                pass
-        except LiteLLMMemoryError as error:
+        error = await error_of(self._learn_all())
+        if error is None:
+            self._waits = None
+            self._report(self._trouble)
+        elif isinstance(error, LiteLLMMemoryError):
             self._wait_for(str(error))
-            return False
-        # A defect outside of the exchanges, which are guarded one by one: learning must not end with it.
-        except Exception as error:
+        else:
             self._wait_for(f"a defect ({type(error).__name__}); update litellm-memory.")
-            logger.debug("A round of learning failed", exc_info=True)
-            return False
-        self._waits = None
-        self._report(self._trouble)
-        return True
+        return error is None
+
+    async def _learn_all(self) -> None:
+        await self._look()
+        while await self.learn_waiting() == BATCH:
+            pass
 
     def _wait_for(self, reason: str) -> None:
         """Logs why learning waits, and reports it when that lasts."""
@@ -140,9 +140,7 @@ class Learner:
 
     async def _learn_together(self, exchanges: Sequence[Exchange]) -> bool:
         """Learns these exchanges in one go, or each alone when that fails; True when any was learned."""
-        if await self._error_of(exchanges) is None:
-            return True
-        return await self._learn_each(exchanges, works=False)
+        return await error_of(self._learn(exchanges)) is None or await self._learn_each(exchanges, works=False)
 
     async def _learn_each(self, exchanges: Sequence[Exchange], *, works: bool) -> bool:
         """Learns each alone, and counts a failed attempt of each that cannot be; True when any was learned.
@@ -152,37 +150,27 @@ class Learner:
         """
         suspects: list[tuple[Exchange, LiteLLMMemoryError]] = []
         for exchange in exchanges:
-            error = await self._error_of([exchange])
-            if isinstance(error, LiteLLMMemoryError):
-                suspects.append((exchange, error))
-                if len(suspects) == SUSPECTS:
-                    raise error
-            elif error is not None:
-                await self._failed(exchange, error)
-            else:
+            error = await error_of(self._learn([exchange]))
+            if error is None:
                 works = True
                 self._attempts.forget(exchange.mark)
                 while suspects:
                     await self._failed(*suspects.pop())
+            elif isinstance(error, LiteLLMMemoryError):
+                suspects.append((exchange, error))
+                if len(suspects) == SUSPECTS:
+                    raise error
+            else:
+                await self._failed(exchange, error)
         for exchange, reason in suspects:
             if not works:
                 raise reason
             await self._failed(exchange, reason)
         return works
 
-    async def _error_of(self, exchanges: Sequence[Exchange]) -> Exception | None:
-        """What learning these exchanges together met; None when they are learned."""
-        try:
-            await self._learn(exchanges)
-        # A person's words are foreign: any error may be due to one exchange, which must not hold up the others.
-        except Exception as error:
-            logger.debug("%d exchanges could not be learned", len(exchanges), exc_info=True)
-            return error
-        return None
-
     async def _failed(self, exchange: Exchange, error: Exception) -> None:
         name = type(error).__name__
-        logger.debug("The exchange of call %s could not be learned", exchange.id, exc_info=error)
+        logger.debug("What was said in call %s could not be learned (%s).", exchange.id, name)
         if self._attempts.failed(exchange.mark, asyncio.get_running_loop().time()):
             logger.error("What was said in call %s cannot be learned (%s); it is a dead letter now.", exchange.id, name)
             await self._ledger.dead_letters.put(exchange.mark, name)
