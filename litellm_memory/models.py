@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -137,6 +139,27 @@ class Superseded:
     reason: str
 
 
+NAMESPACE_DIGITS = 16
+"""How many hex digits of its namespace an id begins with."""
+_ID = re.compile(r"[0-9a-f]{40}")
+
+
+def memory_id(namespace: str, *parts: str, key: bytes) -> str:
+    """40 hex digits for the thing that ``parts`` name in ``namespace``: the same again for the same parts.
+
+    They begin with the namespace's own first digits, so that the collection is known from the id alone; the other
+    24 are a keyed hash, which nobody without ``key`` can guess.
+    """
+    named = b"".join(b"%d:%b" % (len(part), part) for part in (text.encode(errors="replace") for text in parts))
+    digest = hmac.new(key, namespace.encode() + b":" + named, sha256).hexdigest()
+    return namespace[:NAMESPACE_DIGITS] + digest[: 40 - NAMESPACE_DIGITS]
+
+
+def is_memory_id(text: str) -> bool:
+    """True for the shape that ``memory_id`` gives; ids from outside may be anything."""
+    return _ID.fullmatch(text) is not None
+
+
 CONFIRMED = 0.1
 """What a memory's confidence gains each time the same thing is said again."""
 
@@ -208,6 +231,25 @@ class Given:
     tokens: int
     heading: str = ""
     """The line that it stands under together with its neighbours; empty when it stands alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStyle:
+    """How a client wants its block: as clients of ai-mem know it, one-line summaries, the nearest memories in full."""
+
+    full: int = 4
+    """At most this many memories are given in full."""
+    summaries: bool = False
+    """Every memory is given as a summary; ``full`` does not count."""
+    show_tokens: bool = True
+    """The last line says how many tokens the block cost and saved, by the counts from when it was made."""
+    wrap: bool = True
+    """The block is wrapped in the tag by which these clients recognise it."""
+
+    @property
+    def full_entries(self) -> int:
+        """How many memories are given in full; standing instructions always are and do not count."""
+        return 0 if self.summaries else self.full
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import pytest
 from bed.ledgers import DATABASES, empty_database
 from sqlalchemy import create_engine, select
 
+from litellm_memory.database.tables import calls
 from litellm_memory.hooks.record import record_of
 from litellm_memory.ledger import GROUPINGS, CallRecord, Learned, Ledger, Usage
-from litellm_memory.ledger.tables import calls
 from litellm_memory.models import Caller
 from litellm_memory.settings import IdentitySettings
 

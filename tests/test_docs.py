@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +31,7 @@ from typer.core import TyperGroup
 from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
+from litellm_memory.errors import StoreError
 from litellm_memory.extract.languages import languages
 from litellm_memory.foreign import FORMATS
 from litellm_memory.identity.headers import NAMES
@@ -38,10 +39,19 @@ from litellm_memory.ledger import GROUPINGS
 from litellm_memory.models import Caller, Status
 from litellm_memory.models import Kind as RequestKind
 from litellm_memory.request.kinds import built_in_rules
-from litellm_memory.settings import RESTART_KEYS, SECTION, LearnSettings, Section, Settings, load_settings
+from litellm_memory.settings import (
+    RESTART_KEYS,
+    SECTION,
+    LearnSettings,
+    Section,
+    Settings,
+    StoreSettings,
+    load_settings,
+)
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar.tools import TOOLS, ToldKind
 from litellm_memory.sidecar.usage import UsageRow
+from litellm_memory.store import open_store
 from litellm_memory.wire.recognition import recognise
 
 ROOT = Path(__file__).parent.parent
@@ -264,9 +274,12 @@ def knows_conversations_alone() -> bool:
     return not any(recognise(call, None, {"messages": [], "input": "", "prompt": ""}) for call in others)
 
 
-def needs_locks_that_windows_has_not() -> bool:
-    code = "import sys; sys.modules['fcntl'] = None; import litellm_memory.engine"
-    return b"fcntl" in subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT).stderr
+def keeps_no_store_of_its_own_on_windows() -> bool:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        with pytest.raises(StoreError, match="store.mode server"):
+            asyncio.run(open_store(StoreSettings(), Path("nowhere"), embedder="test", dimension=8))
+    return True
 
 
 LIMITS: Mapping[str, Callable[[], bool]] = {
@@ -274,7 +287,7 @@ LIMITS: Mapping[str, Callable[[], bool]] = {
     "There is no web page.": serves_no_page,
     "Erasing covers the files of this host": leaves_other_databases_to_the_operator,
     "Realtime, assistants, batch, image, audio and embedding calls get no memory.": knows_conversations_alone,
-    "It does not run on Windows.": needs_locks_that_windows_has_not,
+    "On Windows it runs with a Chroma server alone": keeps_no_store_of_its_own_on_windows,
 }
 """The beginning of each limit that the README admits, and whether it is still one."""
 

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from litellm_memory.cli import app
+from litellm_memory.database.tables import SCHEMA_VERSION
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import Ledger, LedgerError
-from litellm_memory.ledger.tables import SCHEMA_VERSION
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id, verify

@@ -20,8 +20,8 @@ import pytest_asyncio
 from litellm_memory.care import review
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.errors import NotFoundError
+from litellm_memory.memories.recall import Query
 from litellm_memory.models import Caller, Memory, Reply, Scope, Superseded
-from litellm_memory.recall import Query
 from litellm_memory.settings import KindRule, Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -26,9 +26,9 @@ from typer.testing import CliRunner
 from litellm_memory.care import erasure
 from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
+from litellm_memory.database.tables import metadata
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import CallRecord, Job, Trace
-from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id, verify

@@ -15,7 +15,7 @@ from litellm_memory.identity.headers import (
     read_options,
     readable_id,
 )
-from litellm_memory.render import BlockStyle
+from litellm_memory.models import BlockStyle
 from litellm_memory.settings import IdentitySettings
 
 SETTINGS = IdentitySettings()

@@ -21,8 +21,8 @@ from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.index.vectors import HALF_FROM
 from litellm_memory.ledger import Trace
+from litellm_memory.memories.recall import MAX_ON_EVENT_LOOP, Query
 from litellm_memory.models import Memory, Scope, namespace
-from litellm_memory.recall import MAX_ON_EVENT_LOOP, Query
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from litellm_memory.identity import identify, partition_of
 from litellm_memory.identity.headers import NAMES, read_options
+from litellm_memory.memories.recall import Query, visible
 from litellm_memory.models import Caller, Memory, Message, Scope, Text, Turn
-from litellm_memory.recall import Query, visible
 from litellm_memory.request.marks import said_in
 from litellm_memory.settings import IdentitySettings
 

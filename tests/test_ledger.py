@@ -16,11 +16,11 @@ import pytest
 from bed.ledgers import DATABASES, empty_database
 from sqlalchemy import Connection
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import facts
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.ledger import blocks as ledger_blocks
 from litellm_memory.ledger.blocks import BLOCKS_KEPT
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import facts
 from litellm_memory.models import Block, Earlier, Exchange, Given, Reply, Scope
 
 SCOPE = Scope("p", "ada", project="apollo", session="s-1", client="Codex")

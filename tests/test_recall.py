@@ -12,8 +12,8 @@ from bed.remembered import DAY, memory
 
 from litellm_memory.index.ranking import CUES
 from litellm_memory.index.scope import ScopeIndex
+from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Hidden, Query, Recollection, Rejection, search
 from litellm_memory.models import Scope
-from litellm_memory.recall import MAX_REJECTED_REPORTED, Hidden, Query, Recollection, Rejection, search
 from litellm_memory.sidecar.why import LEFT_OUT
 from litellm_memory.store import Entry
 

@@ -17,7 +17,8 @@ from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy, models_at
 
-from litellm_memory.cli.checks import findings
+from litellm_memory.care.checks import findings
+from litellm_memory.cli.models import models_for
 from litellm_memory.embedding import RemoteModel
 from litellm_memory.embedding.remote import BATCH, MAX_CHARACTERS, RECENT
 from litellm_memory.errors import ModelCallError, RefusedTextError
@@ -337,7 +338,7 @@ async def test_check_asks_the_model_and_says_when_the_store_is_of_another(
         config.write_text(
             json.dumps({**remote_proxy.config, "litellm_memory": {**section, "embedding": {"model": model}}})
         )
-        found[model] = [finding.what for finding in await findings(config)]
+        found[model] = [finding.what for finding in await findings(config, models_for)]
     assert "embedding model openai/text-embedding-3-small-passages answers with 3 dimensions" in found["embedder"]
     foreign = "The memories' vectors come from openai/text-embedding-3-small-passages, so words alone are searched"
     assert [model for model, told in found.items() if any(what.startswith(foreign) for what in told)] == ["local"]

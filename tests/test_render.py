@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from bed.remembered import DAY, memory
 
-from litellm_memory.models import Block, Recalled
-from litellm_memory.render import NOTE, BlockStyle, render, shown
+from litellm_memory.models import Block, BlockStyle, Recalled
+from litellm_memory.render import NOTE, render, shown
 
 
 def test_nothing_recalled_renders_nothing() -> None:

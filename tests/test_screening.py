@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_memory.learn.making import memories_of
+from litellm_memory.memories.recall import Query, visible
 from litellm_memory.models import Exchange, Memory, Recalled, Reply, Scope
-from litellm_memory.recall import Query, visible
 from litellm_memory.render import CLOSING, OPENING, render
 from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings

@@ -18,10 +18,10 @@ from sqlalchemy import JSON, Column, String
 from typer.testing import CliRunner
 
 from litellm_memory.cli import app
+from litellm_memory.database.tables import metadata
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import Trace
 from litellm_memory.ledger.redaction import PLACES
-from litellm_memory.ledger.tables import metadata
 from litellm_memory.models import Block, Caller, Exchange, Given, Memory, Scope
 from litellm_memory.sidecar import create_app
 from litellm_memory.store import memory_id

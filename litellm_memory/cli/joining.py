@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from litellm_memory.cli.checks import HANDLER
+from litellm_memory.care.checks import HANDLER
 from litellm_memory.cli.reach import CommandError
 
 LINE: Final = f'callbacks: ["{HANDLER}"]'

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import httpx
 import typer
 
-from litellm_memory.embedding import models_for
+from litellm_memory.cli.models import models_for
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.models import Caller

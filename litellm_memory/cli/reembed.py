@@ -10,8 +10,9 @@ from dataclasses import asdict
 import typer
 
 from litellm_memory.care.reembed import Moved, reembed
+from litellm_memory.cli.models import models_for
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, run
-from litellm_memory.embedding import Embedders, models_for
+from litellm_memory.embedding import Embedders
 from litellm_memory.settings import load_settings, read_config
 
 LINE_SECONDS = 2.0

@@ -17,11 +17,12 @@ from typing import Annotated
 import typer
 
 from litellm_memory import __version__
-from litellm_memory.cli.checks import Finding, findings
+from litellm_memory.care.checks import Finding, findings
+from litellm_memory.care.rebuild import rebuild_all
 from litellm_memory.cli.joining import difference, joined
+from litellm_memory.cli.models import models_for
 from litellm_memory.cli.providers import config_for, providers_in
 from litellm_memory.cli.reach import CONFIG, KEY_VARIABLE, AsJson, CommandError, Config, key_of, opened, run
-from litellm_memory.cli.rebuild import rebuild_all
 from litellm_memory.embedding import install_model
 from litellm_memory.errors import LiteLLMMemoryError, UnauthorizedError
 from litellm_memory.models import Caller
@@ -129,7 +130,7 @@ def check(
     """Find and explain what is wrong with a set-up. Exit code 1 when memory cannot work."""
     for sentence in run(_rebuilt(config)) if rebuild else ():
         typer.echo(sentence, err=True)
-    found = asyncio.run(findings(config))
+    found = asyncio.run(findings(config, models_for))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found]))
     else:

@@ -8,7 +8,7 @@ import os
 # (microsoft/onnxruntime pull request 27379). It stands before the imports for that reason.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from litellm_memory.embedding.choice import Embedders, models_for
+from litellm_memory.embedding.choice import Embedders
 from litellm_memory.embedding.embedder import Embedder, memory_vectors
 from litellm_memory.embedding.install import find_model, install_model, user_cache
 from litellm_memory.embedding.local import LocalModel
@@ -25,6 +25,5 @@ __all__ = [
     "find_model",
     "install_model",
     "memory_vectors",
-    "models_for",
     "user_cache",
 ]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 from litellm_memory.embedding.embedder import Embedder
 from litellm_memory.embedding.install import find_model
 from litellm_memory.embedding.local import LocalModel
@@ -13,20 +10,7 @@ from litellm_memory.errors import ModelCallError, ModelMissingError
 from litellm_memory.redact import Redactor
 from litellm_memory.settings import Settings
 
-if TYPE_CHECKING:
-    from litellm_memory.llm import Models
-
 MISSING = "There is no embedding model here, so words alone are searched: run `litellm-memory model install`."
-
-
-def models_for(settings: Settings, config: Mapping[str, Any]) -> Models | None:
-    """The models of a LiteLLM config, outside its proxy; None when the settings ask for none."""
-    if settings.embedding.model == "local":
-        return None
-    # LiteLLM's import takes seconds.
-    from litellm_memory.llm import models_of
-
-    return models_of(config)
 
 
 class Embedders:

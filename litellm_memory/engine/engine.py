@@ -17,7 +17,7 @@ from litellm_memory.learn.by_model import ChatModels, ModelLearner
 from litellm_memory.learn.learner import Learner
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
-from litellm_memory.recall import Recall
+from litellm_memory.memories.recall import Recall
 from litellm_memory.redact import Redactor
 from litellm_memory.request.accept import Acceptor
 from litellm_memory.request.after import After

@@ -17,7 +17,7 @@ from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
 from litellm_memory.text.sentences import sentences
-from litellm_memory.text.words import names, words
+from litellm_memory.text.words import names, same_text, words
 
 MOST_FACTS: Final = 12
 """Facts of one message. Who finds more in it lists its sentences."""
@@ -81,6 +81,11 @@ class Grounded:
     fact: ModelFact
     place: int
     ground: Ground
+
+    @property
+    def key(self) -> str:
+        """The same for facts that say the same."""
+        return same_text(self.fact.text)
 
 
 def question(messages: Sequence[str]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import regex
 
 from litellm_memory.extract.languages import languages
 from litellm_memory.models import Exchange
+from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
 
 LONGEST = 4000
@@ -42,6 +43,11 @@ def episode_of(exchange: Exchange, prose: str) -> Episode | None:
         return None
     reply = exchange.reply.text.strip() if exchange.reply else ""
     return Episode(kept, reply if 0 < len(reply) <= LONGEST_REPLY else None)
+
+
+def prose_says_enough(prose: str) -> bool:
+    """True when a text holds enough words that are more than chatter and bare commands."""
+    return says_enough(sentences(prose))
 
 
 def says_enough(sentences: Iterable[str]) -> bool:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
-from litellm_memory.models import MemoryKind
-from litellm_memory.render import BlockStyle
+from litellm_memory.models import BlockStyle, MemoryKind
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")

@@ -17,15 +17,13 @@ from litellm_memory.extract.answers import restates
 from litellm_memory.extract.compare import compare
 from litellm_memory.extract.model import SCHEMA, Grounded, MalformedAnswerError, facts_of, grounded, question
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.turns import says_enough
+from litellm_memory.extract.turns import prose_says_enough
 from litellm_memory.learn.guard import error_of
 from litellm_memory.learn.learner import Learner
 from litellm_memory.learn.making import memory_from
 from litellm_memory.ledger import CallRecord, Learned, Ledger, QueuedExchange, Spent
 from litellm_memory.memories import Memories
 from litellm_memory.models import Exchange, Memory, Scope
-from litellm_memory.text.sentences import sentences
-from litellm_memory.text.words import same_text
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +134,7 @@ class ModelLearner:
     async def _read(self, exchanges: Sequence[Exchange]) -> None:
         """Asks the model about these exchanges of one conversation, and keeps what it found."""
         told = {exchange.id: own_prose(exchange.text) for exchange in exchanges}
-        worth = [exchange for exchange in exchanges if says_enough(sentences(told[exchange.id]))]
+        worth = [exchange for exchange in exchanges if prose_says_enough(told[exchange.id])]
         if not worth:
             return
         said = [told[exchange.id] for exchange in worth]
@@ -243,7 +241,7 @@ def _memory(exchange: Exchange, found: Grounded, key: bytes) -> Memory:
     fact = found.fact
     doubt = None if found.ground == "said" else UNSUPPORTED
     candidate = Candidate(fact.text, fact.kind, CONFIDENCE, about_person=fact.about_person, review=doubt)
-    return memory_from(exchange, candidate, f"model {same_text(fact.text)}", key)
+    return memory_from(exchange, candidate, f"model {found.key}", key)
 
 
 def _why_dropped(found: Grounded, from_message: Sequence[Memory], commands: Sequence[MemoryCommand]) -> str | None:

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 from litellm_memory.extract import Candidate, StatementRule, extract
 from litellm_memory.learn.quarantine import with_quarantined
-from litellm_memory.models import Block, Exchange, Memory, Origin
+from litellm_memory.models import Block, Exchange, Memory, Origin, memory_id
 from litellm_memory.screening import why_to_review
 from litellm_memory.settings import LearnSettings
-from litellm_memory.store import memory_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, delete, select
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import answers, insert_new
 from litellm_memory.ledger.blocks import BLOCKS_KEPT
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import answers, insert_new
 from litellm_memory.models import Earlier
 
 

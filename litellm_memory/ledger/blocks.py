@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import blocks, insert_new
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import blocks, insert_new
 from litellm_memory.models import Block, Given
 
 BLOCKS_IN_RAM: Final = 4096

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, bindparam, or_, update
 
-from litellm_memory.ledger.database import Database
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import calls, upsert_all
 from litellm_memory.ledger.days import in_step, totals
-from litellm_memory.ledger.tables import calls, upsert_all
 
 Grouping: TypeAlias = Literal["client", "model", "user", "project", "day"]
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)

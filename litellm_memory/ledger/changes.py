@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, select, text
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import changes
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import changes
 
 NO_NAMESPACE: Final = ""
 """The namespace of a change to a frozen block, which names the block's mark in place of a memory."""

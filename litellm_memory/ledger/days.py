@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from litellm_memory.ledger.tables import calls, days
+from litellm_memory.database.tables import calls, days
 
 NAMES: Final = ("client", "model", "user", "project")
 KEYS: Final = ("partition", "day", *NAMES)

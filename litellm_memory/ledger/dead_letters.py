@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import aware, journal
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import aware, journal
 
 _NOBODY: Final = "#dead-letter:"
 """What a dead letter's worker begins with. A worker's name begins with that of its host, which holds no number sign."""

@@ -14,10 +14,8 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.days import sum_up
-from litellm_memory.ledger.tables import (
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import (
     answers,
     aware,
     blocks,
@@ -32,6 +30,8 @@ from litellm_memory.ledger.tables import (
     texts,
     traces,
 )
+from litellm_memory.ledger.changes import NO_NAMESPACE, publish
+from litellm_memory.ledger.days import sum_up
 from litellm_memory.models import namespace
 
 Progress: TypeAlias = Literal["forgetting", "scrubbing", "done"]

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import facts, insert_new, upsert_all
 from litellm_memory.errors import StoreError
-from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.listing import FILLED
-from litellm_memory.ledger.tables import facts, insert_new, upsert_all
 
 
 class Facts:

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, delete, select
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import add_to_all, figures
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import add_to_all, figures
 
 Figure: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 """The name of a figure, and its labels in the order of their names."""

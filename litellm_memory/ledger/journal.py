@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from litellm_memory.ledger.database import Database
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import aware, insert_all_new, insert_new, journal, learned
 from litellm_memory.ledger.dead_letters import is_dead
-from litellm_memory.ledger.tables import aware, insert_all_new, insert_new, journal, learned
 from litellm_memory.models import Exchange, Reply, Scope
 
 SILENT: Final = timedelta(minutes=15)

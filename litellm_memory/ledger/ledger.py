@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
+from litellm_memory.database.database import Database
 from litellm_memory.errors import LedgerError
 from litellm_memory.ledger import forgetting
 from litellm_memory.ledger.answers import Answers
 from litellm_memory.ledger.blocks import FrozenBlocks
 from litellm_memory.ledger.calls import Calls
 from litellm_memory.ledger.changes import Changes
-from litellm_memory.ledger.database import Database
 from litellm_memory.ledger.dead_letters import DeadLetters
 from litellm_memory.ledger.erasures import Erasures
 from litellm_memory.ledger.facts import Facts
@@ -22,6 +22,7 @@ from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.journal import Journal
 from litellm_memory.ledger.listing import Listing
 from litellm_memory.ledger.model_queue import ModelQueue
+from litellm_memory.ledger.opening import prepare
 from litellm_memory.ledger.partitions import Partitions
 from litellm_memory.ledger.paths import Paths
 from litellm_memory.ledger.redaction import Redaction
@@ -70,7 +71,7 @@ class Ledger:
     def connect(self) -> None:
         """Opens the database and makes its tables; idempotent. Raises LedgerError. Blocks the calling thread."""
         if self._key is None:
-            self._key = self.database.open()
+            self._key = self.database.open(prepare)
 
     @property
     def key(self) -> bytes:

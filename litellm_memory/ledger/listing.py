@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import facts, insert_all_new, listed, upsert_all
 from litellm_memory.ledger.changes import publish
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import facts, insert_all_new, listed, upsert_all
 from litellm_memory.models import Memory
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

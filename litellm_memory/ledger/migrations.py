@@ -13,9 +13,9 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.schema import CreateTable
 
+from litellm_memory.database.tables import SCHEMA_VERSION, calls, days, facts, traces
 from litellm_memory.errors import LedgerError
 from litellm_memory.ledger.days import sum_up
-from litellm_memory.ledger.tables import SCHEMA_VERSION, calls, days, facts, traces
 
 ASIDE: Final = "aside"
 """The directory beside a file where copies and what was damaged are kept."""

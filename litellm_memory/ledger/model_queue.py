@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import aware, insert_all_new, insert_new, model_queue, spending
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import aware, insert_all_new, insert_new, model_queue, spending
 from litellm_memory.models import Exchange, Reply, Scope
 
 MOST: Final = 32

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import insert_new, partitions
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import insert_new, partitions
 
 
 class Partitions:

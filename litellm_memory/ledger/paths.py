@@ -16,8 +16,8 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, select, update
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import insert_new, paths
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import insert_new, paths
 
 Checkout: TypeAlias = tuple[str, str, str]
 """A namespace, a path in it, and the remote that a client named together with it."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
+from litellm_memory.database.tables import SCHEMA_VERSION, metadata
 from litellm_memory.files.salvage import Damaged
 from litellm_memory.ledger.days import sum_up
 from litellm_memory.ledger.listing import FILLED
-from litellm_memory.ledger.tables import SCHEMA_VERSION, metadata
 
 
 def is_damaged(path: Path) -> bool:

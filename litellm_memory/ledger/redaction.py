@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, select, update
 
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import blocks, journal, model_queue, traces
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import blocks, journal, model_queue, traces
 from litellm_memory.models import namespace
 
 AT_ONCE: Final = 500

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, select
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import insert_new, texts
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import insert_new, texts
 
 
 class Texts:

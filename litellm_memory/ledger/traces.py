@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from litellm_memory.ledger.database import Database
-from litellm_memory.ledger.tables import aware, insert_all_new, traces
+from litellm_memory.database.database import Database
+from litellm_memory.database.tables import aware, insert_all_new, traces
 from litellm_memory.models import MemoryKind
 
 UNWRITTEN: Final = 10_000

@@ -3,14 +3,12 @@
 from litellm_memory.render.block import CLOSING, NOTE, OPENING, Format, render
 from litellm_memory.render.budget import BlockBudget, Rejection
 from litellm_memory.render.content import shown
-from litellm_memory.render.style import BlockStyle
 
 __all__ = [
     "CLOSING",
     "NOTE",
     "OPENING",
     "BlockBudget",
-    "BlockStyle",
     "Format",
     "Rejection",
     "render",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal, TypeAlias
 
-from litellm_memory.models import Memory
+from litellm_memory.models import BlockStyle, Memory
 from litellm_memory.render.content import heading, is_standing
 from litellm_memory.render.costs import entry_tokens, frame_tokens, heading_tokens
-from litellm_memory.render.style import BlockStyle
 
 Rejection: TypeAlias = Literal["limit", "repeated", "budget"]
 """Why a memory is not in a block: there are enough entries, the block says it already, or it costs too many tokens."""

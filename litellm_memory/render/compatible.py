@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from litellm_memory.models import Memory
+from litellm_memory.models import BlockStyle, Memory
 from litellm_memory.render.content import is_standing, summary
 from litellm_memory.render.costs import entry_tokens
 from litellm_memory.render.escaping import on_one_line
-from litellm_memory.render.style import BlockStyle
 
 WRAP_OPENING, WRAP_CLOSING = "<ai-mem-context>", "</ai-mem-context>"
 

@@ -5,9 +5,8 @@ The constants are what the markup measures with LiteLLM's counter plus a little,
 
 from __future__ import annotations
 
-from litellm_memory.models import Memory
+from litellm_memory.models import BlockStyle, Memory
 from litellm_memory.render.content import is_standing, shown, summary
-from litellm_memory.render.style import BlockStyle
 
 # All in tokens.
 FRAME, WRAP, TOKEN_LINE = 34, 14, 24

@@ -11,8 +11,8 @@ from functools import partial
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
+from litellm_memory.memories.recall import Query, Recall
 from litellm_memory.models import Block, Recalled, Status
-from litellm_memory.recall import Query, Recall
 from litellm_memory.redact import Redactor
 from litellm_memory.render import render
 from litellm_memory.request.background import off_loop

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from litellm_memory.recall import Query, Recollection
+from litellm_memory.memories.recall import Query, Recollection
 
 
 @dataclass(slots=True)

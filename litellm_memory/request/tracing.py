@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from litellm_memory.identity import Binding, partition_of
 from litellm_memory.ledger import Trace, TracedMemory
+from litellm_memory.memories.recall import Rejected
 from litellm_memory.models import Recalled, Scope
-from litellm_memory.recall import Rejected
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.outcome import Injection
 from litellm_memory.request.reading import Excluded, Reading

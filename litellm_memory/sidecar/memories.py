@@ -14,13 +14,12 @@ from pydantic import Field
 
 from litellm_memory.engine import Engine
 from litellm_memory.ledger import ListFilter
-from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, namespace
-from litellm_memory.recall import Query as Search
+from litellm_memory.memories.recall import Query as Search
+from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, memory_id, namespace
 from litellm_memory.redact import Redactor
 from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.sidecar.shapes import MemoriesOut, MemoryOut, Name, Said, Shape, Tags, aware, shown_as
-from litellm_memory.store import memory_id
 
 API = Origin("api")
 

@@ -11,11 +11,19 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.engine import Engine
-from litellm_memory.models import Memory, MemoryKind, Origin, Superseded, namespace
+from litellm_memory.models import (
+    NAMESPACE_DIGITS,
+    Memory,
+    MemoryKind,
+    Origin,
+    Superseded,
+    is_memory_id,
+    memory_id,
+    namespace,
+)
 from litellm_memory.redact import Redactor
 from litellm_memory.sidecar.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags, aware
-from litellm_memory.store import NAMESPACE_DIGITS, is_memory_id, memory_id
 
 IMPORTED = Origin("import")
 NDJSON = "application/x-ndjson"

@@ -29,6 +29,7 @@ class Unforeseen:
 
         try:
             await self._app(scope, receive, sending)
+        # FastAPI answers the errors that it knows; what is left may be anything, and its text may hold a memory.
         except Exception as error:
             logger.error("A request to the sidecar failed (%s).", type(error).__name__)
             logger.debug("A request to the sidecar failed", exc_info=True)

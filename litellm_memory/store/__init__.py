@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import ModuleType
 
 from litellm_memory.errors import StoreError
+from litellm_memory.models import memory_id
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store.address import owned, put_aside
 from litellm_memory.store.collections import Collections, Vectors
-from litellm_memory.store.layout import NAMESPACE_DIGITS, Kind, Layout, is_memory_id, memory_id
+from litellm_memory.store.layout import Kind, Layout
 from litellm_memory.store.marker import StoreFacts
 from litellm_memory.store.memories import Store, every_memory, open_collections, open_known
 from litellm_memory.store.rebuilding import Rebuilt, rebuild
@@ -19,7 +21,6 @@ from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
 from litellm_memory.store.verifying import verify
 
 __all__ = [
-    "NAMESPACE_DIGITS",
     "REPLY_BYTES",
     "TEXT_BYTES",
     "Entry",
@@ -28,7 +29,6 @@ __all__ = [
     "StoreFacts",
     "Vectors",
     "every_memory",
-    "is_memory_id",
     "memory_id",
     "open_known_store",
     "open_store",
@@ -48,11 +48,12 @@ async def open_store(settings: StoreSettings, data_dir: Path, *, embedder: str, 
     was written by a newer version.
     """
     collections = await _collections(settings, data_dir)
-    try:
-        return await open_collections(collections, Layout(_kind(settings), embedder, dimension))
-    except BaseException:
-        await collections.aclose()
-        raise
+    async with AsyncExitStack() as unless_opened:
+        # They hold files or a connection, also when this is cancelled.
+        unless_opened.push_async_callback(collections.aclose)
+        store = await open_collections(collections, Layout(_kind(settings), embedder, dimension))
+        unless_opened.pop_all()
+    return store
 
 
 async def open_known_store(settings: StoreSettings, data_dir: Path) -> Store | None:

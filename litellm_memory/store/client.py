@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -256,14 +256,12 @@ def _now() -> float:
 
 
 async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
-    try:
+    with ExitStack() as unless_greeted:
+        unless_greeted.callback(writer.close)
         greeting = await frames.receive(reader)
-    except BaseException:
-        writer.close()
-        raise
-    if greeting is not None and greeting.get("version") == frames.VERSION:
-        return Connection(reader, writer)
-    writer.close()
+        if greeting is not None and greeting.get("version") == frames.VERSION:
+            unless_greeted.pop_all()
+            return Connection(reader, writer)
     if greeting is None:
         return None
     raise StoreError("Another version of litellm-memory owns the memory store: end all workers, then start them.")

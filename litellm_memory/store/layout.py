@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
+from litellm_memory.models import NAMESPACE_DIGITS
+
 BUCKETS = 16
 COLLECTIONS = "memories-"
 """What the names of all collections of memories begin with, whichever embedder made the vectors."""
-NAMESPACE_DIGITS = 16
-"""How many hex digits of its namespace an id begins with."""
 
 Kind: TypeAlias = Literal["buckets", "per-namespace"]
 
-_ID = re.compile(r"[0-9a-f]{40}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-def memory_id(namespace: str, *parts: str, key: bytes) -> str:
-    """40 hex digits for the thing that ``parts`` name in ``namespace``: the same again for the same parts.
-
-    They begin with the namespace's own first digits, so that the collection is known from the id alone; the other
-    24 are a keyed hash, which nobody without ``key`` can guess.
-    """
-    named = b"".join(b"%d:%b" % (len(part), part) for part in (text.encode(errors="replace") for text in parts))
-    digest = hmac.new(key, namespace.encode() + b":" + named, sha256).hexdigest()
-    return namespace[:NAMESPACE_DIGITS] + digest[: 40 - NAMESPACE_DIGITS]
-
-
-def is_memory_id(text: str) -> bool:
-    """True for the shape that ``memory_id`` gives; ids from outside may be anything."""
-    return _ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

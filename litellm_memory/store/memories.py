@@ -12,9 +12,9 @@ from typing import TypeVar
 from uuid import uuid4
 
 from litellm_memory.errors import StoreError
-from litellm_memory.models import Memory, namespace
+from litellm_memory.models import Memory, is_memory_id, namespace
 from litellm_memory.store.collections import Collections, Metadata, Vectors
-from litellm_memory.store.layout import COLLECTIONS, Kind, Layout, is_memory_id
+from litellm_memory.store.layout import COLLECTIONS, Kind, Layout
 from litellm_memory.store.marker import (
     COPY,
     COPY_DIMENSION,

@@ -17,9 +17,8 @@ import numpy as np
 import orjson
 
 from litellm_memory.errors import StoreError
-from litellm_memory.models import Memory, Origin, Superseded
+from litellm_memory.models import NAMESPACE_DIGITS, Memory, Origin, Superseded, is_memory_id
 from litellm_memory.store.collections import Metadata, Rows, Vectors
-from litellm_memory.store.layout import NAMESPACE_DIGITS, is_memory_id
 
 # Chroma Cloud: a document of 16 kB, a metadata value of 8 kB, 32 keys a record.
 TEXT_BYTES = 16_000

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
+from litellm_memory.database.tables import calls
 from litellm_memory.ledger import CallRecord, Grouping, Ledger
 from litellm_memory.ledger.days import sum_up
-from litellm_memory.ledger.tables import calls
 
 BATCH = 10_000
 PEOPLE, PROJECTS, DAYS = 50, 2, 400

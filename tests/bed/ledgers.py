@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from litellm_memory.ledger.tables import metadata
+from litellm_memory.database.tables import metadata
 
 POSTGRES = os.environ.get("LITELLM_MEMORY_TEST_POSTGRES")
 """SQLAlchemy URL of a PostgreSQL database of which tests may drop every table of the ledger."""

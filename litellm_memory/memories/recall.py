@@ -16,8 +16,8 @@ from litellm_memory.index.ranking import best_first, confidence, rank, shown_sco
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
-from litellm_memory.models import Memory, MemoryKind, Recalled, Scope
-from litellm_memory.render import BlockBudget, BlockStyle, Rejection
+from litellm_memory.models import BlockStyle, Memory, MemoryKind, Recalled, Scope
+from litellm_memory.render import BlockBudget, Rejection
 from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from litellm_memory.ledger.failures import failed
-from litellm_memory.ledger.opening import engine_for, prepare, scrub
-from litellm_memory.ledger.writer import UNWRITABLE, Writer
+from litellm_memory.database.engine import engine_for, make_file, scrub
+from litellm_memory.database.failures import failed
+from litellm_memory.database.writer import UNWRITABLE, Writer
 
 T = TypeVar("T")
 
@@ -41,9 +41,10 @@ class Database:
             return None
         return str(failed(UNWRITABLE, self._writer.failure, remedy="check its disk, and what else uses it"))
 
-    def open(self) -> bytes:
-        """The key of every keyed hash, once the tables are there and up to date. Blocks the calling thread."""
+    def open(self, prepare: Callable[[Engine], T]) -> T:
+        """What ``prepare`` returns, which makes the tables and brings them up to date. Blocks the calling thread."""
         try:
+            make_file(self.engine)
             return prepare(self.engine)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise failed("The ledger cannot be opened", error, remedy="check `ledger.url` and `data_dir`") from None

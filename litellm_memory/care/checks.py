@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import httpx
 
-from litellm_memory.embedding import Embedders, LocalModel, find_model, models_for
+from litellm_memory.embedding import Embedders, EmbeddingModels, LocalModel, find_model
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger, LedgerError, is_damaged
 from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config
@@ -38,8 +38,13 @@ class Finding:
     remedy: str = ""
 
 
-async def findings(config: Path) -> list[Finding]:
-    """All findings for a LiteLLM config file, in the order in which they matter."""
+async def findings(
+    config: Path, models_for: Callable[[Settings, Mapping[str, Any]], EmbeddingModels | None]
+) -> list[Finding]:
+    """All findings for a LiteLLM config file, in the order in which they matter.
+
+    ``models_for`` gives the models of that config which the settings ask for; None when they ask for none.
+    """
     try:
         parsed, settings = await asyncio.to_thread(_read, config)
     except LiteLLMMemoryError as error:

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from litellm_memory.database.failures import BROKEN, failed, kind_of
 from litellm_memory.errors import LedgerError
-from litellm_memory.ledger.failures import BROKEN, failed, kind_of
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,21 @@
+"""The models that a LiteLLM config names, for commands that run without its proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from litellm_memory.settings import Settings
+
+if TYPE_CHECKING:
+    from litellm_memory.llm import Models
+
+
+def models_for(settings: Settings, config: Mapping[str, Any]) -> Models | None:
+    """The models of a LiteLLM config, outside its proxy; None when the settings ask for none."""
+    if settings.embedding.model == "local":
+        return None
+    # LiteLLM's import takes seconds.
+    from litellm_memory.llm import models_of
+
+    return models_of(config)
