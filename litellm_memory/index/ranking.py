@@ -6,7 +6,8 @@ a function of a text in `text/cues.py` and an entry of CUES here.
 The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the
 even half of LoCoMo), fitted on four and measured on the fifth; they were rounded, and some were moved since with all
 five in view. `scripts/bench/recall` measures them. "R@10 without" is a figure from LoCoMo, where R@10 is 82.9 with
-everything.
+everything. What confidence costs and saves is the share of unrelated questions that are given nothing, on LoCoMo 98.8 %
+(with words alone 98.0 %), and of related ones that are given something, in the made-up chats 82.8 %.
 """
 
 from __future__ import annotations
@@ -36,17 +37,22 @@ FADE, REACH = 0.5, 2
 thing in pieces; R@10 without is 81.0."""
 CONFIDENCE_DENSE = 0.85
 """Weight of vectors in confidence (0 to 1); words have the rest. More than in a rank: shared words are often small
-talk."""
+talk. With 0.6, related questions are given something in 71.9 %."""
 UNKNOWN_NAME_PENALTY = 0.45
-"""The share of confidence that is taken off when no memory has any of the query's names."""
+"""The share of confidence that is taken off when no memory has any of the query's names. Without, unrelated questions
+are given nothing in 74.1 %."""
 WORDS_ALONE = 0.75
-"""Factor on confidence without vectors when the query is English: unrelated English texts share many words."""
+"""Factor on confidence without vectors when the query is English: unrelated English texts share many words. Without,
+unrelated questions are given nothing in 93.7 %."""
 CROWDED_FROM, CROWDING_PENALTY = 500, 0.035
-"""From how many memories on some are near any query by chance, and what confidence loses for each e-fold of them."""
+"""From how many memories on some are near any query by chance, and what confidence loses for each e-fold of them.
+Without, unrelated questions are given nothing in 98.4 %; the more memories, the fewer."""
 COMPANION_FACTOR = 2.0
-"""A score is at most this many times its rank: with one confident hit, memories of half its rank are as good."""
+"""A score is at most this many times its rank: with one confident hit, memories of half its rank are as good. With 1, a
+block of 1,000 tokens holds 60.5 % of the evidence in the made-up chats, and 76.4 % with 2."""
 RANK_SHARE = 0.05
-"""Weight of the rank in a score, so that memories capped by the same confidence keep their order."""
+"""Weight of the rank in a score (0 to 1), so that memories capped by the same confidence keep their order. It costs 0.8
+of the related questions in the made-up chats."""
 SORTED_FIRST = 64
 """Scores that are sorted first: a block seldom takes more memories, and the rest is sorted only when it does."""
 
