@@ -277,7 +277,7 @@ def knows_conversations_alone() -> bool:
 def keeps_no_store_of_its_own_on_windows() -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "platform", "win32")
-        with pytest.raises(StoreError, match="store.mode server"):
+        with pytest.raises(StoreError, match=r"store\.mode server"):
             asyncio.run(open_store(StoreSettings(), Path("nowhere"), embedder="test", dimension=8))
     return True
 
