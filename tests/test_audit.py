@@ -110,7 +110,7 @@ async def test_a_long_agent_session_leaves_hardly_any_junk(tmp_path: Path) -> No
             messages.append({"role": "assistant", "content": reply.text})
             task = f"### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.\n{said}"
             side = await engine.before(sent(f"side-{turn}", [{"role": "user", "content": task}]))
-            assert not side.learns
+            assert not side.acceptance.learns
         await until(lambda: not engine.after.noting)
         async with asyncio.timeout(60):
             while await engine.ledger.journal.unlearned():
