@@ -101,12 +101,13 @@ class MemoryHandler(CustomLogger):
             self._record(call, kwargs)
 
     def _record(self, call: Call, kwargs: Mapping[str, Any]) -> None:
-        report = kwargs.get("standard_logging_object")
-        failed = isinstance(report, Mapping) and report.get("status") == "failure"
-        if not isinstance(report, Mapping) or (failed and call.succeeded):
-            return
-        call.succeeded = not failed
+        """Notes in the ledger what LiteLLM reports of a call; a success is not overwritten by a failure."""
         with guard("A call could not be noted in the ledger"):
+            report = kwargs.get("standard_logging_object")
+            failed = isinstance(report, Mapping) and report.get("status") == "failure"
+            if not isinstance(report, Mapping) or (failed and call.succeeded):
+                return
+            call.succeeded = not failed
             record = record_of(call, report, self.engine.settings.identity)
             if record is not None:
                 self.engine.ledger.calls.note(record)
