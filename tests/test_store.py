@@ -22,7 +22,7 @@ from litellm_memory.models import Memory, Origin, Superseded, namespace
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import REPLY_BYTES, TEXT_BYTES, Entry, Store, StoreFacts, memory_id, open_store
 from litellm_memory.store.address import read_record
-from litellm_memory.store.chroma import unpanicked
+from litellm_memory.store.chroma import panics_as_errors
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.layout import BUCKETS, Layout
 from litellm_memory.store.marker import MARKER
@@ -383,6 +383,6 @@ def test_only_a_panic_of_chroma_becomes_an_error_of_the_store(error: type[BaseEx
         raise what("called on an index that is not there")
 
     with pytest.raises(error):
-        unpanicked(lambda: raising(error))
+        panics_as_errors(lambda: raising(error))
     with pytest.raises(StoreError, match="PanicException"):
-        unpanicked(lambda: raising(PanicException))
+        panics_as_errors(lambda: raising(PanicException))

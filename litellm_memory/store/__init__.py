@@ -1,4 +1,4 @@
-"""ChromaDB, the durable truth: embedded, server or cloud. The only room that knows Chroma."""
+"""ChromaDB, the source of truth: embedded, server or cloud. The only room that knows Chroma."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ __all__ = [
 ]
 
 CLOUD_HOST = "api.trychroma.com"
+"""Chroma Cloud's only endpoint."""
 
 
 async def open_store(settings: StoreSettings, data_dir: Path, *, embedder: str, dimension: int) -> Store:
-    """The store that the settings name, made now if there is none, for vectors of this embedder.
+    """The store that the settings name, created when there is none, for vectors of this embedder.
 
     Raises StoreError with one sentence that says what to do when it cannot be reached, belongs to another embedder or
     was written by a newer version.
     """
     collections = await _collections(settings, data_dir)
     async with AsyncExitStack() as unless_opened:
-        # They hold files or a connection, also when this is cancelled.
+        # The collections hold open files or a connection; a cancellation must close them too.
         unless_opened.push_async_callback(collections.aclose)
         store = await open_collections(collections, Layout(_kind(settings), embedder, dimension))
         unless_opened.pop_all()
@@ -57,7 +58,7 @@ async def open_store(settings: StoreSettings, data_dir: Path, *, embedder: str, 
 
 
 async def open_known_store(settings: StoreSettings, data_dir: Path) -> Store | None:
-    """The store that the settings name as it was made, whichever embedder's it is; None when there is none yet.
+    """The store that the settings name, whichever embedder made it; None when there is none yet.
 
     Raises StoreError as ``open_store`` does.
     """
@@ -72,7 +73,7 @@ async def open_known_store(settings: StoreSettings, data_dir: Path) -> Store | N
 
 
 def _kind(settings: StoreSettings) -> Kind:
-    # Chroma Cloud bills for what a filter reads, and its collections are free.
+    # Chroma Cloud bills for the data that a filter scans; collections cost nothing there.
     return "per-namespace" if settings.mode == "cloud" else settings.layout
 
 
@@ -105,7 +106,7 @@ def _owners(settings: StoreSettings, data_dir: Path) -> Collections:
 
 
 def _import_chroma() -> ModuleType:
-    """The room's Chroma module, imported only where it is used: it costs 0.8 s and 100 MB."""
+    """This room's Chroma module, imported lazily: the import costs 0.8 s and 100 MB."""
     from litellm_memory.store import chroma
 
     return chroma

@@ -1,4 +1,4 @@
-"""Where the owner of a data directory is found: its lock, what the lock records, and the path of its socket."""
+"""How to find the owner process of a data directory: its lock file, what that records, and the path of its socket."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from litellm_memory.errors import StoreError
 from litellm_memory.files.locks import take_lock
 
 SOCKET_PATH_BYTES = 100
-"""The kernel takes 104 (macOS) to 108 (Linux), with the closing zero."""
+"""Longest path of a Unix socket: the kernel takes 104 bytes (macOS) or 108 (Linux), including the terminating zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRecord:
-    """Who holds, or last held, the lock of a data directory, and the socket that it listens on."""
+    """The process that holds, or last held, the lock of a data directory, and the socket that it listens on."""
 
     pid: int
     host: str
@@ -31,7 +31,7 @@ class OwnerRecord:
 
     @property
     def here(self) -> bool:
-        """True when that is a process of this host."""
+        """True for a process of this host."""
         return self.host == socket.gethostname()
 
 
@@ -46,22 +46,23 @@ def log_path(data_dir: Path) -> Path:
 
 
 def failure_path(data_dir: Path) -> Path:
-    """Why the last owner that was started could not open the store, in one sentence; no such file when it could."""
+    """The file with one sentence on why the last owner could not open the store; it does not exist when that owner
+    could."""
     return data_dir / "owner.failure"
 
 
 def aside_path(data_dir: Path) -> Path:
-    """Where copies, and files that were damaged, are kept."""
+    """The directory that keeps copies and damaged files."""
     return data_dir / "aside"
 
 
 def unfilled_path(data_dir: Path) -> Path:
-    """A file that names the collections whose index is being made anew, as JSON; there until all are done."""
+    """A JSON file that names the collections whose index is being rebuilt; it exists until all are done."""
     return data_dir / "owner.unfilled"
 
 
 def scrub_path(data_dir: Path) -> Path:
-    """A file that is there until the next owner has taken what was deleted out of Chroma's files."""
+    """A flag file: while it exists, the next owner has to vacuum Chroma's files before it opens them."""
     return data_dir / "owner.scrub"
 
 
@@ -75,7 +76,8 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def put_aside(path: Path, aside: Path) -> Path | None:
-    """Where ``path`` was moved to, under a name that tells when; None when there is nothing to move."""
+    """The new path of ``path``, moved into ``aside`` with a timestamp in its name; None when there is nothing to
+    move."""
     if not path.exists():
         return None
     aside.mkdir(mode=0o700, exist_ok=True)
@@ -83,14 +85,15 @@ def put_aside(path: Path, aside: Path) -> Path | None:
 
 
 def make_private(directory: Path) -> None:
-    """Make the directory for its owner alone. Raises StoreError when somebody else owns it or may look into it."""
+    """Makes a directory that only its owner may enter. Raises StoreError when it is another user's or open to
+    others."""
     directory.mkdir(mode=0o700, exist_ok=True)
     if not is_private(directory):
         raise StoreError(f"{directory} is open to other users of this host: remove it.")
 
 
 def is_private(directory: Path) -> bool:
-    """True for a real directory of this user that nobody else may enter."""
+    """True for a real directory of this user that no other user may enter."""
     try:
         status = directory.lstat()
     except FileNotFoundError:
@@ -100,7 +103,7 @@ def is_private(directory: Path) -> bool:
 
 @contextmanager
 def owned(data_dir: Path) -> Iterator[OwnerRecord | None]:
-    """Hold the data directory for this process alone, and record so; None when another process holds it."""
+    """Holds the lock of the data directory for this process and records that; None when another process holds it."""
     with lock_path(data_dir).open("a+") as lock:
         if not take_lock(lock):
             yield None
@@ -119,9 +122,9 @@ def _write(lock: int, text: str) -> None:
 
 
 def read_record(data_dir: Path) -> OwnerRecord | None:
-    """What the lock file says; None when nobody has claimed the directory, or is just doing so.
+    """What the lock file says; None when no process has claimed the directory, or one is just claiming it.
 
-    Raises StoreError when it belongs to another user.
+    Raises StoreError when the file belongs to another user.
     """
     try:
         return OwnerRecord(**json.loads(lock_path(data_dir).read_text()))

@@ -1,4 +1,4 @@
-"""Chroma itself: the collections of a directory or of a server, as the seam wants them. Importing costs 0.8 s."""
+"""Chroma itself: ``Collections`` over a directory or a server. Importing this module costs 0.8 s."""
 
 from __future__ import annotations
 
@@ -30,25 +30,30 @@ from litellm_memory.store.collections import (
 )
 
 SYNC_THRESHOLD = 100
+"""Writes after which Chroma persists its index and empties its log. Its default, 1,000, keeps deleted text for
+longer."""
 INDEX = {"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}}
-"""Chroma's own space is l2, and it keeps deleted text in its log for ``sync_threshold`` writes (1,000 by default)."""
+"""Chroma's default distance is l2; ours is cosine."""
 
-NOBODYS = tuple(f"nobody-{number}" for number in range(SYNC_THRESHOLD + 1))
-"""Ids that no record has. Chroma writes their deletion into its log like any other, and with so many of them it writes
-its index anew and empties the log; nothing of them stays."""
+UNUSED_IDS = tuple(f"nobody-{number}" for number in range(SYNC_THRESHOLD + 1))
+"""Ids that no record has. Chroma logs their deletion like any other; this many reach ``sync_threshold``, so it persists
+its index and empties the log. They leave nothing behind."""
 
 READING = frozenset({"get", "query", "count", "get_collection", "list_collections"})
+"""Methods that only read: they run on the threads for readers."""
 READERS = 4
+"""Threads that read from an embedded Chroma at the same time."""
 NAMES_PAGE = 1000
+"""Names of collections in one page."""
 
 PANIC = "PanicException"
-"""pyo3's name for the type of a Rust panic, which is a BaseException."""
+"""pyo3's type name for a Rust panic, which is a BaseException."""
 
 T = TypeVar("T")
 
 
 class ChromaCollections:
-    """The collections of one Chroma client. ``close`` lets go of the client."""
+    """The collections of one Chroma client; ``close`` releases the client."""
 
     def __init__(self, client: AsyncClientAPI, close: Callable[[], Awaitable[None]]) -> None:
         self._client = client
@@ -56,7 +61,7 @@ class ChromaCollections:
         self._known: dict[str, AsyncCollection] = {}
 
     async def describe(self, name: str) -> Metadata | None:
-        # What is known of a collection says nothing of whether it is still there.
+        # The cache must not answer whether the collection still exists.
         self._known.pop(name, None)
         async with self._answering(READ_SECONDS):
             collection = await self._collection(name)
@@ -172,7 +177,7 @@ class ChromaCollections:
 
     async def scrub(self, prefix: str) -> None:
         for name in await self.names(prefix):
-            await self.delete(name, NOBODYS)
+            await self.delete(name, UNUSED_IDS)
 
     async def aclose(self) -> None:
         await self._close()
@@ -187,7 +192,7 @@ class ChromaCollections:
 
     @asynccontextmanager
     async def _answering(self, seconds: float) -> AsyncIterator[None]:
-        """Whatever Chroma may raise inside becomes a StoreError, and so does an answer that takes longer."""
+        """Turns whatever Chroma raises inside, and a timeout, into StoreError."""
         try:
             async with asyncio.timeout(seconds):
                 yield
@@ -203,7 +208,7 @@ class ChromaCollections:
 
 
 class Threaded:
-    """A synchronous Chroma client or collection whose methods are awaited: one thread writes, a few read."""
+    """A synchronous Chroma client or collection with awaitable methods: one thread writes, READERS threads read."""
 
     def __init__(self, chroma: object, readers: Executor, writer: Executor) -> None:
         self._chroma = chroma
@@ -219,14 +224,14 @@ class Threaded:
 
         async def call(*arguments: object, **named: object) -> object:
             loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(executor, lambda: unpanicked(lambda: method(*arguments, **named)))
+            result = await loop.run_in_executor(executor, lambda: panics_as_errors(lambda: method(*arguments, **named)))
             return Threaded(result, self._readers, self._writer) if isinstance(result, Collection) else result
 
         return call
 
 
 async def open_directory(directory: Path) -> ChromaCollections:
-    """The collections in ``directory``, which must be this process's alone. Raises StoreError when unreadable."""
+    """The collections in ``directory``, which this process must own. Raises StoreError when it is unreadable."""
     readers = ThreadPoolExecutor(READERS, "chroma-read")
     writer = ThreadPoolExecutor(1, "chroma-write")
     settings = _settings(
@@ -234,7 +239,7 @@ async def open_directory(directory: Path) -> ChromaCollections:
     )
     loop = asyncio.get_running_loop()
     try:
-        client = await loop.run_in_executor(writer, lambda: unpanicked(lambda: chromadb.Client(settings)))
+        client = await loop.run_in_executor(writer, lambda: panics_as_errors(lambda: chromadb.Client(settings)))
     except (ChromaError, ValueError, OSError) as error:
         raise StoreError(f"{directory}: {_sentence(error)}") from None
 
@@ -257,7 +262,7 @@ async def open_server(
                 port=port,
                 ssl=ssl,
                 headers=dict(headers),
-                # Chroma's asynchronous client does not verify certificates unless it is told to.
+                # Chroma's asynchronous client does not verify certificates by default.
                 settings=_settings(chroma_server_ssl_verify=True),
                 tenant=tenant,
                 database=database,
@@ -275,19 +280,19 @@ async def open_server(
 
 
 async def _hang_up() -> None:
-    # Chroma keeps one HTTP client an event loop, for all servers, and has no public way to close it.
+    # Chroma keeps one HTTP client per event loop, for all servers, and has no public way to close it.
     if (http := AsyncFastAPI._clients.pop(hash(asyncio.get_running_loop()), None)) is not None:
         await http.aclose()
 
 
-def unpanicked(call: Callable[[], T]) -> T:
-    """What ``call`` returns. Chroma's Rust panics, which are no Exceptions, become StoreErrors.
+def panics_as_errors(call: Callable[[], T]) -> T:
+    """What ``call`` returns; a panic in Chroma's Rust code, which is no Exception, becomes a StoreError.
 
-    An interrupt or the end of the process stays what it is.
+    KeyboardInterrupt and SystemExit pass through.
     """
     try:
         return call()
-    except BaseException as panic:  # The type of a panic is in no module that could be imported.
+    except BaseException as panic:  # A panic's type cannot be imported from any module.
         if type(panic).__name__ != PANIC:
             raise
         raise StoreError(
@@ -297,7 +302,7 @@ def unpanicked(call: Callable[[], T]) -> T:
 
 
 def _settings(**values: object) -> ChromaSettings:
-    """Chroma's settings from ``values``, and not from a ``.env`` that lies in the working directory."""
+    """Chroma's settings from ``values``, ignoring any ``.env`` in the working directory."""
     always = {"_env_file": None, "anonymized_telemetry": False, "allow_reset": False}
     return ChromaSettings(**cast(Any, {**always, **values}))
 
@@ -313,6 +318,6 @@ def _rows(found: Mapping[str, Any]) -> Rows:
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong, with Chroma's words only where they cannot quote what was to be stored."""
+    """What went wrong; Chroma's message only where it cannot quote the text to be stored."""
     words = " ".join(str(error).split())[:200] if isinstance(error, InternalError | OSError) else ""
     return f"Chroma failed: {type(error).__name__}{': ' if words else ''}{words}."

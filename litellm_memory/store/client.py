@@ -1,4 +1,4 @@
-"""A worker's side of the embedded mode: collections over the owner's socket, and the starting of an owner."""
+"""The worker's side of the embedded mode: collections over the owner's socket, and starting an owner when none runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from litellm_memory.store.address import OwnerRecord, failure_path, is_private, 
 from litellm_memory.store.collections import READ_SECONDS, SCRUB_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
 
 OPEN_SECONDS = 30.0
+"""Timeout for reaching or starting an owner: a large store takes seconds to open."""
 IDLE_SECONDS = 10.0
+"""How long a started owner outlives its last worker: long enough for a proxy that restarts."""
 
-GLANCE_SECONDS = 0.02
-"""Between two looks for a starting owner's socket."""
+POLL_SECONDS = 0.02
+"""Interval between two checks for the socket of an owner that is starting."""
 START_SECONDS = 1.0
-"""An owner that lost the race for the lock is followed by another only after this long: the winner may be slow."""
+"""When a started owner loses the race for the lock, another is started only after this long: the winner may be slow."""
 PAUSE_SECONDS = 5.0
-"""After a failed opening calls fail at once for this long, so that a broken directory does not burn the processor."""
+"""Backoff after a failed opening: calls fail at once for this long, so that a broken directory does not burn CPU."""
 
 _GONE = "The owner process of the memory store has ended: the next call starts another."
 
@@ -97,7 +99,7 @@ class OwnerCollections:
         deadline = _now() + SCRUB_SECONDS
         while True:
             try:
-                # Answered by the next owner, once it has written the files anew.
+                # The next owner answers this, after it has vacuumed the files.
                 await self.names(prefix)
                 break
             except StoreError:
@@ -123,15 +125,16 @@ class OwnerCollections:
         return await connection.ask(seconds, operation, *arguments, **named)
 
     async def _connected(self) -> Connection:
-        """The connection, or a new one; all callers wait for the same one, and one that gives up stops none."""
+        """The connection, or a new one; all callers share one attempt, and a caller that gives up does not cancel
+        it."""
         if self._opening is None or _is_over(self._opening, paused=_now() < self._closed_until):
             self._opening = asyncio.create_task(self._open())
-            # A failure that nobody waits for any more is still looked at.
+            # Retrieve the exception even when no caller waits any more: asyncio would log it as never retrieved.
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Connection:
-        """A connection to the owner; starts one when nobody listens. Raises StoreError when that does not help."""
+        """A connection to the owner; starts one when none listens. Raises StoreError when that does not help."""
         try:
             async with asyncio.timeout(self._open_seconds):
                 return await self._find_or_start()
@@ -157,11 +160,11 @@ class OwnerCollections:
             if outcome == 0 and _now() >= next_start:
                 starter = await asyncio.to_thread(start_owner, self._data_dir, idle_seconds=self._idle_seconds)
                 next_start = _now() + START_SECONDS
-            await asyncio.sleep(GLANCE_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 class Connection:
-    """One connection to an owner, with any number of requests under way."""
+    """One connection to an owner; any number of requests may be in flight."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -171,15 +174,15 @@ class Connection:
 
     @property
     def gone(self) -> bool:
-        """True when the owner has hung up."""
+        """True when the owner has closed the connection."""
         return self._listening.done()
 
     async def ended(self) -> None:
-        """Returns when the owner has hung up."""
+        """Returns when the owner has closed the connection."""
         await asyncio.wait([self._listening])
 
     async def ask(self, seconds: float, operation: str, *arguments: object, **named: object) -> object:
-        """What the owner answers within ``seconds``. Raises StoreError when it cannot, is late or ends meanwhile."""
+        """The owner's answer within ``seconds``. Raises StoreError when it fails, times out or the owner ends."""
         number = next(self._numbers)
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         request = {"id": number, "operation": operation, "arguments": arguments, "named": named}
@@ -199,7 +202,7 @@ class Connection:
             del self._waiting[number]
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Closes the connection."""
         self._writer.close()
         self._listening.cancel()
         with suppress(asyncio.CancelledError):
@@ -220,9 +223,9 @@ class Connection:
 
 
 def start_owner(data_dir: Path, *, idle_seconds: float) -> subprocess.Popen[bytes]:
-    """An owner process for ``data_dir``, started: it has nothing of ours and outlives us."""
+    """A new owner process for ``data_dir``; it inherits nothing and outlives this process."""
     arguments = ("--data-dir", str(data_dir), "--idle-seconds", str(idle_seconds))
-    # Not through asyncio, which kills its children when the loop closes.
+    # Not through asyncio, which kills its child processes when the loop closes.
     process = subprocess.Popen(
         [sys.executable, "-m", "litellm_memory.store.owner", *arguments],
         stdin=subprocess.DEVNULL,
@@ -235,7 +238,7 @@ def start_owner(data_dir: Path, *, idle_seconds: float) -> subprocess.Popen[byte
 
 
 async def _connect(data_dir: Path) -> Connection | None:
-    """A connection to the owner that the lock file names, or None when nobody listens there."""
+    """A connection to the owner that the lock file names, or None when none listens there."""
     record = await asyncio.to_thread(read_record, data_dir)
     if record is None:
         return None
@@ -275,7 +278,7 @@ def _settle(answer: asyncio.Future[object], message: dict[str, Any]) -> None:
 
 
 def _is_over(opening: asyncio.Task[Connection], *, paused: bool) -> bool:
-    """True when this opening is of no more use: it failed a while ago, or its connection is gone."""
+    """True when this attempt is useless now: it failed longer ago than the backoff, or its connection is closed."""
     if not opening.done():
         return False
     if opening.cancelled():

@@ -1,4 +1,4 @@
-"""The words between a worker and the owner process: four bytes of length, then one msgpack message."""
+"""The protocol between a worker and the owner process: a length of four bytes, then one msgpack message."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from litellm_memory.store.collections import Rows
 
 VERSION = 2
-"""Both sides say it first. It changes with the messages, so that an older owner is noticed and not misunderstood."""
+"""The protocol version, which both sides send first. Raise it when messages change: an older owner is then told
+apart."""
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+"""Largest frame in bytes, so that garbage on the socket cannot make a process allocate without bound."""
 
 Message: TypeAlias = dict[str, Any]
 
@@ -27,10 +29,10 @@ def pack(message: Message) -> bytes:
 
 
 async def receive(reader: asyncio.StreamReader) -> Message | None:
-    """The next message, or None when the other side is gone. Raises ValueError for what is no message of ours."""
+    """The next message; None when the peer has closed. Raises ValueError for anything that is not a frame of ours."""
     try:
         length = int.from_bytes(await reader.readexactly(4), "big")
-        if length > MOST_BYTES:
+        if length > MAX_FRAME_BYTES:
             raise ValueError(f"a frame of {length} bytes")
         body = await reader.readexactly(length)
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -1,7 +1,7 @@
-"""Whether the files of an embedded Chroma belong together, looked at while no process has them open.
+"""Checks that the files of an embedded Chroma are consistent, while no process has them open.
 
-Chroma itself opens an emptied database as a new one, and answers wrongly, or ends, on an index that is cut. A process
-that is killed while Chroma writes its index leaves one like that, about once in a hundred times.
+Chroma itself opens an emptied database as a new one, and returns wrong results or crashes on a truncated index. A
+process that is killed while Chroma writes its index leaves a truncated one in about 1 % of cases.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from litellm_memory.errors import StoreError
 
 DATABASE = "chroma.sqlite3"
 HEADER_BYTES = 100
+"""Size of an index's header."""
 LENGTH_BYTES = 4
+"""Bytes per element in ``length.bin``."""
 PICKLE_END = b"."
+"""The last byte of a complete pickle."""
 FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
+"""The files of one index; all must be there."""
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedIndex:
-    """The index of one collection: the directory of its files, and what is wrong with them."""
+    """The damaged index of one collection: the directory of its files, and what is wrong with them."""
 
     collection: str
     dimension: int
@@ -34,7 +38,7 @@ class DamagedIndex:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an index says of itself: how many elements it has, and the bytes of one and of its links."""
+    """An index's header: the number of elements, the bytes of one, and the bytes of its links."""
 
     elements: int
     element_bytes: int
@@ -42,14 +46,14 @@ class Header:
 
 
 def damaged_indexes(directory: Path) -> list[DamagedIndex]:
-    """The indexes that cannot be used. Raises StoreError when the database itself cannot, which holds the texts."""
+    """The indexes that cannot be used. Raises StoreError when the database, which holds the texts, cannot be used."""
     path = directory / DATABASE
     if not path.exists():
         if any(directory.glob("*/header.bin")):
             raise StoreError(_sentence(directory, f"{DATABASE} is gone"))
         return []
     try:
-        # Not for reading alone: a killed process leaves a transaction behind that is rolled back now.
+        # Opened read-write: a killed process may leave a transaction behind, which is rolled back here.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
             written = database.execute(
                 "SELECT collections.name, collections.dimension, segments.id FROM segments"
@@ -67,10 +71,10 @@ def damaged_indexes(directory: Path) -> list[DamagedIndex]:
 
 
 def header_of(segment: Path) -> Header | None:
-    """The header of an index; None when it is not whole.
+    """The header of an index; None when it is incomplete.
 
-    It is a 4-byte version, then 8-byte numbers: an offset, the elements that there is room for, those that there are,
-    the bytes of one, and where in it the label and the vector begin; before the vector stand the links.
+    The layout is a 4-byte version, then 8-byte numbers: an offset, the capacity in elements, the number of elements,
+    the bytes of one, and the offsets of the label and the vector in it. The links precede the vector.
     """
     header = (segment / "header.bin").read_bytes()
     if len(header) != HEADER_BYTES:
@@ -92,16 +96,16 @@ def _wrong_with(segment: Path) -> str | None:
             return f"{name} is cut"
     if not (segment / "index_metadata.pickle").read_bytes().endswith(PICKLE_END):
         return "index_metadata.pickle is cut"
-    return "a link leads nowhere" if _leads_nowhere(segment / "data_level0.bin", header) else None
+    return "a link leads nowhere" if _has_dangling_link(segment / "data_level0.bin", header) else None
 
 
-def _leads_nowhere(path: Path, header: Header) -> bool:
-    """True when an element names a neighbour that the index has not."""
+def _has_dangling_link(path: Path, header: Header) -> bool:
+    """True when an element links to a neighbour that does not exist."""
     if not header.elements:
         return False
     data = np.memmap(path, np.uint8, "r", shape=(header.elements, header.element_bytes))
     links = np.ascontiguousarray(data[:, : header.link_bytes]).view("<u4")
-    # The lower half of the first number says how many links follow.
+    # The lower half of the first number is the count of links that follow.
     named = np.arange(links.shape[1] - 1) < (links[:, :1] & 0xFFFF)
     return bool((links[:, 1:][named] >= header.elements).any())
 

@@ -1,4 +1,4 @@
-"""The collection that says what a Chroma holds: whose store it is, of which schema, layout and embedder."""
+"""The marker collection: it records which store a Chroma holds, and its schema, layout and embedder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from litellm_memory.store.collections import Collections, Metadata
 from litellm_memory.store.layout import Kind
 
 SCHEMA = 1
+"""The version of how memories are stored; a newer one is refused."""
 MARKER = "litellm-memory"
-"""The collection whose metadata say what this Chroma holds."""
+"""The collection whose metadata describe the store."""
 COPY, COPY_DIMENSION = "copy", "copy_dimension"
-"""Metadata of the marker while a store moves: the embedder of the records that do not serve, yet or any more."""
+"""Metadata of the marker during a move: the embedder and dimension of the records that do not serve, either the new
+ones before the switch or the old ones after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What a store says of itself. ``store_id`` is made once: another one means another or an emptied store."""
+    """What a store records about itself. ``store_id`` is made once: a different one means another or an emptied
+    store."""
 
     store_id: str
     schema: int
@@ -28,9 +31,9 @@ class StoreFacts:
 
 
 async def current_marker(collections: Collections, opened: Metadata) -> Metadata:
-    """What the marker says now. Raises StoreError when it is not that of the store that was opened.
+    """The marker as it is now. Raises StoreError when it is no longer that of the store that was opened.
 
-    Raises StoreMovedError when the store serves another embedder than it did then.
+    Raises StoreMovedError when the store has moved to another embedder since.
     """
     marker = await collections.describe(MARKER)
     if marker is None or marker.get("store_id") != opened["store_id"]:
@@ -43,7 +46,7 @@ async def current_marker(collections: Collections, opened: Metadata) -> Metadata
 
 
 def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
-    """The facts that the marker's metadata state. Raises StoreError when they are not all there."""
+    """The facts in the marker's metadata. Raises StoreError when one is missing."""
     try:
         return StoreFacts(
             store_id=str(marker["store_id"]),
@@ -60,7 +63,7 @@ def facts_of(marker: Metadata, *, count: int) -> StoreFacts:
 
 
 def check(facts: StoreFacts, kind: Kind) -> None:
-    """Nothing when this version may use the store in this layout; else StoreError."""
+    """Raises StoreError unless this version can use the store in this layout."""
     if facts.schema > SCHEMA:
         raise StoreError(
             f"The store was written by a newer litellm-memory (schema {facts.schema}, this one knows {SCHEMA}): "

@@ -1,4 +1,4 @@
-"""The store: memories kept in Chroma's collections, and what must be true before they may be used."""
+"""The store: memories kept in Chroma's collections, and the checks before they may be used."""
 
 from __future__ import annotations
 
@@ -37,26 +37,27 @@ from litellm_memory.store.records import (
 )
 
 PAGE = 300
-"""Most records of one read: Chroma Cloud gives no more."""
+"""At most this many records per read: Chroma Cloud's limit."""
 
 ALL = 10_000
-"""Most ids of one read, of a Chroma of one's own: what is read by id costs the same wherever it stands, and paging
-through a large collection costs more with every page."""
+"""At most this many ids per read of an embedded Chroma or a server. Reading by id takes the same time anywhere in a
+collection; paging by offset gets slower with every page."""
 
 BATCH = 32
-"""Most records of one write. An embedded Chroma replaces a record of a large collection in some 8 ms, and no read of
-any worker is answered meanwhile."""
+"""At most this many records per write. An embedded Chroma replaces a record of a large collection in about 8 ms, and
+answers no read of any worker meanwhile."""
 
 OVERFETCH = 3
-"""Chroma's filtered search misses some neighbours in large collections; asking for more brings them back."""
+"""Factor on the limit of a search: Chroma's filtered search misses some neighbours in large collections; asking for
+more brings them back."""
 
 T = TypeVar("T")
 
 
 class Store:
-    """The durable truth. What a call acknowledged survives a kill; what a failed call wanted may still have happened.
+    """The memories in Chroma. An acknowledged write survives a kill; a write that failed may still have happened.
 
-    Every call raises StoreError when Chroma does not answer in time or not as it should.
+    Every call raises StoreError when Chroma times out or answers with an error.
     """
 
     def __init__(self, collections: Collections, layout: Layout, marker: Metadata) -> None:
@@ -66,18 +67,17 @@ class Store:
         self.embedder = layout.embedder
         """The identity of the embedder that made the vectors."""
         self.dimension = layout.dimension
-        """How long the vectors are."""
+        """The length of the vectors."""
         self.id = str(marker.get("store_id", ""))
-        """Made once, with the store: another one means another store, or an emptied one."""
+        """Made once, with the store: a different one means another store, or an emptied one."""
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Insert the entries or replace them whole, by id; the last of equal ids counts.
+        """Inserts or replaces the entries by id; of equal ids the last wins. One write has BATCH entries of one user.
 
-        BATCH entries of one user are one write. A text beyond TEXT_BYTES or a reply beyond REPLY_BYTES loses its end; a
-        vector comes back as near as float32 rounds. Raises ValueError, and keeps nothing, for an id that is not
-        ``memory_id``'s, a vector of another dimension, or fields that are longer than Chroma Cloud keeps.
-
-        This and the other writes raise StoreMovedError, and keep nothing, once the store has moved.
+        A text beyond TEXT_BYTES and a reply beyond REPLY_BYTES are truncated; vectors are stored as float32. Raises
+        ValueError, and stores nothing, for an id that is not ``memory_id``'s, a vector of another dimension, or fields
+        longer than Chroma Cloud's limits. This and the other writes raise StoreMovedError, and store nothing, once the
+        store has moved.
         """
         last = {checked_id(entry.memory): entry for entry in entries}
         groups = [
@@ -89,10 +89,11 @@ class Store:
             await self.collections.upsert(name, rows)
 
     async def amend(self, changes: Sequence[tuple[Entry, Entry]]) -> None:
-        """Write what differs between entries that were read and those that take their places, which have their ids.
+        """Writes the difference between entries as they were read and their new versions, which have the same ids.
 
-        An entry that was deleted meanwhile stays deleted, and of the others what does not differ stays as somebody
-        else may have written it meanwhile: text with vector, uses, reply, and all the rest together. Raises as ``put``.
+        An entry that was deleted meanwhile stays deleted. Groups of fields without a difference are not written, so
+        that concurrent changes to them survive: text with vector, uses, reply, and all other fields together. Raises as
+        ``put``.
         """
         by_id = {before.memory.id: (before, after) for before, after in changes}
         batches = [
@@ -107,28 +108,28 @@ class Store:
             )
 
     async def get(self, partition: str, ids: Sequence[str], *, vectors: bool = True) -> list[Entry]:
-        """The entries with these ids, in their order; missing ones and other partitions' are left out.
+        """The entries with these ids, in their order; missing ones and other partitions' are omitted.
 
-        Without ``vectors`` none has one, and reading takes about half as long.
+        Reading without ``vectors`` takes about half as long.
         """
         found: dict[str, Entry] = {}
         for name, asked in by_collection(self.layout, ids, PAGE):
             rows = await self.collections.get(name, asked, vectors=vectors)
-            # Off the event loop when there are many: one takes some 40 µs.
+            # In a thread when there are many: parsing one takes about 40 µs.
             reading = partial(entries_of, rows, partition=partition)
             entries = reading() if len(asked) <= BATCH else await asyncio.to_thread(reading)
             found |= {entry.memory.id: entry for entry in entries}
         return [found[memory_id] for memory_id in dict.fromkeys(ids) if memory_id in found]
 
     async def load(self, partition: str, user: str | None = None) -> list[Entry]:
-        """Every entry of one user, or of the whole partition, oldest write first within a collection."""
+        """Every entry of one user, or of the whole partition, in insertion order within a collection."""
         entries = {entry.memory.id: entry async for page in self.pages(partition, user) for entry in page}
         return list(entries.values())
 
     async def pages(
         self, partition: str, user: str | None = None, *, vectors: bool = True
     ) -> AsyncIterator[list[Entry]]:
-        """What ``load`` gives, a page at a time, so that RAM holds one page and the ids."""
+        """As ``load``, in pages: RAM holds the ids and one page."""
         if user is not None:
             async for page in self.read(partition, await self.ids(partition, user), user=user, vectors=vectors):
                 yield page
@@ -139,7 +140,7 @@ class Store:
                     yield page
 
     async def ids(self, partition: str, user: str) -> list[str]:
-        """The ids of the user's entries, oldest write first."""
+        """The ids of the user's entries, in insertion order."""
         ns = namespace(partition, user)
         return [
             one
@@ -151,16 +152,16 @@ class Store:
     async def read(
         self, partition: str, ids: Sequence[str], *, user: str | None = None, vectors: bool = True
     ) -> AsyncIterator[list[Entry]]:
-        """The partition's entries with these ids, and of this user if one is named, in their order, in pages."""
+        """The partition's entries with these ids (and of this user, if given), in their order, in pages."""
         ns = None if user is None else namespace(partition, user)
         for asked in chunks(ids, PAGE):
             entries = await self.get(partition, asked, vectors=vectors)
             yield [entry for entry in entries if ns is None or entry.memory.namespace == ns]
 
     async def holding(self, partition: str, user: str, words: Sequence[str], limit: int) -> list[Entry]:
-        """At most ``limit`` entries of the user whose text has one of these words, in no order.
+        """At most ``limit`` entries of the user whose text contains one of these words, in no order.
 
-        The words may be parts of words, in lower case; they are found so and with a capital.
+        The words are in lower case and may be parts of words; their capitalised forms are found too.
         """
         ns = namespace(partition, user)
         spellings = list(dict.fromkeys(spelt for word in words for spelt in (word, word.capitalize())))
@@ -170,11 +171,11 @@ class Store:
         return await asyncio.to_thread(entries_of, found, partition=partition, namespace=ns)
 
     async def nearest(self, partition: str, user: str, vector: Vectors, limit: int) -> list[Entry]:
-        """At most ``limit`` embedded entries of the user, nearest by cosine first, as Chroma's own index finds them."""
+        """At most ``limit`` embedded entries of the user, nearest by cosine first, from Chroma's own index."""
         ns = namespace(partition, user)
         name, where = self.layout.collection(ns), self.layout.where(ns)
-        # Chroma takes longest for a filter that most records match, so a user who has most of a collection is first
-        # looked for without one.
+        # A filter that matches most records is the slowest one for Chroma, so the first attempt has none: enough for a
+        # user who owns most of a collection.
         for filter_, asked in ((None, 2 * limit), (where, max(30, limit * OVERFETCH))):
             rows = await self.collections.nearest(name, filter_, vector, limit=min(PAGE, asked))
             entries = await asyncio.to_thread(entries_of, rows, partition=partition, namespace=ns)
@@ -184,15 +185,15 @@ class Store:
         return embedded[:limit]
 
     async def delete(self, partition: str, ids: Sequence[str]) -> None:
-        """Delete the partition's entries with these ids; missing ones and other partitions' are left alone."""
+        """Deletes the partition's entries with these ids; ignores missing ones and other partitions'."""
         for layout in (self.layout, *await self.copies()):
             for name, asked in by_collection(layout, ids, BATCH):
                 rows = await self.collections.get(name, asked, vectors=False)
                 records = zip(rows.ids, rows.metadatas, strict=True)
                 own = [memory_id for memory_id, metadata in records if metadata.get("partition") == partition]
                 if own:
-                    # Chroma's index keeps the vector of a deleted record for good; one that was written over is gone.
-                    # By an update, which does not bring back what somebody else deleted meanwhile.
+                    # Chroma's index keeps the vector of a deleted record for good, so the record is overwritten first.
+                    # By an update, which cannot bring back what was deleted concurrently.
                     blank = blank_rows(own, layout.dimension)
                     await self.collections.update(
                         name, own, blank.metadatas, documents=blank.documents, vectors=blank.vectors
@@ -200,9 +201,9 @@ class Store:
                     await self.collections.delete(name, own)
 
     async def touch(self, used: Mapping[str, int], at: datetime) -> None:
-        """Add to the uses of these memories and set when they were last used; missing ones are passed over.
+        """Adds to the use counts of these memories and sets when they were last used; ignores missing ones.
 
-        Two processes that touch one memory at the same instant may count one use.
+        Not atomic: two processes that touch one memory at the same instant may count one use.
         """
         await self.health()
         for name, asked in by_collection(self.layout, used, BATCH):
@@ -213,38 +214,39 @@ class Store:
                 await self.collections.update(name, rows.ids, changes)
 
     async def scrub(self) -> None:
-        """Take what was deleted out of the files of this host; may take minutes, and writes wait meanwhile."""
+        """Removes deleted data from the files of this host; may take minutes, during which writes wait."""
         if self.layout.kind == "buckets":
             await self.collections.scrub(COLLECTIONS)
 
     async def facts(self) -> StoreFacts:
-        """What the store says of itself, and how many memories it holds. Reads every collection's count."""
+        """What the store records about itself, and how many memories it holds. Reads the count of every collection."""
         names = await self.collections.names(self.layout.prefix)
         return facts_of(self.marker, count=sum([await self.collections.count(name) for name in names]))
 
     async def health(self) -> None:
-        """Nothing when Chroma answers and is the store that was opened; else StoreError with what to do."""
+        """Raises StoreError, with what to do, unless Chroma answers and is the store that was opened."""
         await current_marker(self.collections, self.marker)
 
     async def copies(self) -> list[Layout]:
-        """Where else the records are, wholly or in part: the copy that a move makes, or the originals that it left."""
+        """Layouts other than this one that hold records: a move's copy before the switch, or its originals after it."""
         marker = await current_marker(self.collections, self.marker)
         if COPY not in marker:
             return []
         return [replace(self.layout, embedder=str(marker[COPY]), dimension=int(marker[COPY_DIMENSION] or 0))]
 
     async def reopened(self) -> Store:
-        """The store as it is now, on the same connection. Raises StoreError when it is not for us any more."""
+        """The store as it is now, on the same connection. Raises StoreError when this version cannot use it any
+        more."""
         marker = await self.collections.describe(MARKER) or {}
         return known_store(self.collections, self.layout.kind, marker)
 
     async def aclose(self) -> None:
-        """Let go of Chroma."""
+        """Closes the connection to Chroma."""
         await self.collections.aclose()
 
 
 async def record_ids(collections: Collections, layout: Layout, name: str, where: Metadata | None) -> AsyncIterator[str]:
-    """The ids of a collection's records whose metadata equal ``where``, as they were written."""
+    """The ids of a collection's records whose metadata equal ``where``, in insertion order."""
     limit = ALL if layout.kind == "buckets" else PAGE
     offset = 0
     while page := await collections.ids(name, where, limit=limit, offset=offset):
@@ -256,7 +258,7 @@ async def record_ids(collections: Collections, layout: Layout, name: str, where:
 
 
 async def every_memory(store: Store) -> AsyncIterator[list[Memory]]:
-    """The memories of all partitions, in pages, in no order that means anything."""
+    """The memories of all partitions, in pages, in no particular order."""
     for name in await store.collections.names(store.layout.prefix):
         ids = [one async for one in record_ids(store.collections, store.layout, name, None)]
         for asked in chunks(ids, PAGE):
@@ -265,7 +267,7 @@ async def every_memory(store: Store) -> AsyncIterator[list[Memory]]:
 
 
 def by_collection(layout: Layout, ids: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
-    """Each collection with the ids that lie in it, at most ``size`` at a time; what is no id is left out."""
+    """Each collection with its ids, at most ``size`` at a time; invalid ids are omitted."""
     groups: dict[str, list[str]] = {}
     for memory_id in dict.fromkeys(ids):
         if is_memory_id(memory_id):
@@ -274,10 +276,8 @@ def by_collection(layout: Layout, ids: Iterable[str], size: int) -> Iterator[tup
 
 
 async def open_collections(collections: Collections, layout: Layout) -> Store:
-    """The store in these collections, marked as ours when it is new.
-
-    Raises StoreError when it is not for us, or of another embedder.
-    """
+    """The store in these collections; a new one gets its marker. Raises StoreError for one that is another embedder's
+    or that this version cannot use."""
     marker = await collections.describe(MARKER)
     if marker is None:
         fresh: Metadata = {
@@ -288,7 +288,7 @@ async def open_collections(collections: Collections, layout: Layout) -> Store:
             "dimension": layout.dimension,
         }
         await collections.create(MARKER, fresh)
-        # Read again: another process may have been first.
+        # Read again: another process may have written it first.
         marker = await collections.describe(MARKER) or {}
     store = known_store(collections, layout.kind, marker)
     if (store.embedder, store.dimension) != (layout.embedder, layout.dimension):
@@ -300,13 +300,13 @@ async def open_collections(collections: Collections, layout: Layout) -> Store:
 
 
 async def open_known(collections: Collections, kind: Kind) -> Store | None:
-    """The store in these collections as it was made; None when there is none yet. Raises StoreError."""
+    """The store in these collections, whichever embedder made it; None when there is none yet. Raises StoreError."""
     marker = await collections.describe(MARKER)
     return None if marker is None else known_store(collections, kind, marker)
 
 
 def known_store(collections: Collections, kind: Kind, marker: Metadata) -> Store:
-    """The store that a marker stands for. Raises StoreError when it is not for us."""
+    """The store that a marker describes. Raises StoreError when this version cannot use it."""
     facts = facts_of(marker, count=0)
     check(facts, kind)
     return Store(collections, Layout(kind, facts.embedder, facts.dimension), marker)

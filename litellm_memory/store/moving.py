@@ -1,4 +1,4 @@
-"""The way of a store's records to another embedder: copied beside the old ones, which serve until the switch."""
+"""Moves a store's records to another embedder: they are copied while the old ones serve, until the switch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from litellm_memory.store.memories import BATCH, PAGE, Store, by_collection, chu
 from litellm_memory.store.records import blank_rows
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vectors | None]]]
-"""A vector for each memory's text; None for one that has to do without."""
+"""A vector per text; None for a text that gets none."""
 Record = tuple[str, Metadata]
 """The text and the metadata of a record."""
 
 
 class Move:
-    """One store on its way to ``embedder``. What an interrupted move brought over is found and kept.
+    """The move of one store to ``embedder``. It resumes where an interrupted one stopped.
 
-    ``copy`` may run as often as it takes while others use the store. ``switch`` makes them use the copy; what they
-    wrote to the old records meanwhile is brought by ``finish``, which then removes these.
+    ``copy`` may run repeatedly while the store is in use. ``switch`` makes the copy the store. ``finish`` brings over
+    what was written to the old records meanwhile and deletes these.
     """
 
     def __init__(self, store: Store, *, embedder: str, dimension: int, embed: Embed) -> None:
@@ -35,20 +35,21 @@ class Move:
         self._new = replace(store.layout, embedder=embedder, dimension=dimension)
         self._embed = embed
         self._copied: dict[str, bytes] = {}
-        """The digest of each record as it was copied last, by its id."""
+        """Digest of each record when it was last copied, by id."""
         self._refused: set[str] = set()
 
     async def begin(self) -> None:
-        """Makes known where the copy will be, so that what is forgotten is forgotten there too.
+        """Records where the copy will be, so that memories forgotten meanwhile are deleted there too.
 
-        What an earlier move to another embedder left is removed.
+        Deletes what an earlier move to another embedder left.
         """
         if self._new not in await self._store.copies():
             await remove_leftovers(self._store)
         await self._mark(self._old, copy=self._new)
 
     async def copy(self, brought: Callable[[int], None]) -> int:
-        """How many records were missing from the copy, or not the same; ``brought`` is told of those looked at."""
+        """How many records were missing or outdated in the copy; ``brought`` is called with the number of records
+        checked."""
         changed = 0
         self._copied = {}
         async for ids in self._ids(self._old):
@@ -60,11 +61,11 @@ class Move:
         return changed
 
     async def switch(self) -> None:
-        """From now on the copy is the store: whoever still has the old one open is refused its writes."""
+        """Makes the copy the store: processes that still have the old one open get StoreMovedError for writes."""
         await self._mark(self._new, copy=self._old)
 
     async def finish(self) -> None:
-        """Brings what was written to the old records during the switch, and removes them."""
+        """Brings over what was written to the old records during the switch, and deletes them."""
         late: set[str] = set()
         async for ids in self._ids(self._old):
             late.update(ids)
@@ -81,14 +82,14 @@ class Move:
         await self._collections.mark(MARKER, {**_plain(self._store), **names, **other})
 
     async def _ids(self, layout: Layout) -> AsyncIterator[list[str]]:
-        """The ids of all records, some of one collection at a time."""
+        """The ids of all records, in groups of one collection each."""
         for name in await self._collections.names(layout.prefix):
             found = [one async for one in record_ids(self._collections, layout, name, None)]
             for ids in chunks(found, PAGE):
                 yield ids
 
     async def _bring(self, found: Mapping[str, Record]) -> int:
-        """How many of these records the copy lacked; it has them now as they are."""
+        """Copies those of these records that are missing or outdated in the copy; how many there were."""
         if not found:
             return 0
         name = self._new.collection(next(iter(found)))
@@ -122,7 +123,7 @@ class Move:
         )
 
     async def _untouched(self, changed: Mapping[str, Record]) -> dict[str, Record]:
-        """Those of the records whose copies nobody has changed since they were made."""
+        """Those of the records whose copies have not been changed since they were made."""
         if not changed:
             return {}
         name = self._new.collection(next(iter(changed)))
@@ -144,7 +145,7 @@ class Move:
 
 
 async def remove_leftovers(store: Store) -> None:
-    """Removes the records that do not serve: those that a move left when it broke off."""
+    """Deletes the records that do not serve, left by an interrupted move."""
     for layout in await store.copies():
         for name in await store.collections.names(layout.prefix):
             await store.collections.drop(name)
@@ -152,7 +153,7 @@ async def remove_leftovers(store: Store) -> None:
 
 
 def _plain(store: Store) -> Metadata:
-    """The marker of a store that is not on the move."""
+    """The marker of a store that is not being moved."""
     return {key: value for key, value in store.marker.items() if key not in (COPY, COPY_DIMENSION)}
 
 
@@ -165,7 +166,7 @@ def _text(record: Record) -> str:
 
 
 def _about(record: Record) -> dict[str, str | int | float | bool | None]:
-    """The metadata but for what says whether there is a vector, which old and new need not agree on."""
+    """The metadata without ``embedded``, in which old and new may differ."""
     return {key: value for key, value in record[1].items() if key != "embedded" and value is not None}
 
 

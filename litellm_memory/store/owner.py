@@ -1,8 +1,8 @@
-"""The owner process of the embedded mode: the one process that opens a data directory's Chroma, and serves it.
+"""The owner process of the embedded mode: the only process that opens a data directory's Chroma; it serves the workers.
 
-Workers start it (`python -m litellm_memory.store.owner --data-dir ...`) and it outlives them; some seconds after the
-last of them left, it ends by itself. Why it exists: Chroma loses data when two processes open one directory, and
-holds the interpreter's lock for the whole of a write.
+Workers start it (`python -m litellm_memory.store.owner --data-dir ...`) and it outlives them; it exits some seconds
+after the last one has left. Why it exists: Chroma loses data when two processes open one directory, and holds the GIL
+for the whole of a write.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ OPERATIONS = frozenset(
     {"describe", "create", "names", "count", "get", "nearest", "upsert", "update", "delete", "scrub"}
     | {"mark", "drop", "ids", "containing"}
 )
+"""The calls that a worker may make."""
 
 
 class Owner:
-    """Answers the requests of every connected worker until it is told to stop or all have left.
+    """Answers the requests of every connected worker until it is stopped or all have left.
 
-    To scrub, it empties what Chroma alone can empty and stops: the next owner writes the files anew before it opens
-    them, and nothing of what was deleted is in its RAM, which Chroma writes into the unused room of its index files.
+    To scrub, it empties what only Chroma can empty and exits; the next owner vacuums the files before it opens them. A
+    fresh process is needed because Chroma writes stale RAM into the unused space of its index files.
     """
 
     def __init__(self, collections: Collections, scrub_mark: Path, *, idle_seconds: float) -> None:
@@ -63,7 +64,7 @@ class Owner:
         self._leaving: asyncio.TimerHandle | None = None
 
     async def serve(self, path: Path) -> None:
-        """Listen on ``path``; returns after ``stop`` or idleness, when every request that came in is answered."""
+        """Listens on ``path``; returns after ``stop`` or when idle, once all received requests are answered."""
         server = await asyncio.start_unix_server(self._serve_worker, path)
         self._rest()
         try:
@@ -76,7 +77,7 @@ class Owner:
                 worker.close()
 
     def stop(self) -> None:
-        """Make ``serve`` return."""
+        """Makes ``serve`` return."""
         self._stopping.set()
 
     def _rest(self) -> None:
@@ -114,7 +115,7 @@ class Owner:
             sentence = str(error) if isinstance(error, StoreError) else f"The owner failed: {type(error).__name__}."
             log.warning("%s: %s", operation, sentence)
             answer = {"id": request["id"], "error": sentence}
-        # A worker that left meanwhile needs no answer.
+        # A worker that has disconnected needs no answer.
         with suppress(ConnectionError):
             writer.write(frames.pack(answer))
             await writer.drain()
@@ -123,8 +124,8 @@ class Owner:
 async def serve_directory(
     data_dir: Path, record: OwnerRecord, unfilled: Mapping[str, int], *, idle_seconds: float
 ) -> None:
-    """Open the directory's Chroma and serve it until the end. Raises StoreError when it cannot be opened."""
-    # Only here, so that a process that lost the race for the lock costs little.
+    """Opens the directory's Chroma and serves it until stopped or idle. Raises StoreError when it cannot be opened."""
+    # Imported here, so that a process that loses the race for the lock costs little.
     from litellm_memory.store.chroma import open_directory
     from litellm_memory.store.rebuilding import fill_index
 
@@ -142,9 +143,9 @@ async def serve_directory(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Own a directory until the end: 0 then, and also when another process owns it already.
+    """Runs an owner; returns the exit code: 0 at a regular end, and when another process owns the directory already.
 
-    1 when Chroma cannot be opened or served, as the log says; EX_CANTCREAT when the directory cannot even be written.
+    1 when Chroma cannot be opened or served (the log says why); EX_CANTCREAT when the directory is not writable.
     """
     parser = argparse.ArgumentParser(prog="litellm_memory.store.owner", description="Own and serve an embedded Chroma.")
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -166,7 +167,7 @@ def _own(data_dir: Path, record: OwnerRecord, idle_seconds: float) -> int:
         _shut_out_others(data_dir)
         if socket_path(data_dir).parent != data_dir:
             make_private(socket_path(data_dir).parent)
-        # Chroma reads a .env of the working directory when it is imported.
+        # Chroma's import reads a .env of the working directory.
         os.chdir(data_dir)
         log.info("Process %d on %s owns the directory.", record.pid, record.host)
         unfilled = _put_damaged_aside(data_dir)
@@ -186,9 +187,9 @@ def _own(data_dir: Path, record: OwnerRecord, idle_seconds: float) -> int:
 
 
 def _put_damaged_aside(data_dir: Path) -> dict[str, int]:
-    """The collections whose index has to be made anew, with the dimension of each; its files are out of the way now.
+    """Moves damaged indexes aside; returns the collections whose index has to be rebuilt, with their dimensions.
 
-    Those that an owner before did not finish are among them. Raises StoreError for a damaged database.
+    Includes those that the previous owner did not finish. Raises StoreError for a damaged database.
     """
     mark = unfilled_path(data_dir)
     unfilled: dict[str, int] = json.loads(mark.read_text()) if mark.exists() else {}
@@ -203,7 +204,8 @@ def _put_damaged_aside(data_dir: Path) -> dict[str, int]:
 
 
 def _scrub(data_dir: Path) -> None:
-    """Does what the owner before was asked for; where that fails, memory works on and the mark stays."""
+    """Vacuums the files if the previous owner left that to do; on failure memory keeps working and the flag file
+    stays."""
     mark = scrub_path(data_dir)
     if mark.exists():
         try:
@@ -217,7 +219,7 @@ def _shut_out_others(data_dir: Path) -> None:
     try:
         data_dir.chmod(0o700)
     except PermissionError:
-        # As with a mounted volume; what is made inside is for this user alone anyway.
+        # A mounted volume, for example; the files inside are made for this user alone anyway.
         log.warning("%s belongs to another user, so its permissions stay as they are.", data_dir)
 
 

@@ -1,4 +1,4 @@
-"""An embedded store made anew from the texts that its damaged files still hold; vectors are made anew as well."""
+"""Rebuilds an embedded store from the texts in its damaged files; the vectors are computed again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from litellm_memory.store.marker import MARKER, SCHEMA, facts_of
 from litellm_memory.store.memories import BATCH, by_collection
 
 DOCUMENT = "chroma:document"
+"""The metadata key under which Chroma's SQLite keeps a document."""
 
 Embed = Callable[[str, Sequence[str]], Awaitable[Sequence[Vectors | None]]]
-"""The vectors of the embedder of this identity for memories' texts; None where there is none."""
+"""The vectors for these texts by the embedder with this identity; None for a text that gets none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """What a damaged store still tells: its marker, the records by id, and how many spans could not be read."""
+    """What can be read of a damaged store: its marker, the records by id, and the number of unreadable spans."""
 
     marker: Mapping[str, object]
     records: Mapping[str, tuple[str, Metadata]]
@@ -36,7 +37,7 @@ class Readable:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The store that was made anew. ``aside`` holds the files that it was made from; None when there were none."""
+    """The rebuilt store. ``aside`` holds the damaged files; None when there were none."""
 
     store_id: str
     memories: int
@@ -46,11 +47,11 @@ class Rebuilt:
 
 
 async def rebuild(data_dir: Path, aside: Path, embed: Embed, *, embedder: str, dimension: int) -> Rebuilt:
-    """Moves the files of the store to ``aside`` and makes it anew; ``embedder`` where it does not tell its own.
+    """Moves the files of the store to ``aside`` and rebuilds it; ``embedder`` applies when the files do not name one.
 
-    The caller owns the directory. Raises StoreError and OSError.
+    The caller must hold the directory's lock. Raises StoreError and OSError.
     """
-    # Importing Chroma costs 0.8 s and 100 MB, and its SQLite must not be loaded while ours has the file open.
+    # Read before Chroma is imported: its SQLite library must not be loaded while ours has the file open.
     directory = data_dir / "chroma"
     found = await asyncio.to_thread(readable, directory)
     moved = put_aside(directory, aside)
@@ -101,8 +102,9 @@ def readable(directory: Path) -> Readable:
 
 
 async def fill_index(collections: Collections, name: str, dimension: int) -> None:
-    """Writes every record of a collection whose index was taken away once more, as one that has no vector yet."""
-    # Not zeros: among equal vectors the index makes links that lead nowhere, also once the true ones are there.
+    """Writes every record of a collection again, as one without a vector, after its index was removed."""
+    # Random vectors, not zeros: among equal vectors the index makes dangling links, which stay when the real ones
+    # arrive.
     drawn = np.random.default_rng(0)
     offset = 0
     while ids := await collections.ids(name, None, limit=BATCH, offset=offset):

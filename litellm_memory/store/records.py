@@ -1,8 +1,8 @@
-"""What a memory looks like in Chroma: entries to rows and back, inside Chroma Cloud's limits in every mode.
+"""What a memory looks like in Chroma: entries to rows and back, within Chroma Cloud's limits in every mode.
 
-A record is the text as its document, the vector, and few metadata keys: Chroma keeps a line of SQLite for each key,
-and loading a scope takes twice as long when every field has its own. ``about`` is JSON of the fields that Chroma
-neither filters nor changes by itself.
+A record is the text as its document, the vector, and few metadata keys: Chroma keeps a row of SQLite per key, and one
+key per field would double the time to load a scope. ``about`` is JSON of the fields that Chroma neither filters by nor
+updates alone.
 """
 
 from __future__ import annotations
@@ -20,30 +20,33 @@ from litellm_memory.errors import StoreError
 from litellm_memory.models import NAMESPACE_DIGITS, Memory, Origin, Superseded, is_memory_id
 from litellm_memory.store.collections import Metadata, Rows, Vectors
 
-# Chroma Cloud: a document of 16 kB, a metadata value of 8 kB, 32 keys a record.
 TEXT_BYTES = 16_000
+"""Longest text: Chroma Cloud's limit for a document."""
 VALUE_BYTES = 8_000
+"""Longest metadata value in Chroma Cloud. It also allows 32 keys per record."""
 REPLY_PARTS = tuple(f"reply.{number}" for number in range(4))
+"""A reply is split over these keys, because one value cannot hold it."""
 REPLY_BYTES = VALUE_BYTES * len(REPLY_PARTS)
+"""Longest reply: all its parts together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A memory with its vector; None: not embedded yet (kept as zeros, and never found by nearness)."""
+    """A memory with its vector; None when it is not embedded yet (stored as zeros, and never found by similarity)."""
 
     memory: Memory
     vector: Vectors | None
 
 
 def checked_id(memory: Memory) -> str:
-    """The memory's id. Raises ValueError when it would not lead back to the memory's own namespace."""
+    """The memory's id. Raises ValueError when its prefix is not that of the memory's namespace."""
     if not is_memory_id(memory.id) or not memory.id.startswith(memory.namespace[:NAMESPACE_DIGITS]):
         raise ValueError(f"{memory.id!r} is not an id that memory_id() gives for the memory's partition and user")
     return memory.id
 
 
 def rows_of(entries: Sequence[Entry], dimension: int) -> Rows:
-    """The entries as rows with every key written. Raises ValueError for what cannot be kept."""
+    """The entries as rows with every key set. Raises ValueError for what cannot be stored."""
     return Rows(
         ids=[entry.memory.id for entry in entries],
         documents=[_cut(entry.memory.text, TEXT_BYTES) for entry in entries],
@@ -53,7 +56,7 @@ def rows_of(entries: Sequence[Entry], dimension: int) -> Rows:
 
 
 def entries_of(rows: Rows, *, partition: str, namespace: str | None = None) -> list[Entry]:
-    """The rows that belong to ``partition`` (and to ``namespace``) as entries; whatever else was read is left out."""
+    """The rows of ``partition`` (and of ``namespace``, if given) as entries; all other rows are omitted."""
     vectors = [None] * len(rows.ids) if rows.vectors is None else rows.vectors
     entries = (
         _entry(row_id, document, metadata, vector)
@@ -64,16 +67,16 @@ def entries_of(rows: Rows, *, partition: str, namespace: str | None = None) -> l
 
 
 def memories_of(rows: Rows) -> list[Memory]:
-    """The memories of all partitions that the rows hold; a blank record, which belongs to none, is left out."""
+    """The memories of all partitions in these rows; blank records, which have no partition, are omitted."""
     records = zip(rows.ids, rows.documents, rows.metadatas, strict=True)
     return [_entry(row, text, keys, None).memory for row, text, keys in records if keys.get("partition") is not None]
 
 
 def changed_rows(changes: Sequence[tuple[Entry, Entry]], dimension: int) -> list[Rows]:
-    """Rows of what differs between each entry and the one that takes its place: keys alone, or a vector, or a text too.
+    """The difference between each entry and its new version, as rows.
 
-    Each element has rows of one sort, in at most three elements: its ``documents`` are empty and its ``vectors`` None
-    where they stay as they are. Raises ValueError for what cannot be kept.
+    One element per combination of what differs, at most three: ``documents`` is empty and ``vectors`` None where these
+    stay. Raises ValueError for what cannot be stored.
     """
     sorts: dict[tuple[bool, bool], list[tuple[Entry, Entry, dict[str, str | int | float | bool | None]]]] = {}
     for before, after in changes:
@@ -95,7 +98,7 @@ def changed_rows(changes: Sequence[tuple[Entry, Entry]], dimension: int) -> list
 
 
 def blank_rows(ids: Sequence[str], dimension: int) -> Rows:
-    """Rows that say nothing and belong to nobody, to be written over records that are about to be deleted."""
+    """Blank rows without an owner, to overwrite records that are about to be deleted."""
     keys = ("ns", "partition", "about", "last_used", *REPLY_PARTS)
     return Rows(
         ids=list(ids),
@@ -106,7 +109,7 @@ def blank_rows(ids: Sequence[str], dimension: int) -> Rows:
 
 
 def counted(metadata: Metadata, times: int, at: datetime) -> Metadata:
-    """What changes in the metadata of a record that was used ``times`` more, last at ``at``."""
+    """The change in the metadata of a record that was used ``times`` more, last at ``at``."""
     return {"uses": int(metadata.get("uses") or 0) + times, "last_used": _time(at)}
 
 
@@ -153,7 +156,7 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
         about = orjson.loads(str(metadata["about"]))
         memory = Memory(
             id=row_id,
-            # One string each for all memories that have it.
+            # Interned: all memories share one string.
             partition=intern(str(metadata["partition"])),
             user=intern(about["user"]),
             text=document or "",
@@ -199,7 +202,7 @@ def _checked_vector(vector: Vectors | None, dimension: int) -> Vectors:
 
 
 def _reply_parts(reply: str | None) -> dict[str, str | None]:
-    """The reply in as many metadata values as it needs; the keys that it does not need are taken away."""
+    """The reply in as many metadata values as it needs; None for the others, which removes these keys."""
     rest = "" if reply is None else _cut(reply, REPLY_BYTES)
     parts: dict[str, str | None] = {}
     for key in REPLY_PARTS:
@@ -214,7 +217,7 @@ def _reply(metadata: Metadata) -> str | None:
 
 
 def _cut(text: str, size: int) -> str:
-    """``text`` as UTF-8 of at most ``size`` bytes; half a surrogate pair, which JSON may carry, becomes ``?``."""
+    """``text`` as UTF-8 of at most ``size`` bytes; a lone surrogate, which JSON may carry, becomes ``?``."""
     return text.encode(errors="replace")[:size].decode(errors="ignore")
 
 

@@ -1,4 +1,4 @@
-"""Writes the files of an embedded Chroma anew without what was deleted, while no process has it open."""
+"""Vacuums the files of an embedded Chroma, so that deleted data is gone from them, while no process has it open."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from uuid import UUID
 from litellm_memory.store.integrity import DATABASE, LENGTH_BYTES, header_of
 
 LOCKED_SECONDS = 60.0
+"""How long SQLite waits for a lock on the database."""
 
 
 def vacuum(directory: Path) -> None:
-    """Leaves in Chroma's files only what is in force, and removes those that belong to no collection.
+    """Rewrites Chroma's files without deleted data, and removes those that belong to no collection.
 
     Raises sqlite3.Error and OSError.
     """
     if not (directory / DATABASE).exists():
         return
     with closing(sqlite3.connect(directory / DATABASE, timeout=LOCKED_SECONDS, isolation_level=None)) as database:
-        # The full-text index marks a deleted text's words as deleted, and drops them only when it is merged.
+        # The full-text index only flags the words of a deleted text, and drops them when it is merged.
         database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('optimize')")
         database.execute("VACUUM")
         in_use = {str(row[0]) for row in database.execute("SELECT id FROM segments")}
@@ -34,7 +35,7 @@ def vacuum(directory: Path) -> None:
 
 
 def _segments(directory: Path) -> Iterator[Path]:
-    """The directories of vector indexes, which are named by a UUID."""
+    """The directories of vector indexes, whose names are UUIDs."""
     for path in directory.iterdir():
         try:
             named = str(UUID(path.name)) == path.name
@@ -45,7 +46,7 @@ def _segments(directory: Path) -> Iterator[Path]:
 
 
 def _wipe_unused(segment: Path) -> None:
-    """Zeros where an index has room for elements that it has not: Chroma writes there whatever its RAM held before.
+    """Zeroes the unused capacity of an index: Chroma fills it with whatever its RAM held before.
 
     Texts of memories were seen there.
     """
