@@ -171,7 +171,7 @@ async def test_another_worker_lets_go_of_what_is_erased(tmp_path: Path) -> None:
         assert await other.ledger.blocks.frozen([mark])
         await until_done(engine, await engine.erasure.ask("p", ADA.user))
         async with asyncio.timeout(10):
-            while (await other.memories.index("p", ADA.user)).all() or other.ledger.blocks.at_hand([mark]):
+            while (await other.memories.index("p", ADA.user)).all() or other.ledger.blocks.cached([mark]):
                 await asyncio.sleep(0.05)
 
 

@@ -99,7 +99,7 @@ async def test_blocks_that_are_used_stay_in_ram_and_the_others_leave(
         await ledger.blocks.freeze(Block(mark, "b"), namespace="n", call="c")
     assert await ledger.blocks.frozen(["used"]) == {"used": Block("used", "b")}
     await ledger.blocks.freeze(Block("new", "b"), namespace="n", call="c")
-    assert set(ledger.blocks.at_hand(["used", "unused", "new"])) == {"used", "new"}
+    assert set(ledger.blocks.cached(["used", "unused", "new"])) == {"used", "new"}
     await ledger.aclose()
 
 

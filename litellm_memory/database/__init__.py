@@ -1,1 +1,1 @@
-"""One SQL database: its tables, reads in threads, writes by one writer, and what its errors mean to an operator."""
+"""One SQL database: its tables, reads in threads, writes by one writer, and its errors explained for operators."""

@@ -1,4 +1,4 @@
-"""The ledger's database: reads in threads, writes by one writer, and LedgerError for whatever fails."""
+"""The ledger's database: reads in threads, writes by one writer thread, and LedgerError for every failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Database:
     """SQLite in WAL mode for all processes of one host, or any database that SQLAlchemy's URL names.
 
-    Nothing can be read or written before ``open`` has succeeded once. Whatever fails raises LedgerError.
+    Nothing can be read or written before ``open`` has succeeded once. Every failure is a LedgerError.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,13 +36,13 @@ class Database:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
+        """Why the database cannot be written now, in one sentence that says what to do; None when it can."""
         if self._writer.failure is None:
             return None
         return str(failed(UNWRITABLE, self._writer.failure, remedy="check its disk, and what else uses it"))
 
     def open(self, prepare: Callable[[Engine], T]) -> T:
-        """What ``prepare`` returns, which makes the tables and brings them up to date. Blocks the calling thread."""
+        """The result of ``prepare``, which creates or migrates the tables. Blocks the calling thread."""
         try:
             make_file(self.engine)
             return prepare(self.engine)
@@ -50,7 +50,7 @@ class Database:
             raise failed("The ledger cannot be opened", error, remedy="check `ledger.url` and `data_dir`") from None
 
     async def read(self, read: Callable[[Connection], T]) -> T:
-        """What ``read`` finds. It sees what is committed, not the writes that still wait."""
+        """The result of ``read``, which sees committed data only, not queued writes."""
 
         def run() -> T:
             with self.engine.connect() as connection:
@@ -74,9 +74,9 @@ class Database:
         return self._writer.submit_soon(write)
 
     async def scrub(self) -> None:
-        """Rewrites an SQLite file without what was deleted, and empties its log; other writers wait meanwhile.
+        """Vacuums an SQLite file and truncates its WAL, so that deleted data is gone; other writers wait meanwhile.
 
-        Another database is its operator's to vacuum.
+        Vacuuming another database is up to its operator.
         """
         if not self.is_sqlite:
             return
@@ -86,7 +86,7 @@ class Database:
             raise failed("The ledger's file cannot be rewritten", error) from None
 
     def close(self) -> None:
-        """Commits what waits and closes. Blocks the calling thread."""
+        """Commits queued writes and closes. Blocks the calling thread."""
         self._writer.close()
         self._readers.shutdown()
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""An SQL database behind SQLAlchemy: the engine for its URL, an SQLite file made for its owner alone, and scrubbing."""
+"""SQLAlchemy's engine for a URL, an SQLite file that is private to its user, and scrubbing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def engine_for(url: str) -> Engine:
             return create_engine(parsed, pool_size=4, pool_pre_ping=True)
         engine = create_engine(parsed, poolclass=QueuePool, pool_size=4)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        # Their own texts would show the URL, which may hold a password.
+        # SQLAlchemy's message would show the URL, which may hold a password.
         raise SettingsError(
             f"litellm_memory.ledger.url: SQLAlchemy cannot use it ({kind_of(error)}): "
             "see whether it is written rightly and its driver is installed."
@@ -33,9 +33,9 @@ def engine_for(url: str) -> Engine:
 
 
 def scrub(engine: Engine) -> None:
-    """Rewrites an SQLite file without what was deleted, and empties its log.
+    """Vacuums an SQLite file and truncates its WAL, so that deleted data is gone.
 
-    Raises SQLAlchemyError, also when readers keep the log from being emptied for as long as SQLite waits.
+    Raises SQLAlchemyError, also when readers keep the WAL from being truncated within SQLite's timeout.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM"))
@@ -45,13 +45,13 @@ def scrub(engine: Engine) -> None:
 
 
 def _configure(connection: Any, _: object) -> None:
-    # WAL lets readers go on while one process writes; NORMAL survives a killed process, not always a power cut.
+    # WAL lets readers go on while one process writes; NORMAL survives a killed process, but not every power cut.
     for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def make_file(engine: Engine) -> None:
-    """Makes the file of an SQLite ledger, for its owner alone, and its directory."""
+    """Creates the file of an SQLite ledger, private to its user, and its directory."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         path = Path(engine.url.database)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The ledger's tables, and the insert that they share. No column holds a key or a text that was not redacted first."""
+"""The ledger's tables, and their upserts. No column holds a key, or a text that was not redacted first."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA_VERSION = 4
-"""Raised by one with each change that an older database needs a step in ``migrations`` for."""
+"""Raise it with each change that needs a step in ``migrations``."""
 
 metadata = MetaData()
 
 
 def _where_set(column: str, *columns: str) -> Index:
-    """An index of the few memories whose ``column`` is not null."""
+    """A partial index of the few memories whose ``column`` is not null."""
     condition = text(f"{column} IS NOT NULL")
     return Index(f"listed_{column}", *columns, sqlite_where=condition, postgresql_where=condition)
 
@@ -110,7 +110,7 @@ texts = Table(
 changes = Table(
     "changes",
     metadata,
-    # SQLite numbers rows by itself only for INTEGER keys.
+    # SQLite assigns keys only to INTEGER columns.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("namespace", String(64), nullable=False),
     Column("memory", String(64), nullable=False),
@@ -292,18 +292,18 @@ figures = Table(
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
-    """True when the row was inserted, False when its primary key was there already."""
+    """True when the row was inserted, False when its primary key existed already."""
     return bool(connection.execute(_insert(connection.dialect.name, table), row).rowcount > 0)
 
 
 def insert_all_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts those of the rows whose primary keys are not there yet."""
+    """Inserts the rows whose primary keys do not exist yet."""
     if rows:
         connection.execute(_insert(connection.dialect.name, table), list(rows))
 
 
 def upsert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts the rows, each in place of the one with its primary key; columns that a row does not name stay."""
+    """Inserts or updates the rows by primary key; columns that a row does not name stay."""
     keys = [column.name for column in table.primary_key]
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
@@ -311,7 +311,7 @@ def upsert_all(connection: Connection, table: Table, rows: Sequence[dict[str, An
 
 
 def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts the rows; where the primary key is there already, ``added`` is summed and all else is replaced."""
+    """Inserts the rows; where the primary key exists, ``added`` is summed and other columns are replaced."""
     keys = [column.name for column in table.primary_key]
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     replaced = {name: insert.excluded[name] for name in rows[0] if name not in (*keys, added)}
@@ -320,12 +320,12 @@ def add_to_all(connection: Connection, table: Table, added: str, rows: Sequence[
 
 
 def aware(moment: datetime) -> datetime:
-    """``moment`` in UTC; SQLite forgets the zone that it was given."""
+    """``moment`` in UTC; SQLite drops the time zone."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @cache
 def _insert(dialect: str, table: Table) -> Insert:
-    # Kept, because building a statement costs SQLAlchemy more than running it.
+    # Cached, because SQLAlchemy takes longer to build a statement than to run it.
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()

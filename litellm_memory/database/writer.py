@@ -1,4 +1,4 @@
-"""One thread that writes: what waits is committed together, and each caller learns when its own part is durable."""
+"""One writer thread: queued writes are committed in batches, and each caller learns when its own is durable."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 BATCH = 64
-"""Most writes in one commit: a caller never waits behind more than these."""
+"""Most writes per commit; bounds how long a caller waits for others."""
 QUEUE = 10_000
-"""Most writes that wait while the database is away; past that the newest are refused."""
+"""At most this many writes wait while the database is unreachable; beyond that new ones are rejected."""
 RETRY_SECONDS = 0.2
-"""How long the writer waits before it tries again what the database did not take."""
+"""Pause before a failed commit is retried."""
 SOON_SECONDS = 0.2
-"""How long a write that nobody waits for may wait for another to be committed with: a commit costs more than a row."""
+"""How long a write that nobody waits for may wait to share a commit: a commit costs more than a row."""
 UNWRITABLE = "The ledger cannot be written"
 
 Item: TypeAlias = tuple[Write[Any], "Future[Any]"]
 
 
 class Writer:
-    """Runs writes in order. While the database is locked, full, damaged or away it keeps them and tries again."""
+    """Runs writes in order. While the database is locked, full, damaged or unreachable, it keeps and retries them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -43,17 +43,18 @@ class Writer:
         self._soon: deque[Item] = deque()
         self._closing = threading.Event()
         self.failure: Exception | None = None
-        """What the newest write met; None when it was committed."""
+        """The error of the latest write; None when it was committed."""
         self._thread = threading.Thread(target=self._run, name="litellm-memory-ledger", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """How many writes are not committed yet, at most one batch left out."""
+        """How many writes are not committed yet, except the batch in progress."""
         return self._queue.qsize() + len(self._soon)
 
     def submit(self, write: Write[T]) -> Future[T]:
-        """A future of ``write``'s result, done once it is committed. Cancel it to take back a write not yet begun."""
+        """A future of ``write``'s result, done once it is committed. Cancelling it withdraws a write that has not
+        begun."""
         future: Future[T] = Future()
         try:
             self._queue.put_nowait((write, future))
@@ -62,7 +63,7 @@ class Writer:
         return future
 
     def submit_soon(self, write: Write[T]) -> Future[T]:
-        """As ``submit``, for what nobody waits for: committed with the next write, or after SOON_SECONDS."""
+        """As ``submit``, for a write that nobody waits for: committed with the next one, or after SOON_SECONDS."""
         if len(self._soon) >= QUEUE:
             return self.submit(write)
         future: Future[T] = Future()
@@ -70,7 +71,7 @@ class Writer:
         return future
 
     def close(self, seconds: float = 5.0) -> None:
-        """Commits what waits, for at most ``seconds``, then stops."""
+        """Commits queued writes for at most ``seconds``, then stops."""
         self._closing.set()
         self._queue.put(None)
         self._thread.join(seconds)
@@ -78,13 +79,14 @@ class Writer:
     def _run(self) -> None:
         open_ = True
         while open_:
-            asked = self._asked()
+            asked = self._next_batch()
             open_ = None not in asked
-            # What waits was noted before what was just asked for, so it comes first.
-            self._commit([*self._waited(), *(item for item in asked if item is not None)])
+            # These were submitted earlier than the ones just taken from the queue.
+            self._commit([*self._waiting_soon(), *(item for item in asked if item is not None)])
 
-    def _asked(self) -> list[Item | None]:
-        """The writes that somebody waits for, and None once there will be no more; empty when none came for a while."""
+    def _next_batch(self) -> list[Item | None]:
+        """A batch of writes that callers wait for, with a None once the writer closes; empty after SOON_SECONDS without
+        any."""
         try:
             asked = [self._queue.get(timeout=SOON_SECONDS)]
         except queue.Empty:
@@ -93,11 +95,12 @@ class Writer:
             asked.append(self._queue.get_nowait())
         return asked
 
-    def _waited(self) -> list[Item]:
+    def _waiting_soon(self) -> list[Item]:
         return [self._soon.popleft() for _ in range(len(self._soon))]
 
     def _commit(self, items: list[Item]) -> None:
-        """All of them in one transaction; when that fails, each write in its own, so that none fails another."""
+        """Commits all in one transaction; when that fails, each in its own, so that one failure cannot fail another's
+        write."""
         batch = [item for item in items if item[1].set_running_or_notify_cancel()]
         if not batch:
             return
@@ -125,11 +128,11 @@ class Writer:
         future.set_result(result[0])
 
     def _committed(self, writes: Sequence[Write[Any]]) -> list[Any] | Exception:
-        """The results of these writes, committed in one transaction, or what one of them or the database raised."""
+        """The results of these writes, committed in one transaction, or the exception."""
         try:
             with self._engine.begin() as connection:
                 return [write(connection) for write in writes]
-        # A write is any function of a caller's: what it raises is for that caller, and must not end the thread of all.
+        # A write is any function of a caller: its exception belongs to that caller and must not end the thread.
         except Exception as error:
             logger.debug("A transaction of %d writes failed", len(writes), exc_info=True)
             return error

@@ -1,4 +1,4 @@
-"""The ledger: frozen blocks, the journal of what is not learned yet, and what changed lately. The only room of SQL."""
+"""The ledger: frozen blocks, the journal of exchanges still to learn, and recent changes. The only room of SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Conversations that the provider keeps: which message an answer belongs to, and which memories it carries."""
+"""Conversations whose history the provider keeps: the message that each answer belongs to, and the memories it
+carries."""
 
 from __future__ import annotations
 
@@ -15,23 +16,23 @@ from litellm_memory.models import Earlier
 
 
 class Answers:
-    """The answers of one ledger, by the id that the provider gave them."""
+    """The answers in one ledger, by the id that the provider gave them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
-        """The state of the conversation that goes on from the answer with this id; None for another namespace's."""
-        # By way of the writer, behind the note of that answer: the next step of a tool loop follows at once.
+        """The state of the conversation that continues from the answer with this id; None for another namespace's."""
+        # Read through the writer's queue, after the note of that answer: the next step of a tool loop follows at once.
         return await self._database.write(lambda c: _earlier(c, _digest(namespace, answer)))
 
     def keep(self, answer: str, earlier: Earlier, *, namespace: str) -> Future[None]:
-        """A future that is done once the state of a conversation that goes on from ``answer`` is durable."""
+        """A future that is done once the state of the conversation that continues from ``answer`` is durable."""
         return self._database.submit(lambda c: _keep(c, _digest(namespace, answer), earlier, namespace))
 
 
 def prune_answers(connection: Connection, now: datetime) -> int:
-    """How many answers were dropped, whose conversation nobody goes on with: older than BLOCKS_KEPT."""
+    """Drops answers older than BLOCKS_KEPT, whose conversations nobody continues; returns how many."""
     return int(connection.execute(delete(answers).where(answers.c.at < now - BLOCKS_KEPT)).rowcount)
 
 
@@ -46,5 +47,6 @@ def _keep(connection: Connection, answer: str, earlier: Earlier, namespace: str)
 
 
 def _digest(namespace: str, answer: str) -> str:
-    """An answer's id, in one namespace, in a length that a key may have: LiteLLM's have hundreds of characters."""
+    """A hash of an answer's id and its namespace, short enough for a primary key: LiteLLM's ids have hundreds of
+    characters."""
     return sha256(f"{namespace}:{answer}".encode("utf-8", "surrogatepass")).hexdigest()

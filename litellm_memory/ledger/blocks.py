@@ -1,4 +1,4 @@
-"""Frozen blocks: the bytes that each message of a person was given, put back whenever the message comes again."""
+"""Frozen blocks: the bytes that were injected for each message of a person, replayed whenever it is sent again."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.models import Block, Given
 
 BLOCKS_IN_RAM: Final = 4096
-"""At most this many blocks are cached in a process; past that the least recently used one leaves."""
+"""Size of the LRU cache of blocks, per process."""
 BLOCKS_KEPT: Final = timedelta(days=180)
 """How long a block is kept. After half a year no provider has the conversation in its prompt cache."""
-BLOCKS_MOST: Final = 1_000_000
-"""At most this many blocks are kept in the database; past that the oldest are dropped."""
+MAX_BLOCKS: Final = 1_000_000
+"""At most this many blocks are kept in the database; beyond that the oldest are dropped."""
 
-# Built once, because it runs with every request: building a statement costs SQLAlchemy more than running it.
+# Built once, because it runs with every request: SQLAlchemy takes longer to build a statement than to run it.
 _SETTLE: Final = update(blocks).where(blocks.c.mark == bindparam("of")).values(answered=True)
 
 
 class FrozenBlocks:
-    """The frozen blocks of one ledger, with an LRU cache of those that this process used."""
+    """The frozen blocks of one ledger, with an LRU cache."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache: OrderedDict[str, Block] = OrderedDict()
 
     async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
-        """The blocks that were frozen for these marks, by mark; served from RAM where this process has them."""
-        known = self.at_hand(marks)
+        """The frozen blocks of these marks, by mark; from the cache where it has them."""
+        known = self.cached(marks)
         missing = [mark for mark in marks if mark not in known]
         if missing:
             for block in await self._database.read(lambda connection: _frozen(connection, missing)):
@@ -44,35 +44,36 @@ class FrozenBlocks:
                 known[block.mark] = block
         return known
 
-    def at_hand(self, marks: Sequence[str]) -> dict[str, Block]:
-        """Those of these blocks that this process has in RAM, by mark."""
+    def cached(self, marks: Sequence[str]) -> dict[str, Block]:
+        """Those of these blocks that the cache has, by mark."""
         known = {mark: self._cache[mark] for mark in marks if mark in self._cache}
         for mark in known:
             self._cache.move_to_end(mark)
         return known
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
-        """The block that is valid for its mark once this returns: this one, or an earlier unanswered one."""
+        """The block that is valid for its mark from now on: this one, or an earlier one that is not answered yet."""
         valid = await self._database.write(lambda c: _freeze(c, block, namespace, call))
         self._remember(valid)
         return valid
 
     def give_up(self, fallback: Block, *, namespace: str, call: str) -> None:
-        """Freezes ``fallback`` in place of whatever ``call`` froze or may still freeze for its mark; does not wait.
+        """Freezes ``fallback`` in place of the block that ``call`` froze or may still freeze for its mark; does not
+        wait.
 
-        What another call froze for the mark stays.
+        A block that another call froze for the mark stays.
         """
         self.drop(fallback.mark)
         self._database.submit(lambda c: _overwrite(c, fallback, namespace, call))
 
     def settle(self, mark: str) -> Future[None]:
-        """Notes that the message with this mark was answered; a future that is done once that is durable."""
+        """Records that the message with this mark was answered; the future is done once that is durable."""
         if mark in self._cache:
             self._remember(replace(self._cache[mark], answered=True))
         return self._database.submit_soon(lambda c: _settle(c, mark))
 
     def drop(self, mark: str) -> None:
-        """Takes a block, which has changed in the database, out of RAM."""
+        """Removes a block, which has changed in the database, from the cache."""
         self._cache.pop(mark, None)
 
     def _remember(self, block: Block) -> None:
@@ -83,7 +84,10 @@ class FrozenBlocks:
 
 
 def cut_out(connection: Connection, memories: Collection[str], namespaces: Collection[str]) -> list[str]:
-    """The marks of the blocks of these namespaces that held one of these memories; every other byte of them stays."""
+    """Removes these memories from the blocks of these namespaces; returns the marks of the changed blocks.
+
+    Every other byte of a block stays.
+    """
     cut = []
     for block in _frozen(connection, select(blocks.c.mark).where(blocks.c.namespace.in_(namespaces))):
         if not set(memories).isdisjoint(given.memory for given in block.given):
@@ -95,8 +99,8 @@ def cut_out(connection: Connection, memories: Collection[str], namespaces: Colle
 
 
 def prune_blocks(connection: Connection, now: datetime) -> int:
-    """How many blocks were dropped: older than BLOCKS_KEPT, or the oldest beyond BLOCKS_MOST."""
-    beyond = select(blocks.c.frozen).order_by(blocks.c.frozen.desc()).offset(BLOCKS_MOST).limit(1).scalar_subquery()
+    """Drops blocks older than BLOCKS_KEPT and the oldest beyond MAX_BLOCKS; returns how many."""
+    beyond = select(blocks.c.frozen).order_by(blocks.c.frozen.desc()).offset(MAX_BLOCKS).limit(1).scalar_subquery()
     old = (blocks.c.frozen < now - BLOCKS_KEPT, blocks.c.frozen <= beyond)
     return sum(connection.execute(delete(blocks).where(condition)).rowcount for condition in old)
 

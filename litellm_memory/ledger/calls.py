@@ -1,4 +1,4 @@
-"""What calls cost and how good their answers were: one row a call, and sums by client, model, user, project and day."""
+"""What calls cost and how good their answers were: a row per call, and sums by client, model, user, project and day."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from litellm_memory.ledger.days import in_step, totals
 Grouping: TypeAlias = Literal["client", "model", "user", "project", "day"]
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
 UNWRITTEN: Final = 10_000
-"""Most calls that wait for ``flush``; past that the newest are lost, and no request waits."""
+"""At most this many calls wait for ``flush``; beyond that new ones are dropped, and no request waits."""
 RETRIED_WITHIN: Final = timedelta(minutes=10)
-"""Who sends the same words again so soon was not content with the answer; later it is a new beginning."""
+"""The same words sent again within this time count as a retry: the answer was not good enough."""
 ATTEMPTS: Final = 60
-"""How often what was learned is added to a call that is not written down yet, a second apart."""
+"""How often adding a count of learned memories is tried when the call is not recorded yet, at intervals of a second."""
 
 Quality: TypeAlias = Literal["truncated", "refused", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """What one client request cost. ``cost`` is in dollars as LiteLLM reports it, times are seconds."""
+    """What one client request cost: ``cost`` in dollars as LiteLLM reports it, times in seconds."""
 
     id: str
     at: datetime
@@ -57,14 +57,14 @@ class CallRecord:
     finish_reason: str | None
     recalled: int
     quality: Quality | None = None
-    """What was wrong with an answer that came; None when nothing was, or it is not known."""
+    """What was wrong with the answer; None when nothing was, or when that is not known."""
     message: str | None = None
-    """Mark of the person's new message that it answers; None where there is none."""
+    """Mark of the person's new message that it answers; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The sums of one group of calls. ``feedback`` is the mean of what people said, from -1 to 1."""
+    """The sums of one group of calls. ``feedback`` is the mean of the ratings, from -1 to 1."""
 
     group: tuple[str | None, ...]
     calls: int
@@ -81,15 +81,15 @@ class Usage:
     memory_tokens: int
     recalled: int
     learned: int
-    """Memories that were made of them."""
+    """Memories learned from them."""
     cost: float
     latency: float
-    """Mean seconds of a call."""
+    """Mean duration of a call in seconds."""
     feedback: float | None
 
 
 class Calls:
-    """The calls of one ledger."""
+    """The calls in one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -97,16 +97,16 @@ class Calls:
         self._learned: deque[_LearnedCount] = deque(maxlen=UNWRITTEN)
 
     def note(self, call: CallRecord) -> None:
-        """Notes a call, or again with what became of it; ``flush`` writes it down."""
+        """Records a call, or replaces its record; ``flush`` writes it."""
         if call.id in self._unwritten or len(self._unwritten) < UNWRITTEN:
             self._unwritten[call.id] = call
 
     def learned(self, memories: Mapping[str, int]) -> None:
-        """Notes how many memories were made of the calls with these ids; ``flush`` adds them."""
+        """Adds to the number of memories learned from the calls with these ids; ``flush`` writes it."""
         self._learned.extend(_LearnedCount(call, count) for call, count in memories.items() if count)
 
     def flush(self) -> Future[list[_LearnedCount]] | None:
-        """Writes down in the background what was noted since the last call; None when that is nothing."""
+        """Writes in the background what was noted since the last flush; None when that is nothing."""
         if not self._unwritten and not self._learned:
             return None
         noted, self._unwritten = list(self._unwritten.values()), {}
@@ -118,24 +118,21 @@ class Calls:
         return writing
 
     def _try_again(self, writing: Future[list[_LearnedCount]]) -> None:
-        """Learning may be faster than LiteLLM's report of the call."""
+        """Queues counts for calls that are not recorded yet: learning may be faster than LiteLLM's report."""
         if not writing.cancelled() and writing.exception() is None:
             self._learned.extend(writing.result())
 
     async def usage(
         self, partition: str, by: Sequence[Grouping], *, since: datetime | None, until: datetime | None
     ) -> list[Usage]:
-        """The sums of a partition's calls in a span of time, by group, the dearest first. Raises LedgerError."""
+        """The sums of a partition's calls in a time span, by group, most expensive first. Raises LedgerError."""
         await self._written()
         return await self._database.read(
             lambda connection: _usage(totals(connection, partition, by, since, until), len(by))
         )
 
     async def rate(self, partition: str, call: str, score: float) -> bool:
-        """False when there is no such call in the partition; else what a person thought of its answer is durable.
-
-        Raises LedgerError.
-        """
+        """Stores a person's rating of an answer; False when the partition has no such call. Raises LedgerError."""
         await self._written()
         return await self._database.write(lambda c: _rate(c, partition, call, score))
 
@@ -146,7 +143,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class _LearnedCount:
-    """How many memories were made of a call, and how often the call was looked for."""
+    """The number of memories learned from a call, and the attempts to add it to the call."""
 
     call: str
     count: int
@@ -174,7 +171,7 @@ _LEARNED = update(calls).where(calls.c.id == bindparam("of")).values(learned=cal
 def _write(
     connection: Connection, noted: Sequence[CallRecord], learned: Sequence[_LearnedCount]
 ) -> list[_LearnedCount]:
-    """What was learned from calls that are not there yet, and may still come."""
+    """Writes calls and counts; returns the counts whose calls are not recorded yet and may still come."""
     ids = {call.id for call in noted} | {one.call for one in learned}
     messages = {call.message for call in noted if call.message}
     with in_step(connection, _THESE, ids=list(ids), messages=list(messages)):
@@ -201,7 +198,7 @@ def _usage(rows: Sequence[tuple[Any, ...]], groups: int) -> list[Usage]:
 
 
 def _group(group: tuple[str, ...], sums: tuple[Any, ...]) -> Usage:
-    # In the order of FIGURES, and PostgreSQL sums up whole numbers to decimals.
+    # In the order of FIGURES. PostgreSQL returns sums of integers as decimals.
     *counts, cost, latency, feedback, rated = sums
     named = tuple(part or None for part in group)
     means = (latency / int(counts[0]), feedback / int(rated) if rated else None)

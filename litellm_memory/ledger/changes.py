@@ -1,4 +1,4 @@
-"""What changed lately, for the workers that hold it in RAM."""
+"""Recent changes, for the workers that cache the data in RAM."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from litellm_memory.database.database import Database
 from litellm_memory.database.tables import changes
 
 NO_NAMESPACE: Final = ""
-"""The namespace of a change to a frozen block, which names the block's mark in place of a memory."""
+"""The namespace of a change to a frozen block; such a change has the block's mark as its memory."""
 CHANGES_KEPT: Final = timedelta(hours=1)
-"""A worker that read no changes for so long misses some."""
+"""How long a change is kept. A worker that reads none for so long misses some."""
 
 
 class Changes:
-    """The changes of one ledger, numbered in the order in which they became visible.
+    """The changes in one ledger, numbered in the order in which they became visible.
 
-    ``drop_block`` and ``drop_paths`` take out of RAM what another worker changed: a block by its mark, the paths of an
-    erased namespace.
+    ``drop_block`` and ``drop_paths`` remove from this worker's caches what another one changed: a block by its mark,
+    the paths of an erased namespace.
     """
 
     def __init__(
@@ -32,19 +32,19 @@ class Changes:
         self._drop_paths = drop_paths
 
     async def publish(self, changed: Sequence[tuple[str, str]]) -> list[int]:
-        """The numbers of these changes of (namespace, memory id) pairs, once the other workers can read them."""
+        """Publishes changes of (namespace, memory id) pairs; returns their numbers once other workers can read them."""
         rows = list(changed)
         return await self._database.write(lambda c: publish(c, rows))
 
     async def newest(self) -> int:
-        """The number of the newest change; 0 when there is none."""
+        """The number of the latest change; 0 when there is none."""
         return await self._database.read(lambda c: int(c.scalar(select(func.max(changes.c.seq))) or 0))
 
     async def since(self, seq: int) -> list[tuple[int, str, str]]:
         """(number, namespace, memory id) of every later change, in order.
 
-        A block that another worker replaced is a change without a namespace; it leaves RAM here. So do the paths of a
-        namespace that was erased, which is a change without a memory.
+        Two kinds are handled here instead: a change without a namespace removes the replaced block from the cache; one
+        without a memory removes the paths of an erased namespace.
         """
         query = select(changes.c.seq, changes.c.namespace, changes.c.memory).where(changes.c.seq > seq)
         found = await self._database.read(
@@ -59,13 +59,13 @@ class Changes:
 
 
 def publish(connection: Connection, changed: Sequence[tuple[str, str]]) -> list[int]:
-    """The numbers of these changes; other workers read them once the transaction is committed."""
+    """Inserts these changes; returns their numbers. Other workers read them once the transaction is committed."""
     now = datetime.now(UTC)
     rows = [{"namespace": namespace, "memory": memory, "at": now} for namespace, memory in changed]
     if not rows:
         return []
     if connection.dialect.name == "postgresql":
-        # Numbers have to become visible in their order, or a worker that read the later one misses the earlier.
+        # Numbers must become visible in order: a worker that reads the later one first would miss the earlier one.
         connection.execute(text("LOCK TABLE changes IN SHARE ROW EXCLUSIVE MODE"))
     numbers = connection.scalars(changes.insert().returning(changes.c.seq), rows).all()
     connection.execute(delete(changes).where(changes.c.at < now - CHANGES_KEPT))

@@ -1,6 +1,6 @@
-"""What the calls of each day come to, summed up: kept in step with the calls, so that a year is read in milliseconds.
+"""Usage summed up by UTC day and updated with every change of the calls, so that a year is read in milliseconds.
 
-A day is one of UTC. Whoever changes rows of ``calls`` does it inside ``in_step``, in the same transaction.
+Change rows of ``calls`` only inside ``in_step``, in the same transaction.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _SUMS: Final[dict[str, ColumnElement[Any]]] = {
     "rated": func.count(calls.c.feedback),
 }
 FIGURES: Final = tuple(_SUMS)
-"""What is summed up, in the order of ``totals``; the means of latency and feedback are by ``calls`` and ``rated``."""
+"""The columns of sums, in the order of ``totals``; latency and feedback are divided by ``calls`` and ``rated``."""
 
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -71,17 +71,17 @@ NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 @contextmanager
 def in_step(connection: Connection, of: ColumnElement[bool], **values: object) -> Iterator[None]:
-    """Whatever happens to the calls ``of`` inside, the days follow; they have to be the same calls before and after.
+    """Updates the days by whatever changes inside in the calls that ``of`` selects, the same ones before and after.
 
-    ``values`` are those of its parameters.
+    ``values`` are the bound parameters of ``of``.
     """
     _add(connection, of, -1, values)
     yield
     _add(connection, of, 1, values)
 
 
-def let_go(connection: Connection, before: datetime) -> int:
-    """How many calls from before that time were deleted; the days follow."""
+def delete_old_calls(connection: Connection, before: datetime) -> int:
+    """Deletes the calls from before that time and updates the days; returns how many."""
     old = calls.c.at < before
     _add(connection, old, -1)
     gone = connection.execute(delete(calls).where(old)).rowcount
@@ -100,16 +100,16 @@ def sum_up(connection: Connection, partition: str | None = None, users: Sequence
 def totals(
     connection: Connection, partition: str, by: Sequence[str], since: datetime | None, until: datetime | None
 ) -> list[tuple[Any, ...]]:
-    """The groups of a partition's calls in a span of time: what they are grouped by, then FIGURES."""
+    """The sums of a partition's calls in a time span: the columns they are grouped by, then FIGURES."""
     parts = union_all(*_parts(connection.dialect.name, partition, since, until)).subquery()
     groups = [parts.c[name] for name in by]
     query = select(*groups, *(func.sum(parts.c[name]) for name in FIGURES)).group_by(*groups)
-    # Without groups SQL sums up nothing to one row.
+    # Without groups, SQL returns one row of nulls for no calls.
     return [tuple(row) for row in connection.execute(query) if row[len(by)]]
 
 
 def _parts(dialect: str, partition: str, since: datetime | None, until: datetime | None) -> list[Select[Any]]:
-    """Whole days from the table of days, and what a span begins or ends with from the calls themselves."""
+    """Queries for the whole days in a time span, and for the calls of its incomplete first and last day."""
     first = None if since is None else _midnight(since + timedelta(days=1, microseconds=-1))
     last = None if until is None else _midnight(until)
     if first is not None and last is not None and first >= last:
@@ -137,9 +137,9 @@ def _add(connection: Connection, of: ColumnElement[bool], sign: int, values: Map
 
 @lru_cache(maxsize=8)
 def _growing(dialect: str, of: ColumnElement[bool], sign: int) -> Insert:
-    # Kept, because building a statement costs SQLAlchemy more than running it.
+    # Cached, because SQLAlchemy takes longer to build a statement than to run it.
     insert = postgresql.insert(days) if dialect == "postgresql" else sqlite.insert(days)
-    # In one order, so that two hosts do not wait for each other's rows.
+    # Rows are locked in one order, so that two hosts cannot deadlock.
     summed = _summed(dialect, of, sign).order_by(*map(literal_column, ("1", "2", "3", "4", "5", "6")))
     grown = {name: days.c[name] + insert.excluded[name] for name in FIGURES}
     return insert.from_select([*KEYS, *FIGURES], summed).on_conflict_do_update(index_elements=KEYS, set_=grown)

@@ -1,6 +1,6 @@
-"""Dead letters: exchanges in the journal that failed to be learned too often. They hold up no other and stay erasable.
+"""Dead letters: exchanges that failed to be learned too often. They block no other exchange and can be erased.
 
-A dead letter is a row of the journal whose worker is nobody, named after the error that it met.
+A dead letter is a row of the journal whose ``worker`` is a prefix that no worker's name has, followed by the error.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from litellm_memory.database.database import Database
 from litellm_memory.database.tables import aware, journal
 
 _NOBODY: Final = "#dead-letter:"
-"""What a dead letter's worker begins with. A worker's name begins with that of its host, which holds no number sign."""
+"""The prefix. A worker's name starts with its host's name, which contains no number sign."""
 _LONGEST_ERROR: Final = 128
-"""Characters of an error's name."""
+"""At most this many characters of an error's class name are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One exchange: its mark, the call that it belongs to, when it was said, and the class of the error."""
+    """One exchange: its mark, its call, when it was said, and the class name of the error."""
 
     mark: str
     call: str
@@ -32,7 +32,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Those of one ledger."""
+    """The dead letters of one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,23 +45,23 @@ class DeadLetters:
         )
 
     async def all(self) -> list[DeadLetter]:
-        """The dead letters, those that were said first before the others."""
+        """The dead letters, those said first in front."""
         query = select(journal).where(is_dead()).order_by(journal.c.said)
         return await self._database.read(lambda c: [_letter(row) for row in c.execute(query)])
 
     async def take_back(self, worker: str) -> int:
-        """How many became exchanges of this worker, to be tried once more."""
+        """Makes all dead letters exchanges of this worker again, to be retried; returns how many."""
         taken = update(journal).where(is_dead()).values(worker=worker)
         return int(await self._database.write(lambda c: c.execute(taken).rowcount))
 
     async def drop(self, said_before: datetime) -> int:
-        """How many were said before then, and are gone now with their words."""
+        """Deletes the dead letters that were said before then, with their texts; returns how many."""
         old = delete(journal).where(is_dead(), journal.c.said < said_before)
         return int(await self._database.write(lambda c: c.execute(old).rowcount))
 
 
 def is_dead() -> ColumnElement[bool]:
-    """True for the rows of the journal that are dead letters."""
+    """Matches the rows of the journal that are dead letters."""
     return journal.c.worker.startswith(_NOBODY)
 
 

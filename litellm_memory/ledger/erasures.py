@@ -1,4 +1,4 @@
-"""What is to be erased: jobs that outlive a restart, the rows of a person in every table, and the files themselves.
+"""Erasures: jobs that survive a restart, a person's rows in every table, and what files still hold.
 
 A job names a person only until their rows are gone, so that its own row does not outlive what it erased.
 """
@@ -37,14 +37,14 @@ from litellm_memory.models import namespace
 Progress: TypeAlias = Literal["forgetting", "scrubbing", "done"]
 
 NOBODY: Final = "(forgotten)"
-"""The user of calls whose user was forgotten: what they cost is still counted."""
+"""Replaces the user's name in the calls of an erased user: what they cost still counts."""
 JOBS_KEPT: Final = timedelta(days=30)
-"""How long a job that is done can still be asked for."""
+"""How long a finished job can be looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An erasure of one user, of one session of theirs, or of the whole partition; scrubbing makes files follow."""
+    """An erasure of a user, of one of their sessions, or of a whole partition; while scrubbing, files are rewritten."""
 
     id: str
     partition: str
@@ -53,14 +53,14 @@ class Job:
     user: str | None = None
     session: str | None = None
     forgotten: int = 0
-    """Memories that were forgotten so far."""
+    """Memories forgotten so far."""
     problem: str | None = None
-    """What the newest attempt met; it is tried again."""
+    """Why the latest attempt failed; the job is retried."""
     finished: datetime | None = None
 
 
 class Erasures:
-    """The erasures of one ledger."""
+    """The erasures in one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,13 +77,13 @@ class Erasures:
         return await self._database.read(lambda c: [_job(row) for row in c.execute(query)])
 
     async def get(self, partition: str, job: str) -> Job | None:
-        """A job of a partition; None for an unknown or a foreign id alike, and for one that was done long ago."""
+        """A job of a partition; None for an unknown id, a foreign one, and one that was dropped after JOBS_KEPT."""
         query = select(jobs).where(jobs.c.id == job, jobs.c.partition == partition)
         row = await self._database.read(lambda c: c.execute(query).first())
         return _job(row) if row else None
 
     async def note(self, job: Job, **changed: Any) -> None:
-        """Writes down how far a job is. One whose rows are gone names nobody any more."""
+        """Records the progress of a job. The user and session are removed from it once their rows are gone."""
         if changed.get("progress") in ("scrubbing", "done"):
             changed |= {"user": None, "session": None, "problem": None}
         await self._database.write(
@@ -91,11 +91,11 @@ class Erasures:
         )
 
     async def users(self, partition: str) -> frozenset[str]:
-        """The users of a partition whom any table names."""
+        """The users of a partition that appear in any table."""
         return frozenset(await self._database.read(lambda c: _users(c, partition)))
 
     async def erase_user(self, partition: str, user: str, *, until: datetime | None) -> None:
-        """Deletes the rows of a user, and the name from what calls cost; ``until``: those of later requests stay."""
+        """Deletes a user's rows and removes the name from calls; ``until`` spares those of later requests."""
         await self._database.write(lambda c: _erase_user(c, partition, user, until))
 
     async def erase_session(self, partition: str, user: str, session: str, *, until: datetime | None) -> None:
@@ -103,7 +103,7 @@ class Erasures:
         await self._database.write(lambda c: _erase_session(c, partition, user, session, until))
 
     async def unscrubbed(self) -> list[tuple[str, str]]:
-        """The (namespace, memory id) pairs that were forgotten and may still be in files, oldest first.
+        """The forgotten (namespace, memory id) pairs that files may still hold, oldest first.
 
         An empty id stands for texts that were corrected.
         """
@@ -119,16 +119,16 @@ class Erasures:
         return None if at is None else aware(at)
 
     async def corrected(self, namespace: str) -> None:
-        """Notes that a text of this namespace was replaced by another."""
+        """Records that a text of this namespace was replaced, so that files may still hold the old one."""
         await self._database.write(lambda c: note_forgotten(c, [(namespace, "")]))
 
     async def scrubbed(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Notes that no file holds these any more, and drops jobs that were done long ago."""
+        """Records that no file holds these any more, and drops jobs finished longer ago than JOBS_KEPT."""
         await self._database.write(lambda c: _scrubbed(c, pairs))
 
 
 def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Notes (namespace, memory id) pairs whose texts may still be in files."""
+    """Records (namespace, memory id) pairs that files may still hold."""
     now = datetime.now(UTC)
     for space, memory in pairs:
         insert_new(connection, forgotten, {"namespace": space, "memory": memory, "at": now})

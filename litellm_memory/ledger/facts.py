@@ -1,4 +1,4 @@
-"""What is true of the whole ledger: which store it belongs to, and when each work of one worker was last taken."""
+"""Facts about the whole ledger: which store it belongs to, and when a task of one worker at a time last ran."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from litellm_memory.ledger.listing import FILLED
 
 
 class Facts:
-    """The facts of one ledger."""
+    """The facts in one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def expect_store(self, store_id: str) -> None:
-        """Notes at its first call which store holds the memories that this ledger knows.
+        """Records, when first called, which store holds the memories of this ledger.
 
-        Raises StoreError when that is another one, as when its files were lost and Chroma made new ones.
+        Raises StoreError when a later call names another store: the files were lost and Chroma created new ones.
         """
         known = await self._database.write(lambda c: _store_of(c, store_id))
         if known != store_id:
@@ -31,11 +31,11 @@ class Facts:
             )
 
     def belongs_to(self, store_id: str) -> None:
-        """Returns once it is durable that the memories are in this store. Blocks the calling thread."""
+        """Records durably that the memories are in this store. Blocks the calling thread."""
         self._database.submit(lambda c: _belongs_to(c, store_id)).result()
 
     async def take_turn(self, work: str, *, every: timedelta, now: datetime) -> bool:
-        """True for one caller in each period of ``every``, whichever worker or host it is on."""
+        """True for one caller in each period of ``every``, across all workers and hosts; claims the period for it."""
         return await self._database.write(lambda c: _take_turn(c, f"turn:{work}", every, now))
 
 
@@ -46,12 +46,12 @@ def _store_of(connection: Connection, store_id: str) -> str:
 
 def _belongs_to(connection: Connection, store_id: str) -> None:
     upsert_all(connection, facts, [{"name": "store", "value": store_id}])
-    # Which memories are there is not known any more.
+    # The rows of lists may not match this store.
     connection.execute(delete(facts).where(facts.c.name == FILLED))
 
 
 def _take_turn(connection: Connection, turn: str, every: timedelta, now: datetime) -> bool:
-    # Times in UTC, all of one form: as texts they sort as they do as times.
+    # ISO times in UTC sort like the times themselves.
     if insert_new(connection, facts, {"name": turn, "value": now.isoformat()}):
         return True
     due = facts.c.value <= (now - every).isoformat()

@@ -1,4 +1,4 @@
-"""What the workers of a host counted, as sums: each adds its own, and all of them outlive any one worker."""
+"""Counters of a host's workers, as sums: each worker adds its own, and the sums outlive it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from litellm_memory.database.database import Database
 from litellm_memory.database.tables import add_to_all, figures
 
 Figure: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
-"""The name of a figure, and its labels in the order of their names."""
+"""A counter's name, and its labels sorted by name."""
 FIGURES_KEPT: Final = timedelta(days=90)
-"""How long the counts of a host that is gone are kept."""
+"""How long the counters of a host that is gone are kept."""
 
 
 class Figures:
-    """The figures of one host in one ledger."""
+    """The counters of one host in one ledger."""
 
     def __init__(self, database: Database, *, host: str) -> None:
         self._database = database
         self._host = host
 
     async def add(self, grown: Mapping[Figure, float]) -> None:
-        """Returns once these amounts are added to the sums and durable. Raises LedgerError."""
+        """Adds these amounts to the sums; returns once that is durable. Raises LedgerError."""
         rows = [
             {"host": self._host, "name": name, "labels": json.dumps(labels), "value": value, "at": datetime.now(UTC)}
             for (name, labels), value in grown.items()
@@ -34,7 +34,7 @@ class Figures:
         await self._database.write(lambda connection: add_to_all(connection, figures, "value", rows))
 
     async def all(self) -> dict[Figure, float]:
-        """The sums of this host's workers. Raises LedgerError."""
+        """The sums over this host's workers. Raises LedgerError."""
         return await self._database.read(self._sums)
 
     def _sums(self, connection: Connection) -> dict[Figure, float]:
@@ -43,6 +43,6 @@ class Figures:
 
 
 def prune_figures(connection: Connection, now: datetime) -> int:
-    """How many figures of hosts that are gone were dropped: untouched for FIGURES_KEPT."""
+    """Drops counters that were not updated for FIGURES_KEPT; returns how many."""
     old = delete(figures).where(figures.c.host != "", figures.c.at < now - FIGURES_KEPT)
     return int(connection.execute(old).rowcount)

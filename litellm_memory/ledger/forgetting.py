@@ -1,4 +1,4 @@
-"""What leaves several tables at once, in the caller's transaction: memories that are forgotten, and what is too old."""
+"""Deletions that span several tables, in the caller's transaction: forgotten memories, and rows that are too old."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from litellm_memory.ledger.answers import prune_answers
 from litellm_memory.ledger.blocks import cut_out, prune_blocks
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.days import let_go
+from litellm_memory.ledger.days import delete_old_calls
 from litellm_memory.ledger.erasures import note_forgotten
 from litellm_memory.ledger.figures import prune_figures
 from litellm_memory.ledger.listing import unlist
@@ -18,7 +18,7 @@ from litellm_memory.ledger.texts import release
 
 
 def forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """The marks of the blocks that one of these (namespace, memory id) pairs was cut out of."""
+    """Removes these (namespace, memory id) pairs from blocks and claims; returns the marks of the changed blocks."""
     memories = {memory for _, memory in pairs}
     release(connection, memories)
     cut = cut_out(connection, memories, {namespace for namespace, _ in pairs})
@@ -28,7 +28,7 @@ def forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str
 
 
 def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Takes these (namespace, memory id) pairs out of lists, and releases what they claimed while being deleted."""
+    """Removes these (namespace, memory id) pairs from lists, and claims that were made during their deletion."""
     memories = {memory for _, memory in pairs}
     release(connection, memories)
     unlist(connection, memories)
@@ -36,6 +36,6 @@ def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def prune(connection: Connection, now: datetime, *, calls_kept: timedelta) -> int:
-    """How many rows were dropped: blocks and answers nobody goes on with, old calls, and figures of hosts long gone."""
+    """Drops old blocks, answers and calls, and the counters of hosts that are gone; returns how many rows."""
     dropped = prune_blocks(connection, now) + prune_answers(connection, now) + prune_figures(connection, now)
-    return dropped + let_go(connection, now - calls_kept)
+    return dropped + delete_old_calls(connection, now - calls_kept)

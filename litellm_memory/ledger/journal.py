@@ -1,4 +1,4 @@
-"""The journal: exchanges that are not learned yet, each held by one worker; and the marks of those that were."""
+"""The journal: exchanges still to be learned, each owned by one worker; and the marks of those that were learned."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from litellm_memory.ledger.dead_letters import is_dead
 from litellm_memory.models import Exchange, Reply, Scope
 
 SILENT: Final = timedelta(minutes=15)
-"""How long a worker on another host may write nothing before its exchanges are taken over."""
+"""A worker on another host that has written nothing for this long is considered gone: its exchanges are adopted."""
 
-# What runs with every request is built once: building a statement costs SQLAlchemy more than running it.
+# Built once, because these run with every request: SQLAlchemy takes longer to build a statement than to run it.
 _LEARNED: Final = select(learned.c.mark).where(learned.c.mark == bindparam("of"))
 _ANSWERED: Final = update(journal).where(journal.c.mark == bindparam("of"))
 _READY: Final = (
@@ -34,7 +34,7 @@ _READY: Final = (
 
 
 class Journal:
-    """The journal of one ledger, as one worker uses it."""
+    """The journal of one ledger, from the point of view of one worker."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,11 +45,11 @@ class Journal:
         return self._database.submit_soon(lambda c: _accept(c, exchange, self.worker))
 
     def answered(self, mark: str, reply: Reply | None) -> Future[None]:
-        """A future that is done once the answer is durable. ``reply`` None: the call failed."""
+        """A future that is done once the answer is durable; ``reply`` None: the call failed."""
         return self._database.submit_soon(lambda c: _answered(c, mark, reply))
 
     async def ready(self, limit: int) -> list[Exchange]:
-        """This worker's exchanges whose answer is known, oldest first; also those that were noted just now."""
+        """This worker's exchanges that were answered, oldest first; includes writes that are still queued."""
         return await self._database.write(lambda c: _ready(c, self.worker, limit))
 
     async def done(self, *marks: str) -> None:
@@ -57,11 +57,11 @@ class Journal:
         await self._database.write(lambda c: _done(c, marks))
 
     async def adopt(self) -> int:
-        """How many exchanges of workers that are gone became this worker's."""
+        """Takes over the exchanges of workers that are gone; returns how many."""
         return await self._database.write(lambda c: _adopt(c, self.worker))
 
     async def unlearned(self) -> int:
-        """How many exchanges wait in the journal, of all workers."""
+        """How many exchanges of all workers are still to be learned."""
         return await self._database.read(lambda c: int(c.scalar(select(func.count()).select_from(journal)) or 0))
 
 
@@ -82,7 +82,8 @@ def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
         "written": datetime.now(UTC),
     }
     if not insert_new(connection, journal, row):
-        # The same message again before it was learned: the newest attempt's answer counts, in this worker.
+        # The message was sent again before it was learned: the latest attempt's answer counts, and its worker learns
+        # it.
         connection.execute(
             update(journal).where(journal.c.mark == exchange.mark).values(worker=worker, written=row["written"])
         )
@@ -140,7 +141,7 @@ def _adopt(connection: Connection, worker: str) -> int:
 
 
 def _is_gone(worker: str, *, silent: bool) -> bool:
-    """True when a worker of this host has ended, or one of another host has long said nothing."""
+    """True when a worker's process on this host has ended, or one on another host is ``silent``."""
     host, pid, _ = worker.rsplit(":", 2)
     if host != socket.gethostname():
         return silent

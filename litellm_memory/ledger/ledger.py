@@ -1,4 +1,4 @@
-"""The ledger: the tables of one database, and what concerns all of them."""
+"""The ledger: the tables of one database, and operations that span them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from litellm_memory.ledger.traces import Traces
 class Ledger:
     """Every table of one database, each under its own name. ``url`` is SQLAlchemy's.
 
-    Nothing of it works before ``connect`` has succeeded once. Raises SettingsError for a URL that names no database.
+    Nothing works before ``connect`` has succeeded once. Raises SettingsError for a URL that names no database.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,7 +53,7 @@ class Ledger:
         self.model_queue = ModelQueue(self.database)
         self.erasures = Erasures(self.database)
         self.redaction = Redaction(self.database)
-        # A container's name changes with every start, and an SQLite ledger serves one host in any case.
+        # A container's host name changes with every start; an SQLite ledger serves one host anyway.
         self.figures = Figures(self.database, host="" if self.database.is_sqlite else socket.gethostname())
         self._key: bytes | None = None
 
@@ -62,55 +62,56 @@ class Ledger:
         """A connected ledger. Raises LedgerError, or SettingsError, with one sentence."""
         ledger = cls(url)
         with ExitStack() as unless_connected:
-            # Its writer is a thread, which has to end.
+            # The writer's thread has to end.
             unless_connected.callback(ledger.close)
             ledger.connect()
             unless_connected.pop_all()
         return ledger
 
     def connect(self) -> None:
-        """Opens the database and makes its tables; idempotent. Raises LedgerError. Blocks the calling thread."""
+        """Opens the database and creates its tables; idempotent. Raises LedgerError. Blocks the calling thread."""
         if self._key is None:
             self._key = self.database.open(prepare)
 
     @property
     def key(self) -> bytes:
-        """The key of every keyed hash: marks and memory ids cannot be guessed without it. Raises LedgerError."""
+        """The key of every keyed hash; without it, marks and memory ids cannot be guessed. Raises LedgerError."""
         if self._key is None:
             raise LedgerError("The ledger is not open yet.")
         return self._key
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be written at this moment, in one sentence that says what to do; None when all is well."""
+        """Why the ledger cannot be written now, in one sentence that says what to do; None when it can."""
         return self.database.trouble
 
     async def forget(self, memories: Sequence[tuple[str, str]]) -> None:
-        """Takes (namespace, memory id) pairs out of claims and frozen blocks, and publishes that they changed."""
+        """Removes (namespace, memory id) pairs from claims and frozen blocks, and publishes the change."""
         pairs = list(memories)
         for mark in await self.database.write(lambda c: forgetting.forget(c, pairs)):
             self.blocks.drop(mark)
 
     async def deleted(self, memories: Sequence[tuple[str, str]]) -> None:
-        """Takes deleted (namespace, memory id) pairs out of lists and late claims, and publishes the change."""
+        """Removes deleted (namespace, memory id) pairs from lists and from late claims, and publishes the change."""
         pairs = list(memories)
         await self.database.write(lambda c: forgetting.deleted(c, pairs))
 
     async def prune(self, now: datetime, *, calls_days: int) -> int:
-        """How many rows were dropped: blocks and answers nobody goes on with, and calls older than ``calls_days``."""
+        """Drops blocks and answers that nobody continues, and calls older than ``calls_days``; returns how many
+        rows."""
         kept = timedelta(days=calls_days)
         return await self.database.write(lambda c: forgetting.prune(c, now, calls_kept=kept))
 
     async def scrub(self) -> None:
-        """Rewrites an SQLite file without what was deleted; other writers wait meanwhile. Raises LedgerError."""
+        """Vacuums an SQLite file, so that deleted data is gone; other writers wait meanwhile. Raises LedgerError."""
         await self.database.scrub()
 
     async def aclose(self) -> None:
-        """Commits what waits and closes."""
+        """Commits queued writes and closes."""
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """Commits what waits and closes. Blocks the calling thread."""
+        """Commits queued writes and closes. Blocks the calling thread."""
         self.traces.flush()
         self.calls.flush()
         self.database.close()

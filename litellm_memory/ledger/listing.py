@@ -1,4 +1,4 @@
-"""The order of lists: a row for each memory, newest first. The store is read for the memories of one page only."""
+"""The order of lists: a row per memory, newest first, so that only the memories of one page are read from the store."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from litellm_memory.models import Memory
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 FILLED = "listed"
-"""The fact that names the store of which every memory has a row."""
+"""The fact that names the store for which these rows are complete."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ListPosition:
-    """Where a memory stands in every list: by its creation in microseconds since 1970, then by its id."""
+    """A memory's position in every list: its creation in microseconds since 1970, then its id."""
 
     created: int
     memory: str
@@ -30,39 +30,39 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """Which memories of a partition a list has: those that meet all that is named."""
+    """Which memories of a partition a list contains: those that match every given field."""
 
     namespace: str | None = None
     project: str | None = None
     waiting: bool = False
     """Only those that wait for review."""
     learned: bool = False
-    """Only those that a request left behind."""
+    """Only those that were learned from a request."""
     call: str | None = None
     since: datetime | None = None
 
     def admits(self, memory: Memory) -> bool:
-        """False when the record is no longer as its row says: a correction writes it a moment earlier."""
+        """False when the record does not match its row any more: a correction changes the record a moment earlier."""
         return not self.waiting or memory.review is not None
 
 
 class Listing:
-    """The order of all memories that share a ledger.
+    """The positions of all memories that share a ledger.
 
-    A row is written before its record and deleted after it, so that no memory lacks one; a row without a record, as a
-    killed process leaves it, is passed over by the reader.
+    A row is written before its record and deleted after it, so every memory has one. A killed process may leave a row
+    without a record; readers skip it.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def announce(self, memories: Sequence[Memory]) -> None:
-        """Gives memories that are about to be written a row, unless they have one."""
+        """Inserts rows for memories that are about to be written; existing rows stay."""
         rows = [_row(memory) for memory in memories]
         await self._database.write(lambda c: insert_all_new(c, listed, rows))
 
     async def changed(self, memories: Sequence[Memory]) -> list[int]:
-        """The numbers of these changes, once the rows are up to date and other workers can read the changes."""
+        """Updates the rows and publishes the changes; returns their numbers."""
         rows = [_row(memory) for memory in memories]
         pairs = [(memory.namespace, memory.id) for memory in memories]
 
@@ -76,7 +76,7 @@ class Listing:
     async def page(
         self, partition: str, asked: ListFilter, *, after: ListPosition | None = None, limit: int | None = None
     ) -> list[ListPosition]:
-        """The positions after ``after`` of the memories that are asked for, newest first; all without a limit."""
+        """The positions after ``after`` of the memories that match, newest first; all of them without a limit."""
         query = (
             select(listed.c.created, listed.c.memory)
             .where(*_conditions(partition, asked, after))
@@ -86,8 +86,8 @@ class Listing:
         return await self._database.read(lambda c: [ListPosition(*row) for row in c.execute(query)])
 
     async def superseded_by(self, partition: str, successors: Sequence[str]) -> list[str]:
-        """The ids of the memories of a partition whose place one of these took, in no order."""
-        # Without an order, for which SQLite would walk the whole partition.
+        """The ids of the memories of a partition that one of these superseded, in no order."""
+        # Unordered: to sort, SQLite would scan the whole partition.
         taken = (listed.c.successor.is_not(None), listed.c.successor.in_(successors))
         query = select(listed.c.memory).where(listed.c.partition == partition, *taken)
         return await self._database.read(lambda c: list(c.scalars(query)))
@@ -98,22 +98,22 @@ class Listing:
         return bool(await self._database.read(lambda c: c.scalar(query)) == store_id)
 
     async def filled(self, store_id: str) -> None:
-        """Notes that every memory of this store has a row."""
+        """Records that every memory of this store has a row."""
         await self._database.write(lambda c: upsert_all(c, facts, [{"name": FILLED, "value": store_id}]))
 
 
 def unlist(connection: Connection, memories: Collection[str]) -> None:
-    """Drops the rows of these memories."""
+    """Deletes the rows of these memories."""
     connection.execute(delete(listed).where(listed.c.memory.in_(memories)))
 
 
 def position_of(memory: Memory) -> ListPosition:
-    """Where a memory stands in every list."""
+    """A memory's position in every list."""
     return ListPosition((memory.created - EPOCH) // MICROSECOND, memory.id)
 
 
 def _conditions(partition: str, asked: ListFilter, after: ListPosition | None) -> list[ColumnElement[bool]]:
-    # A namespace is of one partition; both conditions would let SQLite choose the index of the partition.
+    # A namespace belongs to one partition. With both conditions SQLite might choose the partition's index.
     conditions = [listed.c.partition == partition if asked.namespace is None else listed.c.namespace == asked.namespace]
     if after is not None:
         conditions.append(tuple_(listed.c.created, listed.c.memory) < tuple_(after.created, after.memory))

@@ -1,4 +1,4 @@
-"""From an older schema to the one of this version: in place, in one transaction, after a copy of the file."""
+"""Migrations from older schemas to this version's: in place, in one transaction, after a copy of the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from litellm_memory.errors import LedgerError
 from litellm_memory.ledger.days import sum_up
 
 ASIDE: Final = "aside"
-"""The directory beside a file where copies and what was damaged are kept."""
+"""The directory, next to the ledger's file, for copies and damaged files."""
 
 
 def schema_of(connection: Connection) -> int | None:
@@ -35,7 +35,7 @@ def schema_of(connection: Connection) -> int | None:
 
 
 def keep_copy(engine: Engine) -> None:
-    """Copies an SQLite ledger of an older schema aside, once; another database is its operator's to back up."""
+    """Copies an SQLite ledger of an older schema aside, once; backing up another database is up to its operator."""
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return
     with engine.connect() as connection:
@@ -53,19 +53,20 @@ def keep_copy(engine: Engine) -> None:
     if copied == str(version):
         Path(copy).replace(aside / f"{path.stem}-schema-{version}{path.suffix}")
     else:
-        # Another worker was faster, and kept a copy of what was.
+        # Another worker was faster and kept the copy.
         Path(copy).unlink()
 
 
 def migrate(connection: Connection, version: int) -> None:
-    """Brings a schema of ``version`` up to this one, inside the caller's transaction."""
+    """Migrates a schema of ``version`` to this version's, in the caller's transaction."""
     for step in range(version, SCHEMA_VERSION):
         MIGRATIONS[step](connection)
     connection.execute(facts.update().where(facts.c.name == "schema").values(value=str(SCHEMA_VERSION)))
 
 
 def _answers_know_their_namespace(connection: Connection) -> None:
-    """So that they can be erased with it. Those whose message was given no block stay unknown, and leave with age."""
+    """Adds the namespace to answers, so that they can be erased with it; where the block is missing, it stays
+    unknown."""
     connection.execute(text("ALTER TABLE answers ADD COLUMN namespace VARCHAR(64) NOT NULL DEFAULT ''"))
     connection.execute(text("CREATE INDEX IF NOT EXISTS ix_answers_namespace ON answers (namespace)"))
     connection.execute(
@@ -77,7 +78,7 @@ def _answers_know_their_namespace(connection: Connection) -> None:
 
 
 def _days_are_summed_up(connection: Connection) -> None:
-    """And calls know how good their answer was, what was learned from them, and whether they were asked again."""
+    """Adds daily sums, and to each call its quality, the memories learned from it and whether it was retried."""
     if not inspect(connection).has_table(calls.name):
         return
     connection.execute(text("ALTER TABLE calls ADD COLUMN quality VARCHAR(16)"))
@@ -89,7 +90,7 @@ def _days_are_summed_up(connection: Connection) -> None:
 
 
 def _traces_take_what_was_learned_as_it_comes(connection: Connection) -> None:
-    """Existing traces keep their learned entries inside the JSON of ``about``."""
+    """Adds a column for learned entries; existing traces keep theirs in the JSON of ``about``."""
     if inspect(connection).has_table(traces.name):
         connection.execute(text("ALTER TABLE traces ADD COLUMN learned TEXT NOT NULL DEFAULT ''"))
 
@@ -99,4 +100,4 @@ MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
     2: _days_are_summed_up,
     3: _traces_take_what_was_learned_as_it_comes,
 }
-"""What leads from each version to the next."""
+"""The step from each version to the next."""

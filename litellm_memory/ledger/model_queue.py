@@ -1,4 +1,4 @@
-"""Exchanges that a model has still to read, by conversation, and what reading costs: each day's tokens and dollars."""
+"""Exchanges that wait to be read by a model, by conversation, and what reading cost each day in tokens and dollars."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from litellm_memory.database.database import Database
 from litellm_memory.database.tables import aware, insert_all_new, insert_new, model_queue, spending
 from litellm_memory.models import Exchange, Reply, Scope
 
-MOST: Final = 32
-"""Exchanges that are read in one go."""
+BATCH: Final = 32
+"""Largest batch of exchanges."""
 LEASE: Final = timedelta(minutes=5)
-"""After this time what a worker took and never came back with is taken by another."""
+"""An exchange that a worker took and did not finish within this time is taken by another."""
 KEPT: Final = timedelta(days=7)
-"""What could not be read for so long is dropped: a model that is away must not make words pile up."""
+"""An exchange that could not be read for this long is dropped: during an outage of the model, texts must not pile
+up."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedExchange:
-    """One exchange that waits to be read, and how often that failed."""
+    """One exchange that waits to be read, and the number of failed attempts."""
 
     exchange: Exchange
     attempts: int = 0
@@ -32,52 +33,52 @@ class QueuedExchange:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What reading cost on one day: tokens and dollars, with those set aside for calls that are under way."""
+    """What reading cost on one day in tokens and dollars, including reservations for calls in flight."""
 
     tokens: int = 0
     cost: float = 0.0
 
 
 class ModelQueue:
-    """The exchanges of one ledger that wait for a model, and what each day's reading cost."""
+    """The exchanges in one ledger that wait for a model, and what each day's reading cost."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, exchanges: Sequence[Exchange]) -> None:
-        """Returns once these exchanges are sure to be read; one that waits already stays as it is."""
+        """Adds exchanges; returns once they are durable. One that is queued already stays as it is."""
         rows = [_row(exchange) for exchange in exchanges]
         if rows:
             await self._database.write(lambda c: insert_all_new(c, model_queue, rows))
 
     async def take(self, now: datetime, *, quiet: timedelta) -> list[QueuedExchange]:
-        """What waits in one conversation that went ``quiet``, oldest first, for this worker alone; else nothing."""
+        """A batch from one conversation that went ``quiet``, oldest first, leased to this worker; else nothing."""
         return await self._database.write(lambda c: _take(c, now, quiet))
 
     async def done(self, *marks: str) -> None:
-        """These messages are read, or never will be; their words are dropped."""
+        """Removes messages that were read or are given up, with their words."""
         await self._database.write(lambda c: _drop(c, marks))
 
     async def later(self, *marks: str, at: datetime, failed: bool) -> None:
-        """These messages are read at ``at`` or after; ``failed``: an attempt at them is counted."""
+        """Postpones these messages to ``at``; ``failed`` counts an attempt."""
         await self._database.write(lambda c: _later(c, marks, at, failed))
 
     async def waiting(self) -> int:
         """How many exchanges wait."""
         return await self._database.write(_waiting)
 
-    # What it costs
+    # Cost
 
     async def reserve(self, day: date, asked: Spent, *, most: Spent) -> bool:
-        """True once ``asked`` is set aside for a call; False, and nothing changed, when the day would pass ``most``."""
+        """Reserves ``asked`` for a call; False, with nothing reserved, when that would exceed ``most`` for the day."""
         return await self._database.write(lambda c: _reserve(c, day, asked, most))
 
     async def settle(self, day: date, asked: Spent, used: Spent) -> None:
-        """Puts what a call used in place of what was set aside for it."""
+        """Replaces a call's reservation with what it used."""
         await self._database.write(lambda c: _add(c, day, used.tokens - asked.tokens, used.cost - asked.cost))
 
     async def spent(self, day: date) -> Spent:
-        """What was spent and set aside on a day."""
+        """The cost and the reservations of a day."""
         return await self._database.write(lambda c: _spent(c, day))
 
 
@@ -100,7 +101,7 @@ def _row(exchange: Exchange) -> dict[str, Any]:
 
 
 def _conversation(scope: Scope) -> str:
-    """What is read together: a session where the client names one, else what one user says in one project."""
+    """Exchanges with the same value are read together: a session, or else what one user says in one project."""
     parts = (scope.namespace, scope.project or "", scope.session or "")
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -122,7 +123,7 @@ def _take(connection: Connection, now: datetime, quiet: timedelta) -> list[Queue
         select(model_queue.c.mark)
         .where(model_queue.c.conversation == conversation, model_queue.c.not_before <= now)
         .order_by(model_queue.c.said)
-        .limit(MOST)
+        .limit(BATCH)
     )
     # Of two workers that see the same conversation, the second finds ``not_before`` moved.
     leased = (

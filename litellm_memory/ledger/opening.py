@@ -1,4 +1,4 @@
-"""Opening a ledger: the tables that are missing are made, and an older schema is brought up to date."""
+"""Opening a ledger: missing tables are created, and an older schema is migrated."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from litellm_memory.ledger.migrations import keep_copy, migrate, schema_of
 
 
 def prepare(engine: Engine) -> bytes:
-    """The key of a ledger whose file and tables are there and up to date; safe when several workers start at once.
+    """Creates or migrates a ledger; returns its key. Safe when several workers start at once.
 
-    Raises LedgerError for a newer schema, which is left as it is, and what SQLAlchemy, SQLite and files raise.
+    Raises LedgerError for a newer schema, which is left alone, and whatever SQLAlchemy, SQLite and files raise.
     """
     keep_copy(engine)
     with engine.begin() as connection:
@@ -23,8 +23,8 @@ def prepare(engine: Engine) -> bytes:
 
 
 def _make_tables(connection: Connection) -> None:
-    """Migrates an older schema and creates what is missing."""
-    # Python's SQLite would make tables outside of the transaction.
+    """Migrates an older schema and creates missing tables."""
+    # By default, Python's SQLite creates tables outside of the transaction.
     connection.execute(
         text("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "SELECT pg_advisory_xact_lock(8764)")
     )

@@ -1,4 +1,4 @@
-"""Which partitions hold memories: a writer with the master key has to name one when there is more than its own."""
+"""Which partitions hold memories: a writer with the master key must name one when there are several."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Partitions:
         self._noted: set[str] = set()
 
     def note(self, partition: str) -> None:
-        """Something is kept in ``partition`` from now on; does not wait."""
+        """Records that ``partition`` holds memories; does not wait."""
         if partition not in self._noted:
             self._noted.add(partition)
             row = {"partition": partition, "at": datetime.now(UTC)}

@@ -1,7 +1,7 @@
-"""Which directories are checkouts of which git remote, user by user.
+"""Which directories are checkouts of which git remote, per user.
 
-A client that says both makes the path an alias of the remote, so that a client that says the path alone means the same
-project. A path that was seen with a second remote is an alias of neither, for good.
+A client that names both makes the path an alias of the remote, so that a client that names only the path means the same
+project. A path that was seen with two remotes is an alias of neither, for good.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ Checkout: TypeAlias = tuple[str, str, str]
 """A namespace, a path in it, and the remote that a client named together with it."""
 
 FRESH: Final = timedelta(seconds=2)
-"""How long an answer is served from RAM; after that, what other workers noted is seen."""
+"""TTL of cached aliases; after that, changes by other workers are seen."""
 ALIASES: Final = 200
-"""Most aliases of one project, the oldest first: some agents make a checkout for every task."""
+"""At most this many aliases per project, the oldest first: some agents make a checkout for every task."""
 IN_RAM: Final = 4096
-"""At most this many answers, and this many noted checkouts, are cached in a process."""
+"""Size of the LRU caches of aliases and of noted checkouts, per process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A project by the name that all clients of a user share, and the paths under which it is also known."""
+    """A project by the name that all clients of a user share, and the paths that are its aliases."""
 
     project: str
     aliases: frozenset[str] = frozenset()
 
 
 class Paths:
-    """The aliases of all users, with a cache of those that were read or noted lately."""
+    """The aliases of all users, with a cache."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class Paths:
     async def names(self, namespace: str, project: str, path: str | None = None, *, now: datetime) -> Names:
         """The names of the project that a client named: by its remote or name, and by its path if it gave one.
 
-        Does not wait when this worker asked within the last seconds. Raises LedgerError.
+        Served from the cache if it is fresh. Raises LedgerError.
         """
         known = self._known.get((namespace, project, path))
         if known is not None and known[1] == self._changes and timedelta() <= now - known[0] < FRESH:
@@ -62,7 +62,8 @@ class Paths:
         return names
 
     def note(self, namespace: str, checkouts: Mapping[str, str]) -> None:
-        """Notes that a client named these paths together with these remotes; writes what is new, and does not wait."""
+        """Records that a client named these paths together with these remotes; writes only what is new, and does not
+        wait."""
         for path, remote in checkouts.items():
             checkout = (namespace, path, remote)
             if checkout not in self._noted:
@@ -71,7 +72,7 @@ class Paths:
                 written.add_done_callback(partial(self._written, checkout))
 
     def drop(self, namespace: str) -> None:
-        """Takes a namespace, whose aliases were erased, out of RAM."""
+        """Removes a namespace, whose aliases were erased, from the cache."""
         for known in [known for known in self._known if known[0] == namespace]:
             del self._known[known]
         for noted in [noted for noted in self._noted if noted[0] == namespace]:
@@ -96,7 +97,7 @@ def _names(connection: Connection, namespace: str, project: str, path: str | Non
         .order_by(paths.c.at)
         .limit(ALIASES)
     )
-    # A path that comes with its remote for the first time is an alias before that is written down.
+    # A path that comes with its remote for the first time is an alias before that is durable.
     own = {asked} if row is None or (row.remote == project and not row.ambiguous) else set()
     return Names(project, frozenset({*aliases, *own} - {project}))
 

@@ -1,4 +1,4 @@
-"""An SQLite ledger rebuilt from the rows that its damaged file still holds."""
+"""Rebuilds an SQLite ledger from the rows that its damaged file still holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from litellm_memory.ledger.listing import FILLED
 
 
 def is_damaged(path: Path) -> bool:
-    """True for a file that SQLite finds faults in; reads all of it."""
+    """True when SQLite finds the file damaged; reads all of it."""
     if not path.exists():
         return False
     try:
@@ -26,7 +26,8 @@ def is_damaged(path: Path) -> bool:
 
 
 def fill_from(damaged: Path, path: Path) -> tuple[int, int]:
-    """How many rows of a damaged ledger were brought into the new one at ``path``, and the spans that were not read."""
+    """Copies the rows of a damaged ledger into the new one at ``path``; returns their number and that of unreadable
+    spans."""
     old = Damaged(damaged)
     brought = 0
     with closing(sqlite3.connect(path)) as new, new:
@@ -38,9 +39,9 @@ def fill_from(damaged: Path, path: Path) -> tuple[int, int]:
                 f"INSERT OR REPLACE INTO {table.name} ({named}) VALUES ({marks})", old.rows(table.name, columns)
             )
             brought += max(0, cursor.rowcount)
-        # What was not read may be missing from lists, so these are made anew from the store.
+        # Unread rows may be missing from the lists, so these are rebuilt from the store.
         new.execute("DELETE FROM facts WHERE name = ?", (FILLED,))
-        # The tables are of this version, whichever wrote the rows.
+        # The tables have this version's schema, whatever version the damaged file had.
         new.execute("UPDATE facts SET value = ? WHERE name = 'schema'", (str(SCHEMA_VERSION),))
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:

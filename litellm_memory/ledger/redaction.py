@@ -1,4 +1,4 @@
-"""Redaction after the fact: the texts in the ledger's tables that an older version kept as they were said."""
+"""Redaction after the fact: texts in the ledger's tables that were stored before a rule covered them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from litellm_memory.database.tables import blocks, journal, model_queue, traces
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.models import namespace
 
-AT_ONCE: Final = 500
-"""Rows that are read together."""
+BATCH: Final = 500
+"""Rows per batch."""
 ABOUT: Final = ("project", "session", "client", "model", "route")
-"""What of a trace a client chose; the rest is ids and words of ours."""
+"""The fields of a trace that a client chose; the others are ids and terms of ours."""
 
 Clean: TypeAlias = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class UnredactedRow:
-    """One row with a text that has to change: where, what changes, and the texts before and after."""
+    """A row with a text that has to change: its place, the changed values, and the texts before and after."""
 
     place: str
     mark: str
@@ -35,7 +35,7 @@ class UnredactedRow:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A table with texts: the key of its rows, the partition of one, what a row has to be, and all that it says."""
+    """A table with texts: the key of its rows, a row's partition, its redacted form, and all its texts."""
 
     name: str
     table: Table
@@ -45,13 +45,13 @@ class _Place:
 
 
 class Redaction:
-    """Redaction after the fact, of the texts of one ledger."""
+    """Redaction after the fact of the texts in one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, partition: str, users: Iterable[str], clean: Clean) -> list[UnredactedRow]:
-        """The rows of a partition with a text that ``clean`` would change; nothing is written."""
+        """The rows of a partition with a text that ``clean`` would change; writes nothing."""
         spaces = frozenset(namespace(partition, user) for user in users)
         found: list[UnredactedRow] = []
         for place in PLACES:
@@ -61,7 +61,7 @@ class Redaction:
         return found
 
     async def apply(self, rows: Sequence[UnredactedRow]) -> None:
-        """Writes these rows as they have to be; other workers read the changed blocks again."""
+        """Writes the redacted rows, and publishes the changed blocks."""
         await self._database.write(lambda c: _apply(c, rows))
 
 
@@ -79,7 +79,7 @@ def _unredacted(
     found: list[UnredactedRow] = []
     key = place.table.c[place.key]
     last = ""
-    while rows := connection.execute(select(place.table).where(key > last).order_by(key).limit(AT_ONCE)).all():
+    while rows := connection.execute(select(place.table).where(key > last).order_by(key).limit(BATCH)).all():
         last = str(rows[-1]._mapping[place.key])
         for row in rows:
             if place.belongs(row, partition, spaces):
@@ -114,7 +114,7 @@ def _exchange(row: Any, clean: Clean) -> dict[str, Any]:
 def _block(row: Any, clean: Clean) -> dict[str, Any]:
     text, given = row.text, []
     for memory, entry, *rest in row.given:
-        # Entries are cut out by their own bytes, so both change alike.
+        # Entries are cut out of the text by their own bytes, so both are redacted alike.
         text = text.replace(entry, clean(entry))
         given.append([memory, clean(entry), *rest])
     return {"text": text, "given": given}
@@ -131,3 +131,4 @@ PLACES: Final = (
     _Place("blocks", blocks, "mark", _in_spaces, _block),
     _Place("traces", traces, "id", _in_partition, _trace),
 )
+"""Every table with texts that people or clients chose."""

@@ -11,17 +11,17 @@ from litellm_memory.database.tables import insert_new, texts
 
 
 class Texts:
-    """The claims of memories on texts. A text is a keyed hash."""
+    """Claims of memories on texts. A text is stored as a keyed hash."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, text: str, memory: str, *, namespace: str) -> str:
-        """The id of the memory that holds this text: ``memory``, or the one that claimed it first."""
+        """The id of the memory that holds this text: the first that claimed it, ``memory`` if none did."""
         return await self._database.write(lambda c: _claim(c, text, memory, namespace))
 
     async def move(self, text: str, memory: str, *, namespace: str) -> None:
-        """Returns once ``memory`` holds this text unless another does, and no other text any more."""
+        """Moves ``memory``'s claim to this text, unless another memory holds it; returns once that is durable."""
         await self._database.write(lambda c: _move(c, text, memory, namespace))
 
 

@@ -1,4 +1,5 @@
-"""Traces: what memory did to a request and why. They name memories by id and hold no text, so nothing outlives them."""
+"""Traces: what memory did to a request and why. They hold memory ids and no text, so no forgotten text survives
+here."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from litellm_memory.database.tables import aware, insert_all_new, traces
 from litellm_memory.models import MemoryKind
 
 UNWRITTEN: Final = 10_000
-"""Most traces that wait for ``flush``; past that the oldest are lost, and no request waits."""
+"""At most this many traces wait for ``flush``; beyond that the oldest are dropped, and no request waits."""
 
 _COLUMNS: Final = ("id", "at", "partition", "user", "namespace")
-# Added as lines, so that nothing has to be read first: it comes with every exchange.
+# Appended as lines of text, which needs no read: it happens with every exchange.
 _LEARNED: Final = (
     update(traces).where(traces.c.id == bindparam("of")).values(learned=traces.c.learned + bindparam("more"))
 )
@@ -29,7 +30,7 @@ _LEARNED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TracedMemory:
-    """A memory that was looked at: its score (0 to 1), what that is made of, and why it was left out, or None."""
+    """A candidate: its score (0 to 1), the score's parts, and why it was left out, or None."""
 
     memory: str
     score: float
@@ -39,7 +40,7 @@ class TracedMemory:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What became of something that an exchange held: kept as a new memory, or dropped; or of a memory known before.
+    """What became of something in an exchange: kept as a new memory, or dropped; or what happened to a known memory.
 
     ``memory`` is None where none was made.
     """
@@ -52,7 +53,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of one request. ``stages`` are milliseconds, ``count`` and ``tokens`` those of all its blocks."""
+    """What memory did to one request. ``stages`` are milliseconds; ``count`` and ``tokens`` cover all its blocks."""
 
     id: str
     at: datetime
@@ -87,7 +88,7 @@ _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in
 
 
 class Traces:
-    """The traces of one ledger. ``count`` takes how many memories were made of which call."""
+    """The traces in one ledger. ``count`` is called with how many memories were learned from which call."""
 
     def __init__(self, database: Database, *, count: Callable[[Mapping[str, int]], None]) -> None:
         self._database = database
@@ -95,11 +96,11 @@ class Traces:
         self._unwritten: deque[Callable[[], Trace]] = deque(maxlen=UNWRITTEN)
 
     def add(self, trace: Callable[[], Trace]) -> None:
-        """Notes a trace; ``flush`` has it made and written down, so that the request does not wait for either."""
+        """Queues a trace; ``flush`` builds and writes it, so that the request waits for neither."""
         self._unwritten.append(trace)
 
     def flush(self) -> Future[None] | None:
-        """Writes down, all at once and in the background, what was noted since the last call; None when that is done.
+        """Writes, in the background and in one batch, what was queued since the last flush; None when that is nothing.
 
         The future is done once it is durable.
         """
@@ -124,13 +125,13 @@ class Traces:
         return await self._database.read(lambda connection: _newest(connection, partition, user, limit, before))
 
     async def scopes(self, limit: int) -> list[tuple[str, str]]:
-        """The partitions and users of the last ``limit`` requests, each once, the last first. Raises LedgerError."""
+        """The distinct partitions and users of the last ``limit`` requests, latest first. Raises LedgerError."""
         last = select(traces).order_by(traces.c.at.desc()).limit(limit)
         read = await self._database.read(lambda connection: [_trace(row) for row in connection.execute(last)])
         return list(dict.fromkeys((trace.partition, trace.user) for trace in read))
 
     async def get(self, partition: str, trace: str) -> Trace | None:
-        """One trace of a partition; None for an unknown or a foreign id alike. Raises LedgerError."""
+        """One trace of a partition; None for an unknown or a foreign id. Raises LedgerError."""
         await self._written()
         found = await self._database.read(
             lambda c: [_trace(row) for row in c.execute(_of(partition).where(traces.c.id == trace))]
@@ -138,22 +139,22 @@ class Traces:
         return found[0] if found else None
 
     async def _written(self) -> None:
-        """Returns once this worker's traces are durable, or cannot be now: then reading says so."""
+        """Waits until this worker's traces are durable; on failure the following read raises."""
         if writing := self.flush():
             await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
 
     def prune(self, now: datetime, *, days: int, most: int) -> Future[None]:
-        """Drops, in the background, what is older than ``days``, and the oldest beyond ``most``."""
+        """Drops, in the background, traces older than ``days``, and the oldest beyond ``most``."""
         return self._database.submit(lambda connection: _prune(connection, now - timedelta(days=days), most))
 
 
 def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None:
-    # A request that LiteLLM sends through its hooks twice has one trace: the first.
+    # A request that LiteLLM passes through its hooks twice keeps its first trace.
     insert_all_new(connection, traces, [_row(trace()) for trace in noted])
 
 
 def _row(trace: Trace) -> dict[str, Any]:
-    # ``asdict`` copies whatever lies in it and took longer than the search that a trace describes.
+    # Not ``asdict``: it deep-copies, which took longer than the search that a trace describes.
     about = {name: getattr(trace, name) for name in _ABOUT}
     about["candidates"] = [
         {"memory": near.memory, "score": near.score, "why": near.why, "left_out": near.left_out}

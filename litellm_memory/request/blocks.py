@@ -72,13 +72,13 @@ class Blocks:
             failure = ("error", reason_of(error))
         if reading.kind == "person":
             self._freeze_instead(reading, Block(marks[-1]))
-        return Frozen(self._ledger.blocks.at_hand(marks), failure)
+        return Frozen(self._ledger.blocks.cached(marks), failure)
 
     async def _frozen(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
         # A new message's own block is not looked for: ``freeze`` finds what was frozen for it before.
-        at_hand = self._ledger.blocks.at_hand(marks)
-        if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= at_hand.keys():
-            return at_hand
+        cached = self._ledger.blocks.cached(marks)
+        if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= cached.keys():
+            return cached
         return await self._ledger.blocks.frozen(marks)
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
