@@ -1,1 +1,1 @@
-"""What happens to memories afterwards: retention, review, rollback, audit, erasure, new vectors."""
+"""The later life of memories: retention, review, rollback, audit, erasure, new vectors."""

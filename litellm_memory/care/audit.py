@@ -1,4 +1,4 @@
-"""How much of what is kept is junk: what is wrong with each memory, and what mends it. Pure."""
+"""How much of what is kept is junk: what is wrong with each memory, and its fix. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from litellm_memory.text.words import words
 Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "never_used"]
 
 IDLE = timedelta(days=180)
-"""After this time a memory that was never recalled is named, though it is no junk: it may be wanted yet."""
+"""A memory that was not recalled for this long is reported, but does not count as junk: it may still be wanted."""
 FIXES: dict[Problem, str] = {
     "own_block": "forget it: it repeats a block that memory gave",
     "machine_text": "forget it: no person wrote it",
@@ -29,13 +29,16 @@ FIXES: dict[Problem, str] = {
     "duplicate": "forget it: an older memory in force says the same",
     "never_used": "forget it, or pin it if it is wanted",
 }
+"""What to do about each problem."""
 _OURS = (NOTE, "<standing_wish>", "<answer_then>")
+"""Signs of a block of our own."""
 _WRAPPERS = ("<system-reminder>", "<environment_context>", "<tool_result", "[SUGGESTION MODE", "### Task:")
+"""Signs of text that clients add to a person's words or send on their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with one memory, and what mends it."""
+    """What is wrong with one memory, and its fix."""
 
     memory: str
     problem: Problem
@@ -44,7 +47,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The flaws of some memories, and the share of them that is junk. What was never used is named and is no junk."""
+    """The flaws of some memories, and the junk rate. Memories that were never used are reported, but are not junk."""
 
     memories: int
     flaws: tuple[Flaw, ...]
@@ -57,9 +60,9 @@ class Audit:
 
 
 def audit(memories: Iterable[Memory], *, now: datetime, redactor: Redactor | None) -> Audit:
-    """What is wrong with the memories of one user that are in force, oldest first.
+    """The flaws of one user's memories in force, oldest first.
 
-    What ``redactor`` would redact is a secret; None: secrets are not looked for.
+    Text that ``redactor`` would change counts as a secret; with None, secrets are not searched for.
     """
     held = sorted((memory for memory in memories if memory.in_force(now)), key=lambda m: (m.created, m.id))
     older: defaultdict[Hashable, list[Memory]] = defaultdict(list)
@@ -72,7 +75,7 @@ def audit(memories: Iterable[Memory], *, now: datetime, redactor: Redactor | Non
 
 
 def _subject(memory: Memory) -> Hashable:
-    """What two memories share when they can say the same."""
+    """The key under which two memories can be duplicates."""
     stated = statement_of(memory.text) if memory.kind != "episode" else None
     about = stated.subject if stated else frozenset(words(memory.text))
     return memory.user, memory.project, memory.kind, about

@@ -1,4 +1,4 @@
-"""What ``litellm-memory check`` looks at: each finding says what is so and, when it is not well, what to do."""
+"""The checks of ``litellm-memory check``: each finding says what was found and, if it is a problem, the remedy."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from litellm_memory.settings import Settings, SidecarSettings, load_settings, re
 from litellm_memory.store import Store, open_known_store, verify
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.108.7"
-"""The versions of LiteLLM that this release was tested with: what pyproject.toml requires, and what the lock holds."""
+"""The versions of LiteLLM that this release was tested with: the floor in pyproject.toml, and the lock."""
 HANDLER = "litellm_memory.handler"
 REBUILD = "Restore a backup, or stop the proxy and run `litellm-memory check --rebuild`."
 
 SIDECAR_SECONDS = 5.0
+"""Timeout of asking whether a sidecar runs already."""
 
 Level = Literal["ok", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``remedy`` is empty when all is well."""
+    """The result of one check; ``remedy`` is empty when all is well."""
 
     level: Level
     what: str
@@ -41,9 +42,9 @@ class Finding:
 async def findings(
     config: Path, models_for: Callable[[Settings, Mapping[str, Any]], EmbeddingModels | None]
 ) -> list[Finding]:
-    """All findings for a LiteLLM config file, in the order in which they matter.
+    """All findings for a LiteLLM config file, most important first.
 
-    ``models_for`` gives the models of that config which the settings ask for; None when they ask for none.
+    ``models_for`` gives the models in that config which the settings need; None when they need none.
     """
     try:
         parsed, settings = await asyncio.to_thread(_read, config)
@@ -118,7 +119,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 
 async def _called_model(embedders: Embedders) -> Finding:
-    """Asks the model, as recall would."""
+    """Calls the embedding model, as recall would."""
     try:
         dimension = await embedders.dimension()
         return Finding("ok", f"embedding model {embedders.identity} answers with {dimension} dimensions")
@@ -163,7 +164,7 @@ async def _store(settings: Settings, embedders: Embedders) -> list[Finding]:
 
 
 async def _sidecar(place: SidecarSettings) -> Finding:
-    """Whether its port is there to be had, or served already."""
+    """Whether the sidecar's port is free, or served by a sidecar already."""
     if not place.enabled:
         return Finding("ok", "the sidecar is switched off")
     address = place.address
@@ -188,7 +189,7 @@ def _is_sidecar(answer: httpx.Response) -> bool:
 
 
 async def _belongs(settings: Settings, store: Store) -> None:
-    """Raises StoreError when the ledger knows the memories of another store; a ledger that does not open knows none."""
+    """Raises StoreError when the ledger belongs to another store; a ledger that does not open belongs to none."""
     if settings.store.mode != "embedded":
         return
     with suppress(LedgerError):
@@ -200,7 +201,7 @@ async def _belongs(settings: Settings, store: Store) -> None:
 
 
 def _number(text: str) -> tuple[int, ...]:
-    """A version as numbers; whatever follows the first part that is not a number is left out."""
+    """A version as numbers, up to the first part that is not one."""
     numbers: list[int] = []
     for part in text.split("."):
         if not part.isdigit():

@@ -1,7 +1,7 @@
-"""Forgetting that leaves nothing behind: of a user, of a session, of a partition, in every file that is ours.
+"""Erasure that leaves nothing behind: of a user, a session or a partition, from every file of ours.
 
-Forgetting takes memories out of every answer at once. Their bytes stay in free pages, logs and index files until these
-are scrubbed: by an erasure that was asked for, which is a job that outlives a restart, or by itself some time later.
+A forgotten memory is gone from every answer at once. Its bytes stay in free pages, logs and index files until these are
+scrubbed: by a requested erasure, which is a job that survives a restart, or automatically some time later.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from litellm_memory.settings import Settings
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
-"""How often it is looked for jobs that another process left behind."""
+"""How often jobs of other processes are looked for."""
 SETTLE_SECONDS = 3.0
-"""After this long the other workers have read what is gone, and what they were learning meanwhile is kept."""
+"""After this long, the other workers have read the deletions, and what they were learning meanwhile is stored."""
 SCRUB_AFTER = timedelta(minutes=30)
-"""Files are scrubbed by themselves when something was forgotten so long ago; it costs the writing of all of them."""
-AT_ONCE = 500
-"""Most memories that are forgotten with one look through the frozen blocks."""
+"""Files are scrubbed automatically this long after a memory was forgotten; scrubbing rewrites all of them."""
+BATCH = 500
+"""Memories per batch: each batch scans the frozen blocks once."""
 
 
 class Erasure:
-    """Works through the erasures that were asked for, one process of a host at a time."""
+    """Processes erasure jobs, one process of a host at a time."""
 
     def __init__(self, ledger: Ledger, memories: Memories, data_dir: Path) -> None:
         self._ledger = ledger
@@ -41,15 +41,15 @@ class Erasure:
         self._data_dir = data_dir
 
     async def ask(self, partition: str, user: str | None = None, session: str | None = None) -> Job:
-        """A durable job that erases a user, one session of theirs, or the whole partition; ``work`` does it."""
+        """A durable job that erases a user, one of their sessions, or the whole partition; ``work`` processes it."""
         return await self._ledger.erasures.ask(partition, user, session, "forgetting")
 
     async def ask_to_scrub(self, partition: str) -> Job:
-        """A durable job that takes what was forgotten before out of all files."""
+        """A durable job that scrubs what was forgotten before from all files."""
         return await self._ledger.erasures.ask(partition, None, None, "scrubbing")
 
     async def run(self) -> None:
-        """Works until cancelled. What fails is tried again."""
+        """Processes jobs until cancelled. Failures are retried."""
         while True:
             try:
                 await self.work()
@@ -58,9 +58,9 @@ class Erasure:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def work(self) -> None:
-        """Does all that was asked for, and scrubs files when it is time; nothing when another process is at it.
+        """Processes all jobs, and scrubs files when that is due; does nothing while another process does so.
 
-        Raises LiteLLMMemoryError when something has to be tried again.
+        Raises LiteLLMMemoryError when something has to be retried.
         """
         with open_lock(self._data_dir / "erasure.lock") as lock:
             if not take_lock(lock):
@@ -79,7 +79,7 @@ class Erasure:
                     await self._forget(job)
                     await erasures.note(job, progress="scrubbing")
             await self._scrub()
-            # Copies cannot be erased from; whoever wants one longer takes it away.
+            # Copies cannot be edited. To keep one for longer, move it elsewhere.
             await asyncio.to_thread(shutil.rmtree, self._data_dir / ASIDE, ignore_errors=True)
         except LiteLLMMemoryError as error:
             for job in jobs:
@@ -89,7 +89,7 @@ class Erasure:
             await erasures.note(job, progress="done", finished=datetime.now(UTC))
 
     async def _forget(self, job: Job) -> None:
-        """Forgets all that there is, then what was on its way meanwhile: it is there a moment later."""
+        """Forgets all there is, then again, for what was being learned at the time of the first pass."""
         gone = await self._forget_once(job, until=None)
         while True:
             await self._ledger.erasures.note(job, forgotten=job.forgotten + gone)
@@ -100,7 +100,7 @@ class Erasure:
             gone += late
 
     async def _forget_once(self, job: Job, *, until: datetime | None) -> int:
-        """How many memories were forgotten; ``until``: of what was said and asked later, none."""
+        """Forgets once; returns how many memories. ``until`` spares what was said and requested later."""
         users = [job.user] if job.user is not None else await self._users(job.partition)
         return sum([await self._forget_user(job, user, until) for user in users])
 
@@ -121,24 +121,24 @@ class Erasure:
             await self._ledger.erasures.erase_user(job.partition, user, until=until)
         else:
             await self._ledger.erasures.erase_session(job.partition, user, job.session, until=until)
-        for start in range(0, len(memories), AT_ONCE):
-            await self._memories.forget_all(memories[start : start + AT_ONCE])
+        for start in range(0, len(memories), BATCH):
+            await self._memories.forget_all(memories[start : start + BATCH])
         return len(memories)
 
     async def _scrub(self) -> None:
-        """Takes what was forgotten before this call out of all files of this host."""
+        """Scrubs what was forgotten before this call from all files of this host."""
         pairs = await self._ledger.erasures.unscrubbed()
-        for start in range(0, len(pairs), AT_ONCE):
-            # A worker that had not yet read that a memory was gone may have frozen it once more.
-            await self._ledger.forget([pair for pair in pairs[start : start + AT_ONCE] if pair[1]])
+        for start in range(0, len(pairs), BATCH):
+            # A worker that had not read the deletion yet may have frozen the memory into another block.
+            await self._ledger.forget([pair for pair in pairs[start : start + BATCH] if pair[1]])
         await self._memories.store.scrub()
         await self._ledger.scrub()
-        for start in range(0, len(pairs), AT_ONCE):
-            await self._ledger.erasures.scrubbed(pairs[start : start + AT_ONCE])
+        for start in range(0, len(pairs), BATCH):
+            await self._ledger.erasures.scrubbed(pairs[start : start + BATCH])
 
 
 def operator_steps(settings: Settings) -> list[str]:
-    """What the operator has to do after an erasure, because it lies in files that are not ours."""
+    """What is left to the operator after an erasure, because it is in files that are not ours."""
     steps = {
         "server": "On the Chroma server's host: stop it, run `chroma vacuum --path <its directory> --force`, start it.",
         "cloud": "Chroma Cloud compacts deleted records away in its own time: see its terms.",

@@ -1,4 +1,4 @@
-"""The share of junk in a sample of what is kept: the audit as one figure for an operator to watch."""
+"""The junk rate of a sample of what is kept: the audit as one metric for operators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 
 SAMPLE: Final = 300
-"""Memories of one look: the audit compares each with all older ones of its user."""
+"""Memories per sample: the audit compares each one with all older ones of its user."""
 
 
 async def junk_share(memories: Memories, partitions: Iterable[str], *, redactor: Redactor) -> float:

@@ -1,4 +1,4 @@
-"""``litellm-memory check --rebuild``: a damaged store or ledger made anew from what can still be read of it."""
+"""``litellm-memory check --rebuild``: rebuilds a damaged store or ledger from what can still be read of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from litellm_memory.store import Rebuilt, Vectors, owned, put_aside, rebuild
 
 
 async def rebuild_all(settings: Settings) -> list[str]:
-    """What was done, a sentence each. The files that it was made from are kept aside.
+    """Rebuilds what is damaged; returns what was done, a sentence each. The damaged files are kept aside.
 
-    Raises StoreError while anybody uses the data, for data that are not on this host, and when it fails.
+    Raises StoreError while a process uses the data, for data that are not on this host, and when it fails.
     """
     if settings.store.mode != "embedded":
         raise StoreError("Only an embedded store is made anew here: restore the Chroma server from its backup.")
@@ -38,7 +38,7 @@ async def _rebuild_store(settings: Settings, data_dir: Path) -> Rebuilt:
         if identity not in opened:
             opened[identity] = await asyncio.to_thread(embedders.of, identity)
         embedder = opened[identity]
-        # What has no vector is found by its words, and gets one when a proxy that can make it has it in RAM.
+        # A memory without a vector is found by its words, and is embedded once a proxy with the model has loaded it.
         return [None] * len(texts) if embedder is None else await memory_vectors(embedder, texts)
 
     try:
@@ -56,7 +56,7 @@ async def _rebuild_store(settings: Settings, data_dir: Path) -> Rebuilt:
 
 
 def _rebuild_ledger(settings: Settings) -> list[str]:
-    """Nothing for a ledger that is whole, or that is no file of this directory."""
+    """Returns nothing for an intact ledger, and for one that is not a file of this directory."""
     path = settings.data_dir / "ledger.db"
     if settings.ledger.url is not None or not is_damaged(path):
         return []

@@ -1,4 +1,4 @@
-"""Moves a store to the embedder that the settings name, while the old one serves: the work of ``reembed``."""
+"""Moves a store to the embedder in the settings, while the old one serves: the work of ``reembed``."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from litellm_memory.store.collections import Vectors
 from litellm_memory.store.moving import Move, remove_leftovers
 
 FEW = 32
-"""Changes of one round of copying after which the switch may come: they are what others wrote meanwhile."""
+"""The switch comes after a round of copying with at most this many changes: those are concurrent writes."""
 MOST_ROUNDS = 5
+"""Rounds of copying after which the switch comes anyway: a busy store never has fewer changes."""
 SETTLE_SECONDS = 8.0
 """Longer than any worker takes to notice that the store has moved."""
 TRIES = 6
+"""Attempts to embed one batch."""
 FIRST_PAUSE_SECONDS = 2.0
+"""Backoff after the first failed attempt; it doubles each time."""
 
 Report = Callable[[str, int, int], None]
-"""Is told what is being done, and how many of how many memories are through."""
+"""Called with the step, and how many of how many memories are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a move came to. ``memories`` 0 with equal embedders: there was nothing to do."""
+    """The result of a move. ``memories`` is 0 for equal embedders: there was nothing to do."""
 
     before: str
     after: str
@@ -41,9 +44,9 @@ class Moved:
 async def reembed(
     settings: Settings, embedders: Embedders, *, report: Report, settle_seconds: float = SETTLE_SECONDS
 ) -> Moved:
-    """Moves the store that ``settings`` name to the embedder that they name. Started again, it goes on.
+    """Moves the store to the embedder that ``settings`` name; resumable.
 
-    Raises LiteLLMMemoryError when another process does so already, there is no store, or the model does not answer.
+    Raises LiteLLMMemoryError when another process is doing so, there is no store, or the model does not answer.
     """
     with _alone(settings.data_dir):
         store = await open_known_store(settings.store, settings.data_dir)
@@ -76,7 +79,7 @@ async def _moved(store: Store, embedders: Embedders, report: Report, settle_seco
 
 
 class _Work:
-    """Embeds what is copied, patiently, and tells how far it is."""
+    """Embeds what is copied, with retries, and reports progress."""
 
     def __init__(self, embedder: Embedder, report: Report, *, total: int) -> None:
         self._embedder = embedder
@@ -86,12 +89,12 @@ class _Work:
         self.refused = 0
 
     def brought(self, count: int) -> None:
-        """So many more memories are in the copy."""
+        """Adds to the number of memories in the copy."""
         self.seen += count
         self._report("copying", self.seen, max(self.seen, self._total))
 
     async def embed(self, texts: Sequence[str]) -> list[Vectors | None]:
-        """A vector each; a model that fails is asked again, later each time. Raises what it raises in the end."""
+        """A vector per text; a failing model is retried with backoff. Raises the last error."""
         pause = FIRST_PAUSE_SECONDS
         for left in reversed(range(TRIES)):
             try:
@@ -110,7 +113,7 @@ class _Work:
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    """Holds off a second move of the same data directory. Raises LiteLLMMemoryError."""
+    """Locks out a second move of the same data directory. Raises LiteLLMMemoryError."""
     try:
         lock = open_lock(data_dir / "reembed.lock")
     except OSError as error:

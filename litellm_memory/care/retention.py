@@ -1,4 +1,4 @@
-"""What is forgotten by itself: memories that nobody used for too long, and the least useful ones of a full scope."""
+"""What is forgotten automatically: memories unused for too long, and the least useful ones of a full scope."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from litellm_memory.settings import RetentionSettings
 logger = logging.getLogger(__name__)
 
 SWEEP_EVERY = timedelta(hours=1)
-"""How often memories that are too old or too many are looked for, by one worker of all that share the ledger."""
+"""Interval between sweeps for memories that are too old or too many, by one worker of all that share the ledger."""
 LOOK_SECONDS = 600.0
 """How often a worker asks whether a sweep is due."""
-AT_ONCE = 500
-"""Most memories that one sweep forgets: each one is also cut out of frozen blocks. The next sweep goes on."""
+MAX_FORGOTTEN = 500
+"""At most this many memories are forgotten per sweep: each is also cut out of frozen blocks. The next sweep
+continues."""
 
 
 class Retention:
-    """Forgets what the settings do not let stay. Every worker runs one; the ledger lets one of them sweep."""
+    """Forgets what exceeds the settings. Every worker runs one; the ledger lets one of them sweep."""
 
     def __init__(self, ledger: Ledger, memories: Memories) -> None:
         self.settings = RetentionSettings()
@@ -34,7 +35,7 @@ class Retention:
         self._memories = memories
 
     async def run(self) -> None:
-        """Sweeps when it is time, until cancelled. What fails is tried again with the next sweep."""
+        """Sweeps when that is due, until cancelled. A failed sweep is retried at the next interval."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
@@ -43,7 +44,8 @@ class Retention:
                 logger.warning("Forgetting what is too old or too many waits: %s", error)
 
     async def sweep_if_due(self, now: datetime) -> bool:
-        """True when this worker swept: no worker did within SWEEP_EVERY. Raises LedgerError and StoreError."""
+        """Sweeps unless a worker did within SWEEP_EVERY; True when this one swept. Raises LedgerError and
+        StoreError."""
         if not await self._ledger.facts.take_turn("sweep", every=SWEEP_EVERY, now=now):
             return False
         gone = await sweep(self._memories, self._ledger, self.settings, now=now)
@@ -53,7 +55,7 @@ class Retention:
 
 
 async def sweep(memories: Memories, ledger: Ledger, retention: RetentionSettings, *, now: datetime) -> int:
-    """How many memories were forgotten, of all partitions of this ledger."""
+    """Forgets what is too old or too much in all partitions of this ledger; returns how many memories."""
     going: list[Memory] = []
     for partition in sorted(await ledger.partitions.all()):
         scopes: defaultdict[str, dict[str, Memory]] = defaultdict(dict)
@@ -62,14 +64,14 @@ async def sweep(memories: Memories, ledger: Ledger, retention: RetentionSettings
                 scopes[memory.namespace][memory.id] = memory
         for scope in scopes.values():
             going += expendable(scope.values(), retention, now=now)
-    for memory in going[:AT_ONCE]:
+    for memory in going[:MAX_FORGOTTEN]:
         with suppress(NotFoundError):
             await memories.forget(memory.partition, memory.id)
-    return len(going[:AT_ONCE])
+    return len(going[:MAX_FORGOTTEN])
 
 
 def expendable(scope: Iterable[Memory], retention: RetentionSettings, *, now: datetime) -> list[Memory]:
-    """The memories of one scope that go, first those that go first. Pinned ones never do, and fill no room."""
+    """The memories of one scope to forget, least useful first. Pinned ones are never forgotten and do not count."""
     held = sorted((memory for memory in scope if not memory.pinned), key=lambda memory: _worth(memory, now))
     too_many = len(held) - retention.max_memories
     if retention.max_age_days is None:
@@ -79,7 +81,7 @@ def expendable(scope: Iterable[Memory], retention: RetentionSettings, *, now: da
 
 
 def _worth(memory: Memory, now: datetime) -> tuple[bool, bool, bool, datetime]:
-    """What no longer holds is least, then what was never used, then episodes before the rest, then the longest idle."""
+    """Sorts memories no longer in force first, then unused ones, then episodes, then those idle for longest."""
     return memory.in_force(now), memory.uses > 0, memory.kind != "episode", _touched(memory)
 
 

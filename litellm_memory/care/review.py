@@ -1,4 +1,4 @@
-"""The review queue: memories that are kept and shown, and not recalled until their owner accepts them."""
+"""The review queue: memories that are kept and shown, but not recalled until their owner accepts them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from litellm_memory.models import Memory, namespace
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:
-    """What lists what waits for review, of one user or of a whole partition."""
+    """Selects the memories that wait for review, of one user or of a whole partition."""
     return ListFilter(namespace=None if user is None else namespace(partition, user), waiting=True)
 
 
 async def accept(memories: Memories, partition: str, memory_id: str, *, text: str | None = None) -> Memory:
-    """The memory that is known from now on, in the words of ``text`` when that is given.
+    """Accepts a memory, as ``text`` if that is given; returns the memory that is in force now.
 
-    It takes the place of what it contradicts, as if it had just been said; a known memory that says the same is
-    kept in its stead. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
+    It supersedes what it contradicts, as if it had just been said; a known memory that says the same is kept instead of
+    it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
     """
     await _waiting(memories, partition, memory_id)
     accepted = await memories.correct(
         partition, memory_id, lambda memory: replace(memory, text=text or memory.text, review=None)
     )
     index = await memories.index(partition, accepted.user)
-    # The owner's word counts as the person's own, whoever said it first.
+    # The owner's decision makes it the person's own statement, whoever said it first.
     said = replace(accepted, origin=replace(accepted.origin, role="person"))
     others = [known for known in index.all() if known.id != accepted.id]
     found = await asyncio.to_thread(lambda: reconcile([said], KnownStatements(others)))
@@ -44,7 +44,7 @@ async def accept(memories: Memories, partition: str, memory_id: str, *, text: st
 
 
 async def reject(memories: Memories, partition: str, memory_id: str) -> None:
-    """Forgets a memory that waits. Raises NotFoundError as ``accept`` does."""
+    """Forgets a memory that waits for review. Raises NotFoundError as ``accept`` does."""
     await _waiting(memories, partition, memory_id)
     await memories.forget(partition, memory_id)
 

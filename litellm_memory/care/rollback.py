@@ -1,4 +1,4 @@
-"""Taking back what was learned: from one request, or since a time, as after a poisoned page was pasted."""
+"""Rollback of what was learned: from one request, or since a time, for example after a poisoned page was pasted."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
 
 TAKEN_BACK = "it was taken back"
-"""Why a memory waits for review that was put aside here."""
+"""The review reason of a memory that was put aside here."""
 
 
 async def learned_from(
     memories: Memories, partition: str, *, call: str | None = None, since: datetime | None = None
 ) -> list[Memory]:
-    """What requests of a partition left behind, newest first: the one with this id, those since a time, or both.
+    """The memories learned from requests of a partition, newest first: from this request, since a time, or both.
 
-    What somebody added or imported was not learned from a request, and stays out.
+    Memories that were added or imported are not included.
     """
     return await memories.lists.all(partition, ListFilter(learned=True, call=call, since=since))
 
 
 async def forget(memories: Memories, learned: Sequence[Memory]) -> None:
-    """Forgets these memories of one partition; what they took the place of holds again."""
+    """Forgets these memories of one partition; what they superseded is in force again."""
     await memories.forget_all(learned)
     await _bring_back(memories, learned)
 
 
 async def put_aside(memories: Memories, ledger: Ledger, learned: Sequence[Memory]) -> None:
-    """These memories of one partition wait for review and leave all blocks; what they took the place of holds again."""
+    """Sends these memories of one partition to review and cuts them out of blocks; what they superseded is in force
+    again."""
     await ledger.forget([(memory.namespace, memory.id) for memory in learned])
     for memory in learned:
         with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.

@@ -1,4 +1,4 @@
-"""Secrets that were kept before a rule knew them: where they lie, and their redaction after the fact."""
+"""Secrets that were stored before a rule covered them: where they are, and their redaction after the fact."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MARK: Final = re.compile(r"\[REDACTED:([\w-]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A place that keeps secrets: the ids of what holds them, and how many of each kind there are."""
+    """A place with secrets: the ids of the items with secrets, and how many of each kind."""
 
     place: str
     ids: tuple[str, ...]
     kinds: Mapping[str, int]
 
 
-async def mend_secrets(
+async def audit_secrets(
     memories: Memories, ledger: Ledger, partition: str, *, redactor: Redactor, fix: bool = False
 ) -> list[Kept]:
-    """What a partition keeps that ``redactor`` would redact, by place; ``fix``: it is redacted once this returns.
+    """What ``redactor`` would redact in a partition, by place; with ``fix``, it is redacted once this returns.
 
-    The bytes before stay in free pages of files until these are scrubbed.
+    The old bytes stay in free pages of files until these are scrubbed.
     """
     held = await memories.all(partition, None)
     secret = [memory for memory in held if redactor.memory(memory) != memory]

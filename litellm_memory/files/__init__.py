@@ -1,1 +1,1 @@
-"""Files of this host that several processes use: locks, and what can be read of damaged ones."""
+"""Files of this host that several processes use: locks, and salvage of damaged ones."""

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged SQLite file: row by row, past the pages that cannot be read."""
+"""What can still be read of a damaged SQLite file: row by row, skipping unreadable pages."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from typing import Any, TypeAlias
 
 Row: TypeAlias = tuple[Any, ...]
 
-AT_ONCE = 500
+BATCH = 500
+"""Rows per read; a batch that fails is halved until the unreadable rows are found."""
 
 
 class Damaged:
-    """A database that is only read; what cannot be read is counted and left out."""
+    """A damaged database, opened for reading; what cannot be read is counted and skipped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.unreadable = 0
-        """Spans of rows that could not be read."""
+        """The number of unreadable spans of rows."""
 
     def rows(self, table: str, columns: Sequence[str], key: str = "rowid") -> Iterator[Row]:
-        """The rows of a table whose ``key`` is a whole number, in its order; none when there is no such table."""
+        """The rows of a table in the order of its integer ``key``; none when there is no such table."""
         try:
-            # For writing too: a killed process may have left a transaction behind, which is rolled back now.
+            # Opened read-write: a killed process may leave a transaction behind, which is rolled back here.
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True)) as database:
                 last = database.execute(f"SELECT max({key}) FROM {table}").fetchone()[0] or 0
-                for first in range(1, last + 1, AT_ONCE):
-                    yield from self._span(database, table, columns, key, (first, min(last, first + AT_ONCE - 1)))
+                for first in range(1, last + 1, BATCH):
+                    yield from self._span(database, table, columns, key, (first, min(last, first + BATCH - 1)))
         except sqlite3.Error:
             self.unreadable += 1
 
     def _span(
         self, database: sqlite3.Connection, table: str, columns: Sequence[str], key: str, span: tuple[int, int]
     ) -> Iterator[Row]:
-        """The rows of a span; where one cannot be read, those before and behind it."""
+        """The rows of a span; when one cannot be read, those before and after it."""
         named = ", ".join(f'"{column}"' for column in columns)
         query = f"SELECT {named} FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key}"
         try:

@@ -1,4 +1,4 @@
-"""What other products export, read as lines of an import: one module a product, and a guess at which of them it was."""
+"""Exports of other products, read as lines of an import: one module per product, and detection of the format."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ __all__ = ["FORMATS", "Converted", "ShapeError", "converted", "format_of"]
 MARKDOWN: Final = "markdown"
 NATIVE: Final = "litellm-memory"
 LONGEST_TEXT: Final = 8000
+"""Longest text, in characters, that an import takes."""
 LONGEST_REPLY: Final = 32_000
-"""Characters that an import takes; what is longer is cut, because it is a paste more often than a thing to remember."""
+"""Longest reply, in characters, that an import takes; a longer one is truncated, because it is probably a paste."""
 
 
 class Format(Protocol):
-    """A product's export, a record at a time."""
+    """The export format of a product, one record at a time."""
 
     def fits(self, record: Json) -> bool:
         """True for a record that this product writes."""
         ...
 
     def lines(self, record: Json) -> Iterator[Line]:
-        """What is worth remembering in a record. Raises ShapeError for one that cannot be read."""
+        """The memories in a record. Raises ShapeError for one that cannot be read."""
         ...
 
 
@@ -44,12 +45,12 @@ FORMATS: Final[Mapping[str, Format]] = {
     "maia": maia,
     "ai-mem": ai_mem,
 }
-"""By the name that people give; the first that fits wins, so what is most special comes first where two would."""
+"""By the name that people use. The first format that fits wins, so more specific ones come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A line of an import in JSON, or why there is none, and where in the file it stands."""
+    """An import line in JSON, or why there is none, and its position in the file."""
 
     where: str
     line: bytes = b""
@@ -57,7 +58,7 @@ class Converted:
 
 
 def format_of(path: Path) -> str | None:
-    """The name of the format that a file seems to have; None when it fits none. Raises ShapeError, OSError."""
+    """The detected format of a file; None when none fits. Raises ShapeError, OSError."""
     if is_text(path):
         return MARKDOWN
     first = next((record.value for record in records_in(path) if isinstance(record.value, dict)), None)
@@ -65,7 +66,7 @@ def format_of(path: Path) -> str | None:
 
 
 def converted(path: Path, name: str) -> Iterator[Converted]:
-    """The lines of an import for a file of the format ``name``, in its order. Raises ShapeError, OSError."""
+    """The import lines for a file in the format ``name``, in its order. Raises ShapeError, OSError."""
     return _converted(text_lines(path) if name == MARKDOWN else records_in(path), name)
 
 
@@ -80,11 +81,11 @@ def _converted(records: Iterable[Record], name: str) -> Iterator[Converted]:
             yield Converted(record.where, refusal=str(error))
             continue
         for line in lines:
-            yield Converted(record.where, _json(line if name == NATIVE else _looked_at(line, name)))
+            yield Converted(record.where, _json(line if name == NATIVE else _as_foreign(line, name)))
 
 
-def _looked_at(line: Line, name: str) -> Line:
-    """The line as a foreign product's: its origin, its lengths, and whether its owner has to look at it first."""
+def _as_foreign(line: Line, name: str) -> Line:
+    """The line with its origin, truncated, and marked for review when its text is suspicious."""
     text = str(line["text"])[:LONGEST_TEXT]
     reply = line.get("reply")
     told = {**line, "text": text, "origin": {"role": "import", "client": name}, "review": why_to_review(text)}

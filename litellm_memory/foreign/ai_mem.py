@@ -13,7 +13,7 @@ KINDS = {
     "interaction": "episode",
 }
 NOT_SAID = frozenset({"tool_output", "file_content"})
-"""What a tool printed or a file held: nobody said it."""
+"""Output of tools and contents of files: no person said it."""
 
 
 def fits(record: Json) -> bool:
@@ -22,7 +22,7 @@ def fits(record: Json) -> bool:
 
 
 def lines(record: Json) -> Iterator[Line]:
-    """One memory; nothing of what a tool printed or a file held, and nothing of the other rows of a snapshot."""
+    """One memory; none for output of tools, contents of files, and other rows of a snapshot."""
     if record.get("type") in NOT_SAID or "content" not in record:
         return
     title, content = record.get("title"), record.get("content")

@@ -1,4 +1,4 @@
-"""ChatGPT: the conversations of its data export, each a tree of which one branch is what the person saw last."""
+"""ChatGPT: the conversations of its data export; each is a tree, of which the person saw one branch last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def fits(record: Json) -> bool:
 def lines(record: Json) -> Iterator[Line]:
     """What the person said, each message as an episode with the answer to it."""
     mapping = record.get("mapping")
+    """Each message of the person as an episode, with the answer to it."""
     if not isinstance(mapping, dict):
         raise ShapeError("this is no conversation: it has no mapping")
     said = [message for message in _branch(mapping, record.get("current_node")) if _text(message)]
@@ -34,7 +35,7 @@ def lines(record: Json) -> Iterator[Line]:
 
 
 def _branch(mapping: Mapping[str, Any], newest: object) -> list[dict[str, Any]]:
-    """The messages from the first to ``newest``; without one that is known, all of them by their time."""
+    """The messages from the root to ``newest``; all by time when that is unknown."""
     nodes: list[Any] = []
     key = newest
     while isinstance(key, str) and isinstance(mapping.get(key), dict) and len(nodes) <= len(mapping):
@@ -64,7 +65,7 @@ def _is_hidden(message: Json) -> bool:
 
 
 def _text(message: Json) -> str:
-    """The words of a message; pictures, files and what a tool ran have none."""
+    """The words of a message; pictures, files and tool calls have none."""
     content = message.get("content")
     if not isinstance(content, dict) or content.get("content_type") not in ("text", "multimodal_text"):
         return ""

@@ -1,4 +1,4 @@
-"""Claude: the conversations of its data export, and what it remembers of somebody."""
+"""Claude: the conversations of its data export, and its memory of a person."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def _remembered(record: Json) -> Iterator[Line]:
     texts = [("", record["conversations_memory"]), *(projects.items() if isinstance(projects, dict) else ())]
     for project, text in texts:
         for statement in statements(text if isinstance(text, str) else ""):
-            # Claude names its projects by an id that no other client knows.
+            # Claude identifies its projects by ids that no other client knows.
             yield line_of(statement, tags=["claude project"] if project else [])
 
 
 def _text(message: dict[str, Any]) -> str:
-    """The words of a message; what a tool or a file said is left out."""
+    """The words of a message, without those of tools and files."""
     content = message.get("content")
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     told = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]

@@ -32,7 +32,7 @@ def lines(record: Json) -> Iterator[Line]:
         text = "\n".join(str(record[part]) for part in SUMMARY if record.get(part))
         yield line_of(text, id=_id("summary", number), kind="fact", tags=["summary"], **common)
     elif "user_prompt" not in record:
-        # Its export lists the sessions too; what was asked in them is among the prompts.
+        # The sessions that its export also lists add nothing: their requests are among the prompts.
         raise ShapeError("this is no observation, no summary and no prompt")
 
 
@@ -43,7 +43,7 @@ def _observation(record: Json) -> str:
 
 
 def _listed(value: object) -> list[object]:
-    """A list, also of one that stands as JSON in a column of text."""
+    """A list, or a list in JSON in a text column."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""The records of a file: of JSON, of a line each, or of a downloaded archive; or the lines of a text."""
+"""The records of a JSON file, a JSON-lines file or a downloaded archive, and the lines of a text file."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from litellm_memory.foreign.line import ShapeError
 TEXT_ENDINGS: Final = frozenset({".md", ".markdown", ".txt"})
 LINE_ENDINGS: Final = frozenset({".ndjson", ".jsonl"})
 LISTS: Final = ("results", "memories", "data", "items", "observations", "summaries", "prompts", "conversations")
-"""Under what products put the records of an export that is one object."""
+"""Keys under which exports that are one object keep their records."""
 ARCHIVED: Final = ("conversations", "memories")
-"""How the files of an archive begin that hold what was said or is remembered; the others hold accounts and pictures."""
+"""Prefixes of the files in an archive that hold conversations or memories; others hold accounts and pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A JSON value of a file, and where it stands, for people."""
+    """A JSON value of a file, and its position for people."""
 
     where: str
     value: Any
 
 
 def is_text(path: Path) -> bool:
-    """True for a file that by its name holds text for people."""
+    """True when the file name has the ending of a text file."""
     return path.suffix.lower() in TEXT_ENDINGS
 
 
 def text_lines(path: Path) -> Iterator[Record]:
-    """The lines of a text, each with its number and the headings that it stands under. Raises ShapeError, OSError."""
+    """The lines of a text, each with its number and the headings above it. Raises ShapeError, OSError."""
     heading = parent = ""
     for number, line in enumerate(_text(path.read_bytes(), path.name).splitlines(), 1):
         plain = line.strip()
@@ -47,7 +47,7 @@ def text_lines(path: Path) -> Iterator[Record]:
 
 
 def records_in(path: Path) -> Iterator[Record]:
-    """The records of a file, in order. Raises ShapeError for what is no JSON, OSError."""
+    """The records of a file, in order. Raises ShapeError for invalid JSON, OSError."""
     if not zipfile.is_zipfile(path):
         yield from _records(path.read_bytes(), path.name, "")
         return
@@ -89,7 +89,7 @@ def _parsed_or_text(line: str) -> Any:
 
 
 def _listed(value: Any) -> list[Any]:
-    """The records of a whole document: its items, those of its lists, or itself."""
+    """The records of a whole document: its items, those of its lists, or the document itself."""
     if isinstance(value, list):
         return value
     lists = [value[key] for key in LISTS if isinstance(value.get(key), list)] if isinstance(value, dict) else []

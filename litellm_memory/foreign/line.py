@@ -1,4 +1,4 @@
-"""A line of an import, and how the fields of other products become its fields."""
+"""A line of an import, and conversions of other products' fields."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from litellm_memory.errors import LiteLLMMemoryError
 
 Json: TypeAlias = Mapping[str, Any]
 Line: TypeAlias = Mapping[str, Any]
-"""One memory as `POST /v1/import` takes it: everything but its ``text`` may be missing."""
+"""One memory as `POST /v1/import` takes it; only its ``text`` is required."""
 
 LONGEST_NAME: Final = 256
+"""Longest name of a user, project or tag in characters."""
 MOST_TAGS: Final = 20
+"""Most tags per memory."""
 MILLISECONDS_SINCE: Final = 1e11
-"""Numbers above this are milliseconds: as seconds they would be the year 5138."""
+"""Numbers above this are milliseconds: as seconds they would be in the year 5138."""
 
 
 class ShapeError(LiteLLMMemoryError):
-    """A file or a record of it is not what it should be; the message says what it is not, and where."""
+    """A file or a record has an unexpected shape; the message says what is wrong, and where."""
 
 
 def line_of(text: object, **fields: Any) -> Line:
-    """A line without the fields that say nothing. Raises ShapeError when there is no text."""
+    """A line without empty fields. Raises ShapeError when there is no text."""
     if not isinstance(text, str) or not text.strip():
         raise ShapeError("there is no text in it")
     return {"text": text.strip(), **{name: value for name, value in fields.items() if value not in (None, "", [])}}
 
 
 def moment(value: object) -> str | None:
-    """A time as RFC 3339, of one written so or of seconds or milliseconds since 1970; None when it is neither."""
+    """A time in RFC 3339, from one in that format or from seconds or milliseconds since 1970; None for anything
+    else."""
     try:
         if isinstance(value, bool):
             return None
@@ -44,7 +47,7 @@ def moment(value: object) -> str | None:
 
 
 def name(value: object) -> str | None:
-    """A user, a project or a tag, as an import takes it; None when there is none."""
+    """A user, project or tag as an import takes it; None when there is none."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None
     plain = "".join(sign for sign in str(value) if unicodedata.category(sign)[0] != "C").strip()
@@ -52,7 +55,7 @@ def name(value: object) -> str | None:
 
 
 def names(values: object) -> list[str]:
-    """Tags, each once; what is no list has none."""
+    """Distinct tags; none for a value that is not a list."""
     found: Iterable[object] = values if isinstance(values, list) else ()
     return list(dict.fromkeys(plain for value in found if (plain := name(value))))[:MOST_TAGS]
 

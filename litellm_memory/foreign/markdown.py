@@ -1,4 +1,4 @@
-"""Lists in Markdown: each item is a memory, and the heading that it stands under its kind or its tag."""
+"""Lists in Markdown: each item is a memory, and the heading above it gives its kind or its tag."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KINDS: Final = {
 
 
 def fits(record: Json) -> bool:
-    """Never: text is known by the name of its file."""
+    """Never true: text files are recognised by their names."""
     return False
 
 
 def lines(record: Json) -> Iterator[Line]:
-    """The memory of a line; nothing of a line that is no item of a list."""
+    """The memory of a line; none for a line that is not a list item."""
     item = ITEM.match(str(record["line"]))
     if item is None:
         return
@@ -37,7 +37,7 @@ def lines(record: Json) -> Iterator[Line]:
 
 
 def statements(text: str) -> Iterator[str]:
-    """The items and paragraphs of a text, without headings and marks."""
+    """The items and paragraphs of a text, without headings and markup."""
     for line in text.splitlines():
         plain = line.strip()
         if not plain or plain.startswith("#") or re.fullmatch(r"\*\*[^*]+\*\*:?", plain):

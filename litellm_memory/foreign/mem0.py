@@ -16,7 +16,7 @@ def fits(record: Json) -> bool:
 
 
 def lines(record: Json) -> Iterator[Line]:
-    """One memory; nothing of one that was deleted or archived there."""
+    """One memory; none for one that was deleted or archived there."""
     if record.get("state") in GONE:
         return
     about = record.get("metadata")

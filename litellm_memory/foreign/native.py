@@ -1,4 +1,4 @@
-"""Our own export: its lines go through as they are."""
+"""Our own export: its lines pass through unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from litellm_memory.foreign.line import Json, Line
 
 
 def fits(record: Json) -> bool:
-    """True for a memory as `GET /v1/export` writes it, or as somebody wrote it by hand."""
+    """True for a memory as `GET /v1/export` writes it, also for a line written by hand."""
     return isinstance(record.get("text"), str) and not record.keys() & {"memory_session_id", "chat_messages"}
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from litellm_memory.care.secrets import mend_secrets
+from litellm_memory.care.secrets import audit_secrets
 from litellm_memory.sidecar.access import WithAccess, WithEngine
 from litellm_memory.sidecar.jobs import JobOut, begun
 from litellm_memory.sidecar.shapes import Shape, shown_as
@@ -52,7 +52,7 @@ async def secrets(
     engine: WithEngine, partition: Annotated[str, Depends(audited_partition)], asked: SecretsIn
 ) -> SecretsOut:
     redactor = engine.redactor.always
-    found = await mend_secrets(engine.memories, engine.ledger, partition, redactor=redactor, fix=asked.fix)
+    found = await audit_secrets(engine.memories, engine.ledger, partition, redactor=redactor, fix=asked.fix)
     mended = asked.fix and bool(found)
     return SecretsOut(
         fixed=mended,
