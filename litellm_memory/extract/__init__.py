@@ -1,4 +1,4 @@
-"""What an exchange holds that may become a memory, what a statement is about, and how it relates to what is known."""
+"""What may become a memory in an exchange, what a statement is about, and how it relates to known ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts that a model's answer states about the person it talks to, in that person's voice."""
+"""Facts that a model's answer states about the person, in the person's voice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
 
 SUPPORTED = 0.75
-"""Share of a fact's words that the person's own message has to hold."""
+"""A claim is supported when the person's own message contains at least this share of its words."""
 RESTATED = 0.75
-"""Share of a fact's words that stand in a known text, from which on the answer only repeats it."""
+"""A claim is a repetition when a known text contains at least this share of its words."""
 
 
 def claims_in(answer: str) -> list[str]:
-    """What the answer notes about the person: "I'll remember that your dog is called Rex" is "my dog is called Rex"."""
+    """The answer's claims about the person: "I'll remember that your dog is called Rex" gives "my dog is called
+    Rex"."""
     found: dict[str, None] = {}
     for sentence in sentences(own_prose(answer)):
         plain = sentence.replace("’", "'").strip("* ")
@@ -43,12 +44,12 @@ def _in_their_voice(fact: str, language: Language) -> str:
 
 
 def is_supported(claim: str, said: str) -> bool:
-    """True when the person's own message holds nearly every word of the claim."""
+    """True when the person's own message contains nearly every word of the claim."""
     return _share(claim, words(said)) >= SUPPORTED
 
 
 def restates(claim: str, known: Sequence[str]) -> bool:
-    """True when the claim says nothing that does not stand in one of the known texts."""
+    """True when one of the known texts contains nearly every word of the claim."""
     return any(_share(claim, words(text)) >= RESTATED for text in known)
 
 

@@ -1,4 +1,4 @@
-"""An exchange to candidate memories: sentence patterns find facts, and the message itself is an episode."""
+"""From an exchange to candidate memories: sentence patterns find facts, and the message itself is an episode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from litellm_memory.text.sentences import sentences
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that may become a memory. ``about_person``: true wherever it was said, so it belongs to no project."""
+    """A text that may become a memory. ``about_person``: true everywhere, so it belongs to no project."""
 
     text: str
     kind: MemoryKind
@@ -26,14 +26,14 @@ class Candidate:
     about_person: bool = False
     reply: str | None = None
     role: str = "person"
-    """Who stated it: the person, or the ``assistant`` in its answer."""
+    """Who stated it: the ``person``, or the ``assistant`` in its answer."""
     review: str | None = None
-    """Why it has to wait for the person's word."""
+    """Why it has to wait for review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What an exchange holds, and for each thing that a reader might look for in vain, why it is not there."""
+    """The candidates in an exchange, and why anything a reader might expect is not among them."""
 
     candidates: tuple[Candidate, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -41,14 +41,15 @@ class Extraction:
 
 UNSUPPORTED = "the answer says it, and the person did not"
 CONFIDENCE_IN_ANSWERS = 0.5
+"""Lower than a fact of the person's own words, 0.7: the person only did not object."""
 
 
 def extract(
     exchange: Exchange, *, patterns: bool, turns: bool, rules: Sequence[StatementRule] = (), given: Sequence[str] = ()
 ) -> Extraction:
-    """The person's facts by pattern, the message as an episode when it says more than they do, the answer's facts.
+    """The person's facts by pattern, the message as an episode when it says more than they do, and the answer's facts.
 
-    ``given`` are the memories that the model was given for it; an answer that repeats them states nothing.
+    ``given`` are the memories that were injected for it; an answer that repeats them states nothing new.
     """
     prose = own_prose(exchange.text)
     said = sentences(prose)
@@ -73,7 +74,7 @@ def commands_in(exchange: Exchange) -> list[MemoryCommand]:
 
 
 def _why_nothing(said: Sequence[str], *, turns: bool) -> str:
-    """Why nothing of a message is kept, of which these sentences are the person's own."""
+    """Why nothing of a message is kept; ``said`` are the person's own sentences."""
     if not said:
         return "it is pasted"
     if all(map(is_question, said)):
@@ -82,7 +83,7 @@ def _why_nothing(said: Sequence[str], *, turns: bool) -> str:
 
 
 def _in_answer(exchange: Exchange, known: Sequence[str]) -> Extraction:
-    """The facts of an answer that ends a turn without tools; tools bring in what nobody said."""
+    """The facts of a final answer made without tools; tools bring in what nobody said."""
     if exchange.reply is None or not exchange.reply.complete:
         return Extraction()
     if exchange.reply.tools:

@@ -1,4 +1,4 @@
-"""What a sentence does in the languages that there are files for: asks, doubts, reports, or states clause by clause."""
+"""What a sentence does, in any of the known languages: asks, doubts, reports, or states clause by clause."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from litellm_memory.text.sentences import bare, ends_in_question_mark
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
 MOST_WORDS_OF_A_NAME = 5
+"""A line of at most this many words without a full stop may be a salutation or a signature."""
 LONGEST_NAME = 40
-"""Characters."""
+"""Longest salutation or signature, in characters."""
 
 
 def is_question(sentence: str) -> bool:
-    """True for a sentence that asks: it ends with a question mark, or begins as questions do and has no full stop."""
+    """True for a question: it ends with a question mark, or starts like a question and has no full stop."""
     plain = bare(sentence)
     return ends_in_question_mark(plain) or any(language.asks.match(plain) for language in languages())
 
@@ -28,11 +29,11 @@ def reports(sentence: str, language: Language) -> bool:
 
 
 def frames_a_letter(line: str) -> bool:
-    """True for a salutation or a signature: a few words that no full stop ends."""
+    """True for a salutation or a signature: a few words without a full stop."""
     return not line.endswith(_ENDS) and len(line.split()) <= MOST_WORDS_OF_A_NAME and len(line) <= LONGEST_NAME
 
 
 def clauses(sentence: str, language: Language) -> list[str]:
-    """The parts of a sentence that may state something by themselves, without the words that only open them."""
+    """The parts of a sentence that may state something by themselves, without openers such as "by the way"."""
     opened = language.openers.sub("", sentence, count=1) if language.openers.match(sentence) else sentence
     return [part.strip(" ,，;") for part in language.joints.split(opened)]

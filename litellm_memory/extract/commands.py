@@ -1,4 +1,4 @@
-"""Commands to memory itself in what a person says: to forget something, or that something no longer holds."""
+"""Commands to memory in what a person says: to forget something, or that something is no longer true."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from litellm_memory.extract.clauses import is_question, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.text.words import words
 
-MOST = 3
-"""A command that fits more memories than these is too vague to act on."""
+MAX_TARGETS = 3
+"""A command that matches more memories than these is too vague to be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryCommand:
-    """``forget``: what is known of ``what`` is deleted. ``end``: it is kept as history and no longer holds."""
+    """``forget``: what is known of ``what`` is deleted. ``end``: it is kept as history and no longer in force."""
 
     action: Literal["forget", "end"]
     what: str
 
 
 def command_in(sentence: str) -> MemoryCommand | None:
-    """The command that a sentence gives; None for all others."""
+    """The command in a sentence; None when there is none."""
     plain = sentence.replace("’", "'")
     if is_question(plain):
         return None
@@ -39,7 +39,7 @@ def command_in(sentence: str) -> MemoryCommand | None:
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
-    """Those texts that hold every word of what the command names; none when that is too vague."""
+    """The texts that contain every word of what the command names; none when that is too vague."""
     wanted = set(words(command.what))
     fitting = [text for text in texts if wanted <= set(words(text))]
-    return fitting if len(fitting) <= MOST else []
+    return fitting if len(fitting) <= MAX_TARGETS else []

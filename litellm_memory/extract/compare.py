@@ -1,4 +1,4 @@
-"""How one statement relates to another of the same person: the same, an update, unclear, or about something else."""
+"""How two statements of one person relate: the same, an update, unclear, or about something else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compare(new: str, known: str) -> Verdict:
 
 
 def found_by(text: str) -> set[int]:
-    """Hashes under which a statement is to be indexed, so that ``could_concern`` finds it."""
+    """Hashes under which a statement is indexed, so that ``could_concern`` finds it."""
     over, statement = ceased(text), statement_of(text)
     keys = {_hash("said", words_of(text))}
     if over:
@@ -53,9 +53,9 @@ def found_by(text: str) -> set[int]:
 
 
 def could_concern(text: str) -> set[int]:
-    """The hashes of ``found_by`` under which every statement stands whose relation to ``text`` is not "other".
+    """Hashes that cover every statement whose relation to ``text`` could be other than "other".
 
-    Whichever of the two was said later.
+    This holds whichever of the two was said later.
     """
     said, over, statement = words_of(text), ceased(text), statement_of(text)
     keys = {_hash("said", said), _hash("ceased", said)}
@@ -70,12 +70,12 @@ def could_concern(text: str) -> set[int]:
 
 @lru_cache(maxsize=CACHED)
 def words_of(text: str) -> frozenset[str]:
-    """The words of a sentence, as the search folds them."""
+    """The words of a sentence, normalised like those of the search."""
     return frozenset(words(text))
 
 
 def former_value(statement: Statement) -> frozenset[str]:
-    """What a later statement names when it says what was before: the value, or without one what it is about."""
+    """What a later statement names when it tells the former state: the value, or without one the subject."""
     return statement.value or frozenset(statement.subject[2:])
 
 
@@ -84,7 +84,7 @@ def _hash(kind: str, what: object) -> int:
 
 
 def _by_former_value(later: Statement, earlier: Statement) -> Verdict:
-    """The verdict when the newer statement names what was before: "we switched from X to Y"."""
+    """The verdict when the newer statement names the former value: "we switched from X to Y"."""
     before = former_value(earlier)
     if later.subject[0] not in ("switched", earlier.subject[0]) or not earlier.holds or not later.was <= before:
         return OTHER

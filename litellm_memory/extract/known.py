@@ -1,6 +1,6 @@
-"""The known statements of one user, indexed by subject: a new one is compared with the few that it concerns.
+"""One user's known statements, indexed by subject: a new one is compared only with the few that it may concern.
 
-The index outlives a comparison, because taking 100,000 sentences apart takes seconds.
+The index is kept, because parsing 100,000 sentences takes seconds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from litellm_memory.models import Memory
 class _Known:
     memory: Memory
     rank: int
-    """Its place among the known ones: they are compared in that order."""
+    """Its position among the known ones: they are compared in that order."""
     keys: tuple[int, ...]
 
 
 class KnownStatements:
-    """An index of statements, by id. Not for two threads at once."""
+    """An index of statements by id. Not thread-safe."""
 
     def __init__(self, memories: Iterable[Memory] = ()) -> None:
         self._known: dict[str, _Known] = {}
@@ -38,7 +38,7 @@ class KnownStatements:
         return (entry.memory for entry in known)
 
     def update(self, memories: Iterable[Memory]) -> None:
-        """Holds exactly the comparable ones of ``memories``, in their order; only what changed is taken apart."""
+        """Makes the index contain exactly the comparable ones of ``memories``, in order; only changes are parsed."""
         there: set[str] = set()
         for rank, memory in enumerate(memories):
             self._next_rank = rank + 1
@@ -54,7 +54,7 @@ class KnownStatements:
                 self.remove(gone)
 
     def put(self, memory: Memory) -> None:
-        """Holds a comparable memory, in place of the one with its id or behind all others."""
+        """Adds a comparable memory: in place of the one with its id, or at the end."""
         known = self._known.get(memory.id)
         if known is not None and known.memory.text == memory.text:
             known.memory = memory
@@ -68,7 +68,7 @@ class KnownStatements:
             self._add(key, memory.id)
 
     def remove(self, memory_id: str) -> None:
-        """Holds no memory with this id any more."""
+        """Removes the memory with this id; idempotent."""
         known = self._known.pop(memory_id, None)
         for key in known.keys if known else ():
             ids = self._by_key[key]
@@ -78,7 +78,7 @@ class KnownStatements:
                 del self._by_key[key]
 
     def concerned(self, text: str) -> list[Memory]:
-        """Those that a statement could concern, in their order; all others are about something else."""
+        """Those that a statement may concern, in order; all others are about something else."""
         ids: set[str] = set()
         for key in could_concern(text):
             found = self._by_key.get(key, ())
@@ -95,5 +95,5 @@ class KnownStatements:
 
 
 def is_comparable(memory: Memory) -> bool:
-    """True for a statement in force; an episode is none, and what waits for review is not known yet."""
+    """True for a statement in force; not for an episode, or for one that waits for review."""
     return memory.kind != "episode" and memory.superseded_by is None and memory.review is None

@@ -1,4 +1,4 @@
-"""What a model is asked about a conversation, and what of its answer is taken: nothing that the person did not say."""
+"""The prompt for a model about a conversation, and its parsed answer: only facts that the person stated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import names, same_text, words
 
 MOST_FACTS: Final = 12
-"""Facts of one message. Who finds more in it lists its sentences."""
+"""At most this many facts per message. A model that finds more only lists the sentences."""
 
 QUESTION: Final = """\
 You read what one person said to an assistant and list what is worth remembering about them and their work.
@@ -62,7 +62,7 @@ Ground = Literal["said", "doubtful", "not said"]
 
 
 class MalformedAnswerError(LiteLLMMemoryError):
-    """A model's answer holds nothing that can be read as facts."""
+    """A model's answer contains nothing that can be read as facts."""
 
 
 class ModelFact(BaseModel):
@@ -76,7 +76,7 @@ class ModelFact(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """A fact, the place of the message that it comes from, and how well the person's own words bear it out."""
+    """A fact, the index of the message that supports it best, and how well the person's own words do so."""
 
     fact: ModelFact
     place: int
@@ -84,12 +84,12 @@ class Grounded:
 
     @property
     def key(self) -> str:
-        """The same for facts that say the same."""
+        """Equal for facts that say the same."""
         return same_text(self.fact.text)
 
 
 def question(messages: Sequence[str]) -> list[dict[str, str]]:
-    """What a model is sent about these messages of one person, oldest first."""
+    """The prompt about these messages of one person, oldest first."""
     numbered = [{"message": number, "text": text} for number, text in enumerate(messages, 1)]
     return [
         {"role": "system", "content": QUESTION},
@@ -98,9 +98,9 @@ def question(messages: Sequence[str]) -> list[dict[str, str]]:
 
 
 def facts_of(answer: str) -> list[ModelFact]:
-    """The facts of an answer, as far as it can be read: in a fence, after some words, or cut off in the middle.
+    """The facts in an answer as far as it can be read: in a code fence, after other words, or truncated.
 
-    Raises MalformedAnswerError when none can be read and it does not say that there are none.
+    Raises MalformedAnswerError when none can be read and the answer does not say that there are none.
     """
     found = list(_objects(answer))
     rows = [row for item in found for row in (item["facts"] if isinstance(item.get("facts"), list) else [item])]
@@ -111,7 +111,7 @@ def facts_of(answer: str) -> list[ModelFact]:
 
 
 def grounded(facts: Sequence[ModelFact], messages: Sequence[str]) -> list[Grounded]:
-    """Each fact with the message that bears it out best; the one that the model names goes first among equals."""
+    """Each fact with the message that supports it best; among equals, the one that the model names."""
     stated = [_stated_in(message) for message in messages]
     result: list[Grounded] = []
     taken = [0] * len(messages)
@@ -129,7 +129,7 @@ _GROUNDS: Final[tuple[Ground, ...]] = ("said", "doubtful", "not said")
 
 
 def _objects(answer: str) -> Iterator[dict[str, Any]]:
-    """The outermost JSON objects of a text; of one that is cut off, those inside it that are whole."""
+    """The outermost JSON objects in a text; of a truncated one, the complete objects inside it."""
     decoder = json.JSONDecoder()
     start = answer.find("{")
     while start >= 0:
@@ -151,7 +151,7 @@ def _fact(row: object) -> ModelFact | None:
 
 
 def _stated_in(message: str) -> list[str]:
-    """The clauses of a message in which the person states something in their own name."""
+    """The clauses of a message in which the person states something for themselves."""
     return [
         clause
         for sentence in sentences(own_prose(message))
@@ -165,13 +165,13 @@ def _own_clauses(sentence: str) -> list[str]:
         return []
     if not is_question(sentence):
         return [sentence]
-    # "I live in Leeds, what is a good bakery there?": what stands before the question is stated.
+    # "I live in Leeds, what is a good bakery there?": the part before the question is a statement.
     parts = max((clauses(sentence, language) for language in languages()), key=len)
     return [part for part in parts[:-1] if not is_question(part)]
 
 
 def _ground(claim: str, stated: Sequence[str]) -> Ground:
-    """How well these clauses bear out a claim: in one of them, in all of them together, or not."""
+    """How well these clauses support a claim: one of them does, all together do, or none."""
     everything = " ".join(stated)
     if not is_supported(claim, everything) or not _marked(claim) <= set(words(everything)):
         return "not said"
@@ -183,10 +183,10 @@ def _ground(claim: str, stated: Sequence[str]) -> Ground:
 
 
 def _marked(claim: str) -> set[str]:
-    """The words of a claim that make it another one when they are changed: names, and whatever holds a digit."""
+    """The words that identify a claim: names, and whatever contains a digit."""
     return names(claim) | {word for word in words(claim) if any(sign.isdigit() for sign in word)}
 
 
 def _is_of_another(claim: str, clause: str, language: Language) -> bool:
-    """True when the clause speaks of somebody or something of the person's that the claim leaves out."""
+    """True when the clause is about a person or thing of the speaker's that the claim omits."""
     return any(not set(words(match["what"])) <= set(words(claim)) for match in language.possessed.finditer(clause))

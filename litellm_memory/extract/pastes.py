@@ -1,4 +1,4 @@
-"""A message to the prose that its sender wrote: without code, logs, stack traces, quotes and other people's mails."""
+"""The prose that the sender of a message wrote: without code, logs, stack traces, quotes and other people's mails."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from litellm_memory.extract.languages import languages
 
 PASTED_SHARE = 0.6
-"""A paragraph with so many pasted lines is a paste as a whole: the rest of it is what machines wrap."""
+"""A paragraph with at least this share of pasted lines is a paste as a whole: the other lines are wrapped output."""
 
 LONGEST_READ = 8_000
-"""Characters. Of a longer message its beginning and its end are read: people write before or after what they paste."""
+"""Characters. Of a longer message the beginning and the end are read: people write before or after what they paste."""
 LONGEST_LINE = 4_000
 """Characters. Nobody types a longer line."""
 
@@ -33,11 +33,11 @@ _MACHINE = re.compile(
     re.VERBOSE,
 )
 _WRAPPED_FROM = 50
-"""Characters. A line that long which ends without a mark goes on in the next one."""
+"""Characters. A line of at least this length that ends without punctuation continues in the next one."""
 
 
 def own_prose(text: str) -> str:
-    """What of ``text`` its sender wrote in words; paragraphs stay apart, wrapped lines are one again."""
+    """The prose in ``text`` that its sender wrote; paragraphs stay apart, wrapped lines are joined."""
     if len(text) > LONGEST_READ:
         text = f"{text[: LONGEST_READ // 2]}\n\n{text[-LONGEST_READ // 2 :]}"
     own = _before_others(CODE.sub("\n", text))
@@ -52,7 +52,7 @@ def _before_others(text: str) -> str:
         if any(language.others.match(line) for language in languages()):
             rest = [later for later in lines[number + 1 :] if later.strip()]
             after = [later for later in rest if not _QUOTED.match(later)]
-            # Quote marks say where the other mail ends; without them it goes on to the end.
+            # Quote marks show where the other mail ends; without them it continues to the end.
             lines = lines[:number] + (after if rest and _QUOTED.match(rest[0]) else [])
             break
     return "\n".join(line for line in lines if not _QUOTED.match(line))

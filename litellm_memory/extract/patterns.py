@@ -1,4 +1,4 @@
-"""What sentences state that is worth keeping, by the rules of the languages and those of the settings."""
+"""Statements that are worth keeping, by the rules of the languages and those of the settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from litellm_memory.text.sentences import SPEECH
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
 FEW_WORDS = 4
+"""Words. So few words before a clause belong to it."""
 SPOKEN_WORDS = 5
-"""From so many words on a quotation is what somebody says, and no name."""
+"""A quotation of at least this many words is speech, a shorter one a name."""
 CONFIDENCE = 0.7
-"""Of a fact found by pattern; an earlier memory proxy, MAIA, uses the same."""
+"""Of a fact found by pattern; MAIA, an earlier memory proxy, uses the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement of the person that is worth keeping, and the sentence that it stands in."""
+    """One statement of the person that is worth keeping, and its sentence."""
 
     text: str
     sentence: str
@@ -32,9 +33,9 @@ class Fact:
 
 
 def facts_in(said: Iterable[str], extra: Sequence[StatementRule] = ()) -> Sequence[Fact]:
-    """The facts that these sentences state, each once; the ``extra`` rules are tried first.
+    """The distinct facts in these sentences; the ``extra`` rules are tried first.
 
-    Questions, suppositions and what others say state none.
+    Questions, suppositions and reports of what others say state none.
     """
     found: dict[str, Fact] = {}
     for sentence in said:
@@ -45,12 +46,12 @@ def facts_in(said: Iterable[str], extra: Sequence[StatementRule] = ()) -> Sequen
 
 
 def _without_speech(sentence: str) -> str:
-    """``sentence`` without what it quotes; a name in quotation marks is no speech."""
+    """``sentence`` without quoted speech; a quoted name stays."""
     return SPEECH.sub(lambda speech: speech.group() if len(speech.group().split()) < SPOKEN_WORDS else "…", sentence)
 
 
 def _facts(plain: str, sentence: str, extra: Sequence[StatementRule]) -> list[Fact]:
-    """The facts of the first language that finds any: sentences are written in one."""
+    """The facts of the first language that finds any: a sentence is in one language."""
     if extra and not is_question(plain):
         own = [fact for rule in extra if (fact := _fact(rule, plain, sentence))]
         if own:

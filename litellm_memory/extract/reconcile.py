@@ -1,4 +1,4 @@
-"""New memories held against what is known: merged, superseding, unclear, or about something else. Pure."""
+"""Reconciles new memories with known ones: the same, superseding, unclear, or about something else. Pure."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from litellm_memory.extract.subjects import corrected, correction_in
 from litellm_memory.models import CONFIRMED, Memory, Superseded
 
 RECENTLY: Final = timedelta(hours=1)
-"""So long after a statement "it is Postgres now" may be about it, in the same session."""
+"""For this long after a statement, "it is Postgres now" may refer to it, in the same session."""
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """What is to be written, by id: the new memories that are kept, and the known ones that changed."""
+    """What is to be written, by id: the new memories to keep, and the known ones that changed."""
 
     new: dict[str, Memory] = field(default_factory=dict)
     known: dict[str, Memory] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
-    """By the id of a new memory that is not kept: the one that says the same."""
+    """For each new memory that is not kept, the id of the one that says the same."""
 
     def change(self, memory: Memory) -> Memory:
-        """Notes what becomes of a known memory, or of one that was new a moment ago."""
+        """Records the change of a known memory, or of one that is new in this run."""
         (self.new if memory.id in self.new else self.known)[memory.id] = memory
         return memory
 
 
 def reconcile(new: Iterable[Memory], known: KnownStatements, *, only_session: bool = False) -> Reconciliation:
-    """New memories, oldest first, held against each other and against the ``known`` ones of the same user.
+    """Reconciles new memories, oldest first, with each other and with the ``known`` ones of the same user.
 
-    Only what belongs to the same project is compared, and with ``only_session`` only what was said in that session.
-    ``known`` holds afterwards what would be known once all of that is written.
+    Only memories of the same project are compared, and with ``only_session`` only those of that session. ``known`` is
+    updated to what is known once all of that is written.
     """
     result = Reconciliation()
     for memory in new:
@@ -54,7 +54,7 @@ def reconcile(new: Iterable[Memory], known: KnownStatements, *, only_session: bo
 
 
 def with_outcome(memory: Memory, outcome: Memory) -> Memory:
-    """A known memory as it is now, with what became of it when it was reconciled."""
+    """A known memory as it is now, with the result of the reconciliation."""
     return replace(
         memory,
         confidence=outcome.confidence,
@@ -72,7 +72,8 @@ def _comparable_with(memory: Memory, known: Iterable[Memory], only_session: bool
 
 
 def _with_subject(memory: Memory, known: KnownStatements, only_session: bool) -> Memory:
-    """A correction that names no subject, said of what was said just before; one of nothing known waits for review."""
+    """A correction that names no subject, applied to the last statement it fits; one that fits nothing waits for
+    review."""
     if not is_comparable(memory) or correction_in(memory.text) is None:
         return memory
     before = [old for old in _comparable_with(memory, known, only_session) if _said_just_before(old, memory)]
@@ -88,7 +89,7 @@ def _said_just_before(old: Memory, memory: Memory) -> bool:
 
 
 def _merged(memory: Memory, known: Sequence[Memory], result: Reconciliation) -> list[Memory] | None:
-    """Merges a memory into the first known one that says the same; what changed, and None when none does."""
+    """Merges a memory into the first known one that says the same; returns the change, or None when none does."""
     same = next((old for old in known if compare(memory.text, old.text).relation == "same"), None)
     if same is None:
         return None
@@ -99,7 +100,7 @@ def _merged(memory: Memory, known: Sequence[Memory], result: Reconciliation) -> 
 
 
 def _kept(memory: Memory, known: Sequence[Memory], result: Reconciliation) -> list[Memory]:
-    """Keeps a memory, and ends what it takes the place of, or itself where something newer is known; what changed."""
+    """Keeps a memory, and ends those it supersedes, or itself where a newer one is known; returns the changes."""
     changed: list[Memory] = []
     for old in known:
         if _said(old) > _said(memory):

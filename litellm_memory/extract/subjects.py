@@ -1,7 +1,7 @@
-"""What a statement is about, and what it says of that: so that a newer one can be told to take an older one's place.
+"""What a statement is about, and what it says of that: so that a newer one can supersede an older one.
 
-Groups of a pattern: ``what`` (and ``what2``) and ``how`` name the subject, ``value`` is what is said of it, ``was`` the
-value that it had before, ``not`` (and ``not2``) that it holds no more, ``part`` that only a part of it changed.
+Groups of a pattern: ``what`` (and ``what2``) and ``how`` name the subject, ``value`` is its value, ``was`` the former
+value, ``not`` (and ``not2``) says that it is no longer true, ``part`` that only a part of it changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from litellm_memory.text.words import words
 Shape = Literal["number", "name", "words"]
 
 CACHED: Final = 4096
-"""Sentences whose parts are kept: a new statement is compared with few others, again and again."""
+"""Size of the cache of parsed sentences: a new statement is compared with the same few again and again."""
 
 _LATER = re.compile(
     r"(?i)\b(?:now|currently|any ?more|instead|these days|at the moment|jetzt|inzwischen|mittlerweile"
@@ -28,10 +28,10 @@ _LATER = re.compile(
 
 _NO_MORE = re.compile(r"(?i)\b(?:no longer|any ?more|nicht mehr|mehr|plus|ya)\b|不再|了$")
 _GAP = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
-"""Where a word was taken out of a script that has no spaces."""
+"""The gap of a removed word in a script without spaces."""
 _SHORTENED = re.compile(r"(?i)(?<=\w)'(?:re|m|ve|s|ll|d)\b")
 _NAME = re.compile(r"(?:an? |the |eine?n? |une? |la |le |el |los |las )?[A-ZÄÖÜ]")
-# English ones are among the words that the search leaves out.
+# The search omits English articles already.
 _ARTICLES = frozenset(
     "der die das den dem ein eine einen einem einer le la les l une un des du de el los las una".split()
 )
@@ -39,26 +39,26 @@ _ARTICLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement taken apart. Words are folded as the search does."""
+    """A parsed statement. Words are normalised like those of the search."""
 
     subject: tuple[str, ...]
     value: frozenset[str]
     was: frozenset[str] = frozenset()
     holds: bool = True
     partly: bool = False
-    """It names a part to which it is confined."""
+    """True when it names a part that it is confined to."""
     single: bool = True
-    """The subject has one value at a time."""
+    """True when the subject has one value at a time."""
     shape: Shape = "words"
     changed: bool = False
-    """It says itself that something is different from before."""
+    """True when it says itself that something has changed."""
 
 
 @lru_cache(maxsize=CACHED)
 def statement_of(text: str) -> Statement | None:
-    """The statement that a sentence makes; None when no language knows what it is about.
+    """The statement that a sentence makes; None when no language knows its subject.
 
-    Of "Carla left, my manager is now Devin" it is the last clause that any knows.
+    "Carla left, my manager is now Devin" gives the last clause that any language knows.
     """
     plain = _plain(text)
     for language in languages():
@@ -74,9 +74,9 @@ def statement_of(text: str) -> Statement | None:
 
 
 def corrected(text: str, known: str) -> str | None:
-    """``known`` with the value that ``text`` gives without saying of what: "it is Postgres now"; None when it does not.
+    """``known`` with the new value in ``text``, which names no subject ("it is Postgres now"); None when there is none.
 
-    None also when the two values are of different shapes, a name and a number.
+    None also when the two values have different shapes, such as a name and a number.
     """
     value = correction_in(text)
     stated = next((found for language in languages() if (found := _stated(_plain(known), language))), None)
@@ -91,7 +91,7 @@ def corrected(text: str, known: str) -> str | None:
 
 @lru_cache(maxsize=CACHED)
 def correction_in(text: str) -> str | None:
-    """The name or number that a sentence gives without saying of what; None for other sentences."""
+    """The name or number in a correction that names no subject; None for other sentences."""
     plain = _plain(text)
     matches = (pattern.fullmatch(plain) for language in languages() for pattern in language.corrections)
     value = next((str(match["value"]) for match in matches if match is not None), "")
@@ -101,7 +101,7 @@ def correction_in(text: str) -> str | None:
 
 @lru_cache(maxsize=CACHED)
 def ceased(text: str) -> frozenset[str]:
-    """The words of what a sentence says is so no more; empty when it says no such thing."""
+    """The words of what a sentence says is no longer true; empty when it says no such thing."""
     plain = _plain(text)
     if not _NO_MORE.search(plain):
         return frozenset()
@@ -116,7 +116,7 @@ def _plain(text: str) -> str:
 
 
 def _stated(plain: str, language: Language) -> tuple[Statement, tuple[int, int] | None] | None:
-    """The statement that a sentence makes in one language, and where its value stands in the sentence."""
+    """The statement that a sentence makes in one language, and the position of its value."""
     opened = language.openers.match(plain)
     shift = opened.end() if opened else 0
     bare = plain[shift:]

@@ -1,1 +1,1 @@
-"""From an exchange to memories kept: extracted, screened, held against what is known, stored."""
+"""From an exchange to stored memories: extracted, screened, reconciled with what is known, stored."""

@@ -1,4 +1,4 @@
-"""How often learning an exchange failed, when it is tried again, and what is said of those that are given up."""
+"""Failed attempts to learn an exchange: their count, the backoff, and the report of those that are given up."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Final
 from litellm_memory.ledger import DeadLetter
 
 BACKOFF_SECONDS: Final = (2.0, 10.0, 60.0, 300.0)
-"""Pauses after the first, second, third and fourth attempt that failed; after one more, it becomes a dead letter."""
+"""Backoff after the first, second, third and fourth failed attempt; after the fifth, the exchange becomes a dead
+letter."""
 DEAD_LETTERS_KEPT: Final = timedelta(days=30)
-"""After it was said, a dead letter is dropped: long enough for an update to mend what was wrong with it."""
+"""A dead letter is dropped this long after it was said: time for an update that fixes its error."""
 NAMED: Final = 3
-"""Most dead letters that a sentence names."""
+"""At most this many dead letters are named in a report."""
 
 
 class Attempts:
-    """Failed attempts by the exchange's mark, in RAM: whoever starts anew tries anew. Times are the event loop's."""
+    """Failed attempts by the exchange's mark, in RAM: a restart begins anew. Times are the event loop's."""
 
     def __init__(self) -> None:
         self._failed: dict[str, tuple[int, float]] = {}
-        """How often it failed, and when it may be tried again."""
+        """The number of failures, and the earliest time of the next attempt."""
 
     def __len__(self) -> int:
         return len(self._failed)
@@ -30,7 +31,7 @@ class Attempts:
         return mark in self._failed
 
     def is_due(self, mark: str, now: float) -> bool:
-        """True for an exchange that failed and whose pause is over."""
+        """True for an exchange without failures, or whose backoff is over."""
         return mark in self._failed and self._failed[mark][1] <= now
 
     def failed(self, mark: str, now: float) -> bool:
@@ -42,12 +43,12 @@ class Attempts:
         return False
 
     def forget(self, mark: str) -> None:
-        """The exchange was learned, or is given up."""
+        """Drops the count: the exchange was learned, or is given up."""
         self._failed.pop(mark, None)
 
 
 def sentence_of(letters: Sequence[DeadLetter]) -> str | None:
-    """What there is to know of dead letters, and to do; None when there are none. It holds nobody's words."""
+    """What to know and do about dead letters; None when there are none. It contains nobody's words."""
     if not letters:
         return None
     named = ", ".join(f"call {letter.call} ({letter.error})" for letter in letters[:NAMED])

@@ -1,4 +1,4 @@
-"""What a model finds in conversations that went quiet: in batches, in the background, within a daily cap."""
+"""Learning by a model from conversations that went quiet: in batches, in the background, within a daily cap."""
 
 from __future__ import annotations
 
@@ -28,23 +28,26 @@ from litellm_memory.models import Exchange, Memory, Scope
 logger = logging.getLogger(__name__)
 
 CLIENT: Final = "litellm-memory"
-"""The client of the model's own calls in the figures of usage."""
+"""The client name of the model's own calls in usage figures."""
 LOOK_SECONDS: Final = 5.0
-"""How often it is looked for conversations that went quiet."""
+"""How often conversations that went quiet are looked for."""
 CALL_SECONDS: Final = 90.0
+"""Timeout of one call; nobody waits for it."""
 BACKOFF_SECONDS: Final = (5.0, 60.0, 900.0)
-"""Pauses after the first, second and third attempt that failed; after one more, the words are dropped."""
+"""Backoff after the first, second and third failed attempt; after the fourth, the words are dropped."""
 MOST_CHARACTERS: Final = 24_000
-"""Of the messages of one call; what is beyond is read by the next one."""
+"""At most this many characters of messages per call; the next call reads the rest."""
 ANSWER_TOKENS: Final = 2_000
+"""At most this many tokens of answer per call."""
 FRAME_TOKENS: Final = 256
-"""What providers add around messages and a schema."""
+"""Allowance for what providers add around messages and a schema."""
 CONFIDENCE: Final = 0.8
+"""Of a fact that a model found: above 0.7, which a fact found by pattern has."""
 UNSUPPORTED: Final = "a model says so, and it is not quite what the person said"
 
 
 class Answer(Protocol):
-    """A chat model's answer, the tokens that were sent and answered, and dollars; None where nobody tells."""
+    """A chat model's answer, with tokens in, tokens out and dollars; None where unknown."""
 
     @property
     def text(self) -> str: ...
@@ -68,21 +71,21 @@ class ChatModels(Protocol):
         most_tokens: int,
         seconds: float,
     ) -> Answer:
-        """One answer. Raises RefusedTextError when the model will not take what it is sent, else ModelCallError."""
+        """One answer. Raises RefusedTextError when the model rejects the text, else ModelCallError."""
 
     def prices(self, model: str) -> tuple[float, float]:
-        """Dollars of a token that is sent and of one that is answered, at the dearest."""
+        """Dollars per input token and per output token, at the highest price."""
 
 
 @dataclass(frozen=True, slots=True)
 class _OverCapError(Exception):
-    """The next call would pass the cap of ``day``."""
+    """The next call could exceed the cap of ``day``."""
 
     day: date
 
 
 class ModelLearner:
-    """Has ``learn.model`` read what waits in the ledger; ``learner`` keeps what it finds, as what patterns find."""
+    """Lets ``learn.model`` read the queue in the ledger; ``learner`` keeps the facts, like those found by pattern."""
 
     def __init__(self, ledger: Ledger, memories: Memories, learner: Learner, models: ChatModels) -> None:
         self._ledger = ledger
@@ -90,12 +93,12 @@ class ModelLearner:
         self._learner = learner
         self._models = models
         self._plain: set[str] = set()
-        """Models that refuse a schema: they are asked for JSON in words alone."""
+        """Models that reject a schema: they are asked for JSON in the prompt only."""
         self._full: date | None = None
-        """The day of which the log says that its cap is reached."""
+        """The day for which the log already says that its cap is reached."""
 
     async def run(self) -> None:
-        """Reads until cancelled. What fails is tried again after a while, and dropped in the end."""
+        """Reads until cancelled. Failures are retried with backoff, and dropped in the end."""
         while True:
             error = await error_of(self._read_all())
             if isinstance(error, LiteLLMMemoryError):
@@ -109,7 +112,7 @@ class ModelLearner:
             pass
 
     async def read_one(self) -> bool:
-        """True when a conversation that went quiet was looked at; False when none waits."""
+        """Reads a batch of one conversation that went quiet; False when none waits."""
         quiet = timedelta(seconds=self._learner.settings.quiet_seconds)
         taken = await self._ledger.model_queue.take(datetime.now(UTC), quiet=quiet)
         if not taken:
@@ -125,14 +128,14 @@ class ModelLearner:
         elif isinstance(error, ModelCallError | MalformedAnswerError):
             await self._try_again(batch, str(error))
         elif isinstance(error, LiteLLMMemoryError):
-            # A store or a ledger that fails does so for all; this is taken again when its lease has ended.
+            # The store or the ledger fails for every conversation; this batch is taken again after its lease.
             raise error
         else:
             await self._try_again(batch, f"a defect ({type(error).__name__}).")
         return True
 
     async def _read(self, exchanges: Sequence[Exchange]) -> None:
-        """Asks the model about these exchanges of one conversation, and keeps what it found."""
+        """Lets the model read these exchanges of one conversation, and keeps the facts."""
         told = {exchange.id: own_prose(exchange.text) for exchange in exchanges}
         worth = [exchange for exchange in exchanges if prose_says_enough(told[exchange.id])]
         if not worth:
@@ -142,10 +145,10 @@ class ModelLearner:
         found = await asyncio.to_thread(grounded, facts_of(answer), said)
         await self._keep(worth, found)
 
-    # What it costs
+    # Cost
 
     async def _ask(self, messages: Sequence[Mapping[str, str]], scope: Scope) -> str:
-        """The model's answer. Raises _OverCapError before a call that could pass the cap, else ModelCallError."""
+        """The model's answer. Raises _OverCapError before a call that could exceed the cap, else ModelCallError."""
         settings, day = self._learner.settings, datetime.now(UTC).date()
         model = settings.model
         if model is None:
@@ -158,7 +161,7 @@ class ModelLearner:
         if not await self._ledger.model_queue.reserve(day, asked, most=most):
             raise _OverCapError(day)
         begun = datetime.now(UTC)
-        # What is reserved for a call that fails stays spent: it may have cost that, and nobody tells.
+        # The reservation for a failed call stays: the call may have cost that much, and nobody reports it.
         answer = await self._complete(model, messages)
         if answer.sent is not None and answer.answered is not None:
             cost = asked.cost if answer.cost is None else answer.cost
@@ -167,7 +170,7 @@ class ModelLearner:
         return answer.text
 
     def _dearest(self, model: str, messages: Sequence[Mapping[str, str]]) -> Spent:
-        """The most that a call can cost: no tokenizer makes more tokens of a text than it has bytes."""
+        """The highest possible cost of a call: no tokenizer makes more tokens than the text has bytes."""
         sent = len(json.dumps([messages, SCHEMA], ensure_ascii=False).encode()) + FRAME_TOKENS
         for_sent, for_answer = self._models.prices(model)
         return Spent(sent + ANSWER_TOKENS, sent * for_sent + ANSWER_TOKENS * for_answer)
@@ -190,7 +193,7 @@ class ModelLearner:
         await self._ledger.model_queue.later(*_marks(batch), at=tomorrow, failed=False)
 
     async def _try_again(self, batch: Sequence[QueuedExchange], reason: str) -> None:
-        """Puts each exchange off, longer with every attempt; those that failed too often are dropped."""
+        """Postpones each exchange with backoff; those that failed too often are dropped."""
         logger.info("The model could not learn: %s", reason)
         spent = [waiting for waiting in batch if waiting.attempts >= len(BACKOFF_SECONDS)]
         if spent:
@@ -201,7 +204,7 @@ class ModelLearner:
             at = datetime.now(UTC) + timedelta(seconds=pause)
             await self._ledger.model_queue.later(*_marks(waiting), at=at, failed=True)
 
-    # What is kept
+    # Facts
 
     async def _keep(self, exchanges: Sequence[Exchange], found: Sequence[Grounded]) -> None:
         scope = exchanges[0].scope
@@ -218,7 +221,7 @@ class ModelLearner:
 def memories_by_model(
     exchanges: Sequence[Exchange], found: Sequence[Grounded], known: Iterable[Memory], key: bytes
 ) -> tuple[list[tuple[Exchange, list[Memory]]], list[tuple[Exchange, Learned]]]:
-    """The memories that a model's facts about these exchanges make, and those facts that make none, with the reason."""
+    """The memories from a model's facts about these exchanges, and the facts that are dropped, with the reason."""
     there = [memory for memory in known if memory.kind != "episode"]
     made: list[tuple[Exchange, list[Memory]]] = []
     dropped: list[tuple[Exchange, Learned]] = []
@@ -245,7 +248,7 @@ def _memory(exchange: Exchange, found: Grounded, key: bytes) -> Memory:
 
 
 def _why_dropped(found: Grounded, from_message: Sequence[Memory], commands: Sequence[MemoryCommand]) -> str | None:
-    """Why a fact is not kept; None when it is. What the patterns found in the same message, they found better."""
+    """Why a fact is dropped; None when it is kept. Facts that patterns found in the same message are preferred."""
     if found.ground == "not said":
         return "the person did not say so"
     text = found.fact.text
@@ -257,7 +260,7 @@ def _why_dropped(found: Grounded, from_message: Sequence[Memory], commands: Sequ
 
 
 def _first_of(taken: Sequence[QueuedExchange]) -> tuple[list[QueuedExchange], list[QueuedExchange]]:
-    """As many of the first exchanges as go into one call, at least one, and the rest."""
+    """As many of the first exchanges as fit into one call, at least one; and the rest."""
     characters = 0
     for number, waiting in enumerate(taken):
         characters += len(waiting.exchange.text)

@@ -1,4 +1,4 @@
-"""The one guard of learning: what goes wrong with somebody's words is handed back, so that it ends nothing else."""
+"""The guard of learning: an error caused by somebody's words is returned, so that it cannot end the loop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ logger = logging.getLogger(__name__)
 
 
 async def error_of(work: Awaitable[object]) -> Exception | None:
-    """The error that ``work`` failed with, its traceback logged at debug level; None when it was done."""
+    """The error that ``work`` raised, with its traceback logged at debug level; None when it succeeded."""
     try:
         await work
-    # What people say and models answer is foreign, and any defect may show at it; learning must outlive that.
+    # What people say and models answer is foreign and may trigger any defect; learning must survive that.
     except Exception as error:
         logger.debug("Learning failed", exc_info=True)
         return error

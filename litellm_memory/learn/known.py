@@ -1,4 +1,4 @@
-"""What is known of the users who were learned of last, ready to be compared with what they say next."""
+"""Indexes of the known statements of recently active users, for comparison with new ones."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from litellm_memory.extract.known import KnownStatements
 from litellm_memory.models import Memory
 
 MAX_STATEMENTS: Final = 100_000
-"""Statements that are indexed at most, of all users together; more only where one user alone has more."""
+"""At most this many statements are indexed, of all users together; more only when one user alone has more."""
 
 
 class KnownByUser:
-    """An LRU cache of indexes of statements, by namespace. Not for two threads at once."""
+    """An LRU cache of indexes of statements, by namespace. Not thread-safe."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, KnownStatements] = OrderedDict()
 
     def of(self, namespace: str, memories: Iterable[Memory]) -> KnownStatements:
-        """The index of a user's statements, who has these ``memories`` now."""
+        """The index of a user's statements, updated to these ``memories``."""
         known = self._known.setdefault(namespace, KnownStatements())
         self._known.move_to_end(namespace)
         known.update(memories)

@@ -1,4 +1,4 @@
-"""Exchange to memories kept: extracted, given an id that a repeat cannot double, stored. Runs in the background."""
+"""From an exchange to stored memories, each with an id that makes learning idempotent. Runs in the background."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from litellm_memory.settings import LearnSettings
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 64
-"""Exchanges that are learned in one go."""
+"""Exchanges per batch."""
 RETRY_SECONDS: Final = 2.0
-"""Pause after the store refused a write; the journal keeps everything meanwhile."""
+"""Pause after the store refused a write; the journal keeps the exchanges meanwhile."""
 ROUNDS_UNREPORTED: Final = 30
-"""Rounds that fail for the same reason before it is reported, a minute or more: usually another part names it."""
+"""Rounds in a row that fail for the same reason before it is reported, a minute or more: usually another part reports
+it."""
 SUSPECTS: Final = 3
-"""Exchanges in a row at which the store or the ledger fails before it is taken to fail at all of them."""
+"""Exchanges in a row at which the store or the ledger may fail before it is considered down for all of them."""
 ADOPT_SECONDS: Final = 5.0
-"""Pause between two looks for what workers that are gone left, and for dead letters."""
+"""How often the journal is checked for dead letters and for exchanges of workers that are gone."""
 COMMANDED: Final = "the person wished it"
 LULL_SECONDS, ROUND_SECONDS = 0.2, 0.5
-"""How long learning waits after an answer, and at least from one round to the next: what is said close together costs
-one reading and one writing."""
+"""Debounce after an answer, and the least time between rounds: what is said close together shares reads and writes."""
 
 
 class Learner:
-    """Learns from the journal, in the order in which things were said, for as long as it runs.
+    """Learns from the journal in the order in which things were said.
 
-    ``report`` is called with one sentence for the operator when learning is not well, and with None when it is.
+    ``report`` is called with a sentence for the operator when learning has a problem, and with None when it is over.
     """
 
     def __init__(self, ledger: Ledger, memories: Memories, report: Callable[[str | None], None]) -> None:
@@ -56,22 +56,22 @@ class Learner:
         self._report = report
         self._awake = asyncio.Event()
         self._keeping = asyncio.Lock()
-        """Two that compare with what is known at the same time would both keep the same."""
+        """Two comparisons with what is known at the same time would both keep the same statement."""
         self._known = KnownByUser()
         self._attempts = Attempts()
         self._waits: tuple[str, int] | None = None
         """Why learning waits, and for how many rounds."""
         self._trouble: str | None = None
-        """What is reported of dead letters."""
+        """The reported sentence on dead letters."""
         self._looks_at: float | None = None
-        """When the journal is looked at next, by the event loop's time; None before the first look."""
+        """When the journal is checked next, in the event loop's time; None before the first check."""
 
     def wake(self) -> None:
-        """There is something new in the journal."""
+        """Signals that the journal has something new."""
         self._awake.set()
 
     async def run(self) -> None:
-        """Learns until cancelled. What fails stays in the journal and is tried again."""
+        """Learns until cancelled. Failures stay in the journal and are retried."""
         while True:
             self._awake.clear()
             began = asyncio.get_running_loop().time()
@@ -85,7 +85,7 @@ class Learner:
             await asyncio.sleep(max(LULL_SECONDS, ROUND_SECONDS - lasted))
 
     async def _round(self) -> bool:
-        """Learns all that waits; False when that failed for a reason that lies in no single exchange."""
+        """Learns all that waits; False when that failed for a reason that concerns every exchange."""
         error = await error_of(self._learn_all())
         if error is None:
             self._waits = None
@@ -102,7 +102,7 @@ class Learner:
             pass
 
     def _wait_for(self, reason: str) -> None:
-        """Logs why learning waits, and reports it when that lasts."""
+        """Logs why learning waits, and reports it when that persists."""
         rounds = self._waits[1] + 1 if self._waits and self._waits[0] == reason else 1
         if rounds == 1:
             logger.warning("Learning waits: %s", reason)
@@ -111,9 +111,9 @@ class Learner:
         self._waits = (reason, rounds)
 
     async def _look(self) -> None:
-        """Takes over what workers that are gone left in the journal, and reports dead letters, from time to time.
+        """Takes over exchanges of workers that are gone, and reports dead letters, at intervals.
 
-        A worker that starts tries dead letters once more: what was wrong with them may be mended.
+        At its first check a worker retries dead letters once: an update may have fixed their error.
         """
         now, letters = asyncio.get_running_loop().time(), self._ledger.dead_letters
         if self._looks_at is None:
@@ -130,7 +130,8 @@ class Learner:
         self._looks_at = now + ADOPT_SECONDS
 
     async def learn_waiting(self) -> int:
-        """How many exchanges of this worker were tried now for the first time; those that failed before come alone."""
+        """Learns this worker's exchanges in batches; returns how many were tried for the first time. Retries run one by
+        one."""
         waiting = await self._ledger.journal.ready(BATCH + len(self._attempts))
         new = [exchange for exchange in waiting if exchange.mark not in self._attempts][:BATCH]
         works = await self._learn_together(new) if new else False
@@ -139,14 +140,14 @@ class Learner:
         return len(new)
 
     async def _learn_together(self, exchanges: Sequence[Exchange]) -> bool:
-        """Learns these exchanges in one go, or each alone when that fails; True when any was learned."""
+        """Learns these exchanges in one batch, or one by one when that fails; True when any was learned."""
         return await error_of(self._learn(exchanges)) is None or await self._learn_each(exchanges, works=False)
 
     async def _learn_each(self, exchanges: Sequence[Exchange], *, works: bool) -> bool:
-        """Learns each alone, and counts a failed attempt of each that cannot be; True when any was learned.
+        """Learns one by one, and counts a failed attempt of each that fails; True when any was learned.
 
-        An error of the store or the ledger is due to an exchange only when others can be learned (``works``: some were
-        just now); else it is raised.
+        An error of the store or the ledger is blamed on an exchange only when others can be learned (``works``: some
+        just were); else it is raised.
         """
         suspects: list[tuple[Exchange, LiteLLMMemoryError]] = []
         for exchange in exchanges:
@@ -200,7 +201,7 @@ class Learner:
         return [memories_of(exchange, settings, key, block=blocks.get(exchange.mark)) for exchange in exchanges]
 
     async def _new_in(self, exchange: Exchange, memories: Sequence[Memory]) -> Sequence[Memory]:
-        """What there is to learn of what was found: of a message that is said again, what was superseded since."""
+        """The new memories among those found: of a repeated message, those that were superseded since."""
         if not exchange.again or not memories:
             return memories
         known = await self._memories.entries(exchange.scope.partition, [memory.id for memory in memories])
@@ -208,7 +209,7 @@ class Learner:
         return [memory for memory in memories if memory.id in ended]
 
     async def keep(self, found: Sequence[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[str, Learned]]:
-        """Keeps what was found in each exchange, and ends or confirms what was known; what became of it, by call."""
+        """Stores what was found in each exchange, and ends or confirms known memories; returns the outcomes by call."""
         async with self._keeping:
             return await self._reconcile(found)
 
@@ -232,7 +233,8 @@ class Learner:
         return reconcile(memories, statements, only_session=scope.only_session)
 
     async def _keep(self, memories: Sequence[Memory], across_sessions: Collection[str]) -> dict[str, str]:
-        """Keeps memories, in one go when that can be. The id that each has now: another's that said the same before."""
+        """Stores memories, in one batch if possible; returns the id that each has now: an existing one's that says the
+        same."""
         try:
             kept = await self._memories.keep(memories, across_sessions=across_sessions)
             return {memory.id: known.id for memory, known in zip(memories, kept, strict=True)}
@@ -240,13 +242,13 @@ class Learner:
             if len(memories) > 1:
                 alone = [await self._keep([memory], across_sessions) for memory in memories]
                 return {new: known for ids in alone for new, known in ids.items()}
-            # Chroma can never keep it; trying again would stop all that waits behind it.
+            # Chroma can never store it; a retry would block all that waits behind it.
             logger.error("A memory cannot be kept and is left out.")
             logger.debug("A memory cannot be kept", exc_info=True)
             return {}
 
     async def _change(self, changed: Memory, ids: Mapping[str, str]) -> None:
-        """Writes what became of a known memory; one that was forgotten meanwhile stays so."""
+        """Writes the change to a known memory; one that was forgotten meanwhile stays forgotten."""
         by = changed.superseded_by
         if by is not None:
             changed = replace(changed, superseded_by=Superseded(ids.get(by.id, by.id), by.reason))
@@ -254,9 +256,9 @@ class Learner:
             await self._memories.correct(changed.partition, changed.id, lambda memory: with_outcome(memory, changed))
 
     async def _obey(self, exchange: Exchange) -> list[Learned]:
-        """Does at once what the person commands memory to do; what became of the memories that were meant."""
+        """Carries out the person's commands to memory at once; returns the outcomes for the memories they concern."""
         obeyed: list[Learned] = []
-        # Who pasted an attack did not command what it says.
+        # A person who pasted an attack did not give its commands.
         trusted = self.settings.patterns and why_to_review(exchange.text) is None
         for command in commands_in(exchange) if trusted else ():
             scope = exchange.scope
@@ -275,7 +277,7 @@ class Learner:
 
 
 def _by_scope(found: Iterable[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[Scope, list[Memory]]]:
-    """What was found, by whose it is and by the session to which that is confined."""
+    """What was found, by scope and by the session to which it is confined."""
     groups: dict[tuple[str, str | None], tuple[Scope, list[Memory]]] = {}
     for exchange, memories in found:
         scope = exchange.scope
@@ -285,7 +287,7 @@ def _by_scope(found: Iterable[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[
 
 
 def _became(found: Sequence[Memory], result: Reconciliation, ids: Mapping[str, str]) -> list[tuple[str, Learned]]:
-    """What became of everything found, and of the known memories whose place it took, by the call that it is from."""
+    """The outcomes of all that was found and of the known memories it superseded, by the call it came from."""
     calls = {memory.id: memory.origin.call_id or "" for memory in found}
     became = [(calls[memory.id], _one_became(memory, result, ids)) for memory in found]
     for memory in result.known.values():
@@ -309,7 +311,7 @@ def _one_became(memory: Memory, result: Reconciliation, ids: Mapping[str, str]) 
 
 
 def _targets(command: MemoryCommand, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
-    """The known memories in force that a command is about, of the project and the session that it was given in."""
+    """The known memories in force that a command concerns, in the project and session in which it was given."""
     scope = exchange.scope
     seen = [
         memory

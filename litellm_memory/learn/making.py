@@ -1,4 +1,4 @@
-"""The memories that an exchange makes: extracted, screened, each with an id that a repeat cannot double. Pure."""
+"""The memories in an exchange: extracted, screened, with ids that make learning idempotent. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from litellm_memory.settings import LearnSettings
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The memories of one exchange, and for each thing that a reader might look for in vain, why it is not there."""
+    """The memories of one exchange, and why anything a reader might expect is not among them."""
 
     memories: tuple[Memory, ...]
     dropped: tuple[str, ...] = ()
 
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, block: Block | None = None) -> Made:
-    """What an exchange makes, to which ``block`` was given; the same, id by id, however often asked."""
+    """The memories of an exchange, to which ``block`` was injected; deterministic, including the ids."""
     rules = [StatementRule(rule.kind, rule.pattern, rule.about_person) for rule in settings.rules]
     given = [memory.text for memory in block.given] if block else []
     found = extract(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given)
@@ -31,7 +31,7 @@ def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, bloc
 
 
 def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:
-    """The memory that a candidate becomes. Its id is that of the message and ``name``, so a repeat doubles nothing."""
+    """The memory of a candidate. Its id is derived from the message and ``name``, so that a repeat is idempotent."""
     scope = exchange.scope
     return Memory(
         id=memory_id(scope.namespace, exchange.mark, name, key=key),

@@ -12,16 +12,16 @@ from litellm_memory.models import Exchange
 from litellm_memory.screening import suspicious, why_to_review
 
 MAX_PASSAGES = 3
-"""Passages of one text that are quarantined: who has seen these knows what the rest is."""
+"""At most this many passages of one text are quarantined: they show what the rest is."""
 MAX_CHARACTERS = 2000
-"""Characters of a passage that is quarantined."""
+"""At most this many characters of a passage are quarantined."""
 
 
 def with_quarantined(exchange: Exchange, found: Sequence[Candidate]) -> list[Candidate]:
-    """``found`` without replies that need review, followed by what needs review and would otherwise vanish unseen.
+    """``found`` without replies that need review, followed by suspicious passages that would otherwise be lost.
 
-    A passage that no candidate holds (a page's text, a question, a tag of our own) could come back in other words, so
-    its owner is shown it.
+    A passage in no candidate (in a web page, in a question, in a tag of ours) could come back in other words, so its
+    owner is shown it.
     """
     kept = [replace(candidate, reply=None) if _needs_review(candidate.reply) else candidate for candidate in found]
     quarantined: list[Candidate] = []
