@@ -236,7 +236,7 @@ async def test_running_workers_take_the_new_model_up_when_the_config_names_it(co
     engine = await opened_engine(config("small"), models)
     try:
         await engine.memories.restore([memory])
-        engine.embedders.foresee(config("large"))
+        engine.embedders.prepare_move(config("large"))
         assert (await engine.memories.vectors.query("one")).shape == (8,)
         await moved(config, models)
         async with asyncio.timeout(30):

@@ -1,11 +1,12 @@
-"""Texts -> vectors: the model that runs inside the process, where it lies, how it gets there; or one of LiteLLM's."""
+"""Texts to vectors: the model inside the process, where its files are, how they get there; or one of LiteLLM's
+models."""
 
 from __future__ import annotations
 
 import os
 
-# From version 1.29 on, ONNX Runtime reports to its maker as soon as it is imported, unless this is set by then
-# (microsoft/onnxruntime pull request 27379). It stands before the imports for that reason.
+# Since version 1.29 ONNX Runtime sends telemetry as soon as it is imported, unless this is set by then
+# (microsoft/onnxruntime pull request 27379); hence its place before the imports.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from litellm_memory.embedding.choice import Embedders

@@ -1,4 +1,4 @@
-"""Which embedder serves a store: only one that the settings name, or the local one, which sends nothing anywhere."""
+"""Which embedder serves a store: the one in the settings, or the local one, which sends nothing anywhere."""
 
 from __future__ import annotations
 
@@ -14,64 +14,66 @@ MISSING = "There is no embedding model here, so words alone are searched: run `l
 
 
 class Embedders:
-    """The embedders of one process, each opened when it is first needed. ``models`` are LiteLLM's, where it runs."""
+    """The embedders of one process, each opened on first use. ``models`` are LiteLLM's, where that runs."""
 
     def __init__(self, settings: Settings, models: EmbeddingModels | None = None) -> None:
         self._models = models
         self._settings = settings.embedding
         self.redactor = Redactor.of(settings.learn)
-        """What takes secrets out of the texts that a model is sent; replaced when the settings change."""
+        """Removes secrets from texts before a model gets them; replaced when the settings change."""
         self._local: LocalModel | None = None
         self._remote = self._called(settings)
-        self._foreseen: RemoteModel | None = None
+        self._next: RemoteModel | None = None
 
-    def foresee(self, settings: Settings) -> None:
-        """The config names another embedder now: once the store has moved to it, it serves without a restart."""
-        self._foreseen = self._called(settings)
+    def prepare_move(self, settings: Settings) -> None:
+        """Prepares the embedder that the changed config names: once the store has moved to it, it serves without a
+        restart."""
+        self._next = self._called(settings)
 
     @property
     def identity(self) -> str:
-        """The identity of the embedder that the settings name. Raises ModelCallError when it is not known."""
+        """The identity of the embedder in the settings. Raises ModelCallError when it is not known."""
         if self._settings.model == "local":
             return LocalModel.identity
         return self._named().identity
 
     async def dimension(self) -> int:
-        """How long its vectors are. Raises ModelCallError when the model has to be asked and does not answer."""
+        """The length of its vectors. Raises ModelCallError when the model has to be called and does not answer."""
         if self._settings.model == "local":
             return LocalModel.dimension
         return await self._named().measure()
 
     def named(self) -> Embedder:
-        """The embedder that the settings name. Raises ModelMissingError, or ModelCallError."""
+        """The embedder in the settings. Raises ModelMissingError, or ModelCallError."""
         return self._opened() if self._settings.model == "local" else self._named()
 
     def of(self, identity: str) -> Embedder | None:
-        """The embedder that made a store's vectors; None when there is none: then words alone are searched."""
+        """The embedder that made a store's vectors; None when it is not available: then only words are searched."""
         try:
             if identity == LocalModel.identity:
                 return self._opened()
-            remotes = (remote for remote in (self._remote, self._foreseen) if remote is not None)
+            remotes = (remote for remote in (self._remote, self._next) if remote is not None)
             return next((remote for remote in remotes if remote.identity == identity), None)
         except (ModelMissingError, ModelCallError):
             return None
 
     def differs(self, identity: str) -> bool:
-        """True when the settings name another embedder than this; False also when it is not known which."""
+        """True when the settings name another embedder than this; False when that is unknown."""
         try:
             return identity != self.identity
         except ModelCallError:
             return False
 
     def problem(self, identity: str) -> str | None:
-        """What keeps vectors of this identity from being searched as the settings say; one sentence with what to do."""
+        """Why vectors of this identity are not searched as the settings say, in one sentence with what to do; None if
+        they are."""
         try:
             wanted = self.identity
             if identity == LocalModel.identity:
                 self._opened()
         except (ModelMissingError, ModelCallError) as error:
             return str(error)
-        if identity == wanted or (self._foreseen is not None and self.of(identity) is self._foreseen):
+        if identity == wanted or (self._next is not None and self.of(identity) is self._next):
             return None
         serves = "which still serves" if self.of(identity) else "so words alone are searched until then"
         return (
@@ -80,8 +82,8 @@ class Embedders:
         )
 
     def close(self) -> None:
-        """Closes those that are open."""
-        for embedder in (self._local, self._remote, self._foreseen):
+        """Closes the open ones."""
+        for embedder in (self._local, self._remote, self._next):
             if embedder is not None:
                 embedder.close()
 
@@ -96,7 +98,7 @@ class Embedders:
         )
 
     def _clean(self, text: str) -> str:
-        # Also where secrets may be kept: they do not leave this host.
+        # Also where the settings keep secrets: these do not leave this host.
         return self.redactor.always.text(text)
 
     def _named(self) -> RemoteModel:

@@ -1,4 +1,4 @@
-"""What an embedder is to the rest of memory, and what of a text it is given."""
+"""The interface of an embedder, and the parts of a text that it embeds."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from litellm_memory.text.cues import passages
 Floats = NDArray[np.float32]
 
 RECIPE = "passages"
-"""What a memory's vector is made of, by name: it ends the identity of every embedder. Vectors of whole texts, made by
-the same model, had no such end, and are another embedder's."""
+"""How a memory's vector is made from its text. It is part of every embedder's identity: older vectors, of whole texts,
+have no such suffix and count as another embedder's."""
 
 
 class Embedder(Protocol):
-    """A model that turns texts into unit vectors. Vectors of two identities are never compared.
+    """A model that turns texts into unit vectors; vectors of two identities are never compared.
 
-    Whatever goes wrong is a ModelCallError: each embedder translates what the foreign code below it raises.
+    Every failure is a ModelCallError: each embedder translates the exceptions of the foreign code below it.
     """
 
     @property
     def identity(self) -> str:
-        """The model, its quantisation or length where that is chosen, and the recipe. Raises ModelCallError."""
+        """The model, its quantisation or length if chosen, and the recipe. Raises ModelCallError."""
 
     async def query(self, text: str) -> Floats | None:
-        """The vector of what is searched for; None where words have to do. Raises ModelCallError."""
+        """The vector of a query; None where only words can be searched. Raises ModelCallError."""
 
     async def documents(self, texts: Sequence[str]) -> Sequence[Floats | None]:
-        """One vector per text to be found; None for one that the model refuses. Raises ModelCallError."""
+        """One vector per text; None for one that the model rejects. Raises ModelCallError."""
 
     def close(self) -> None:
-        """Lets go of threads and calls under way."""
+        """Stops threads and calls in flight."""
 
 
 async def memory_vectors(embedder: Embedder, texts: Sequence[str]) -> list[Floats | None]:
-    """A vector for the text of each memory, of its passages; None where the model refuses all of them."""
+    """A vector for the text of each memory, from its passages; None where the model rejects all of them."""
     parts = [passages(text) for text in texts]
     vectors = iter(await embedder.documents([part for passages_ in parts for part in passages_]))
     blended: list[Floats | None] = []
@@ -49,7 +49,7 @@ async def memory_vectors(embedder: Embedder, texts: Sequence[str]) -> list[Float
 
 
 def blend(vectors: Sequence[Floats]) -> Floats:
-    """One unit vector for a text's passages: half what it states as a whole, half its sentences."""
+    """One unit vector from a text's passages: half the whole text, half the mean of its sentences."""
     whole, *sentences = vectors
     blended = whole + _unit(np.sum(sentences, axis=0)) if sentences else whole
     return _unit(blended)

@@ -1,4 +1,5 @@
-"""The published fp32 weights -> the int8 ONNX file that is run. Needs the extra `litellm-memory[model]`, not torch."""
+"""Converts the published fp32 weights to the int8 ONNX file that is run. Needs the extra `litellm-memory[model]`, not
+torch."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from litellm_memory.errors import ModelMissingError
 Tensors = Mapping[str, NDArray[np.float32]]
 
 FAITHFUL = 0.99
-"""Least mean cosine between the vectors of the int8 file and those of the fp32 graph that it was made from."""
+"""The mean cosine that is required between the vectors of the int8 file and those of its fp32 graph."""
 
 SENTENCES = (
     "My staging database is called heron-42.",
@@ -34,23 +35,24 @@ SENTENCES = (
     "Danke, das passt so.",
     "The quick brown fox jumps over the lazy dog. " * 8,
 )
-"""What an int8 file is tried on before it is accepted: short and long, prose, code, names, another language."""
+"""The sentences on which an int8 file is tested: short and long, prose, code, names, another language."""
 
 HEAD_WIDTH = 32
-"""MiniLM has 12 attention heads in 384: the one size that its tensors do not tell."""
+"""MiniLM has 12 attention heads of this size: the one dimension that its tensors do not reveal."""
 
 REFERENCE = {
     "made_with": {"numpy": "2.4.6", "onnx": "1.23.2", "onnxruntime": "1.31.1"},
     "model.onnx": "0a68263b82fd1c7dca14def934596e284465c92da2d79e72659680834c8af2b3",
 }
-"""The sha256 of what these versions make of the original weights. Others may give other bytes for the same vectors."""
+"""The sha256 that these versions produce from the original weights. Others may give other bytes for the same
+vectors."""
 
 
 def export(weights: Path, tokenizer: Path, model: Path) -> dict[str, object]:
     """Writes ``model``, the int8 ONNX file of ``weights``: fp32 ``.safetensors``, or an fp32 graph in ``.onnx``.
 
-    Returns what it was made with, for its manifest; the same weights and libraries give the same bytes. Raises
-    ModelMissingError when the file's vectors stray from those of the fp32 graph.
+    Returns the versions used, for its manifest; the same weights and libraries give the same bytes. Raises
+    ModelMissingError when the file's vectors deviate from those of the fp32 graph.
     """
     graph = onnx.load(weights) if weights.suffix == ".onnx" else bert(load_file(weights))
     quantise(graph, model)
@@ -62,8 +64,8 @@ def export(weights: Path, tokenizer: Path, model: Path) -> dict[str, object]:
 
 
 def quantise(graph: onnx.ModelProto, model: Path) -> None:
-    """Writes ``graph`` with int8 weights: a scale for each output channel of a matrix, one for each embedding table."""
-    # Without this mark the quantiser gives advice through the root logger, which sets up logging for the whole process.
+    """Writes ``graph`` with int8 weights: a scale per output channel of a matrix, one per embedding table."""
+    # Without this mark the quantiser prints advice through the root logger, which configures logging for the process.
     onnx.helper.set_model_props(graph, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32.onnx"
@@ -87,7 +89,7 @@ def agreement(one: bytes, other: bytes, tokenizer: Path) -> float:
 
 
 def bert(tensors: Tensors) -> onnx.ModelProto:
-    """The fp32 graph of a BERT encoder, with the inputs and the output of the usual ONNX exports."""
+    """The fp32 graph of a BERT encoder, with the usual inputs and output of ONNX exports."""
     depth = sum(name.endswith(".intermediate.dense.weight") for name in tensors)
     layers = [_layer(tensors, f"encoder.layer.{n}.") for n in range(depth)]
     calls = "".join(
@@ -143,9 +145,11 @@ layer (x, mask, {parameters}) => (y)
     y = LayerNormalization <epsilon = 1e-12> (narrow_sum, narrow_norm, narrow_norm_bias)
 }}
 """
-"""BERT in ONNX's text format, whose local function ``layer`` is inlined. Opset 20 is the first with Gelu.
+"""BERT in ONNX's text format; its local function ``layer`` is inlined.
 
-Attention is ONNX Runtime's own operator: spelled out in ONNX's, its many small steps took a tenth of the time."""
+Opset 20 is the first with Gelu. Attention is ONNX Runtime's own operator: in plain ONNX operators its many small steps
+were a tenth of the run time.
+"""
 
 
 def _embeddings(tensors: Tensors) -> dict[str, NDArray[np.float32]]:
@@ -159,7 +163,7 @@ def _embeddings(tensors: Tensors) -> dict[str, NDArray[np.float32]]:
 
 
 def _layer(tensors: Tensors, prefix: str) -> dict[str, NDArray[np.float32]]:
-    """A layer's weights by their names in the graph. The projections are one matrix, with attention's scale in it."""
+    """A layer's weights by their names in the graph. The projections are one matrix, scaled for attention."""
     layer = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     scale = np.float32(HEAD_WIDTH**-0.5)
     scales = {"query": scale, "key": np.float32(1), "value": np.float32(1)}

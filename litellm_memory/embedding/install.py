@@ -1,4 +1,4 @@
-"""Where the model lies on this machine, and how it gets there: once, checked, by one process at a time."""
+"""Where the model is on this machine, and its installation: once, with checksums, by one process at a time."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from litellm_memory.errors import ModelMissingError
 from litellm_memory.files.locks import open_lock, wait_for_lock
 
 Export = Callable[[Path, Path, Path], Mapping[str, object]]
-"""Makes the third file, a model, of weights and a tokenizer, and tells what it was made with."""
+"""Writes the third file, a model, from weights and a tokenizer, and returns the versions used."""
 
 PACKAGED = Path(__file__).parent.parent / "model"
 """Where a release wheel carries the model."""
 
 LONGEST_WAIT = 1800.0
-"""Seconds to wait for another process that is installing the model."""
+"""Timeout in seconds for another process that is installing the model."""
 
 
 def find_model(model_dir: Path | None = None) -> Path | None:
-    """The directory that holds the model, None when there is none.
+    """The directory with the model, None when there is none.
 
-    That is ``model_dir`` alone when it is given; else the one in the package, else the one in the user's cache.
+    Only ``model_dir`` counts if it is given; else the one in the package, then the one in the user's cache.
     """
     places = [model_dir.expanduser()] if model_dir else [PACKAGED, user_cache() / LocalModel.name]
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 
 def user_cache(environment: Mapping[str, str] = os.environ) -> Path:
-    """The directory of what may be made again: ``litellm-memory`` in XDG_CACHE_HOME, or else in ``~/.cache``."""
+    """The user's cache directory: ``litellm-memory`` in XDG_CACHE_HOME, or else in ``~/.cache``."""
     # The base directory specification ignores a relative XDG_CACHE_HOME, an empty one too.
     named = Path(environment.get("XDG_CACHE_HOME", ""))
     return (named if named.is_absolute() else Path("~/.cache").expanduser()) / "litellm-memory"
@@ -48,18 +48,18 @@ def install_model(
     sources: Sequence[Source] = SOURCES,
     cache: Path | None = None,
 ) -> Path:
-    """The directory that now holds the model: ``into``, or else where ``find_model`` looks.
+    """Installs the model and returns its directory: ``into``, or else where ``find_model`` looks.
 
-    A model that is there and whole stays as it is. Otherwise it is made from the first source that has the weights;
-    what an interrupted download left in ``cache`` (the user's, unless given) is used. Raises ModelMissingError when
-    no source has them, or when the libraries that make it are not installed.
+    An intact model stays. Otherwise it is made from the first source that has the weights; partial downloads in
+    ``cache`` (the user's, unless given) are resumed. Raises ModelMissingError when no source has them, or when the
+    libraries that convert them are not installed.
     """
     cache = cache or user_cache()
     target = into or find_model() or cache / LocalModel.name
     try:
         if not _is_whole(target):
             with _alone(cache):
-                # Whoever was in there before may have made it.
+                # The process that had the lock may have installed it.
                 if not _is_whole(target):
                     _install(target, cache / "downloads", sources, report)
     except OSError as error:
@@ -69,7 +69,7 @@ def install_model(
 
 
 def _install(target: Path, downloads: Path, sources: Sequence[Source], report: Report) -> None:
-    """Makes the model in ``target`` from the first source that can give its ingredients."""
+    """Makes the model in ``target`` from the first source that has its ingredients."""
     export = _exporter()
     refusals = []
     for source in sources:
@@ -92,7 +92,7 @@ def _install(target: Path, downloads: Path, sources: Sequence[Source], report: R
 
 
 def _exporter() -> Export:
-    """What makes a model of its ingredients. It needs the extra, which those who only use a model do without."""
+    """The converter. It needs the extra, which those who only use a model can do without."""
     try:
         from litellm_memory.embedding.export import export
     except ImportError as error:
@@ -103,7 +103,7 @@ def _exporter() -> Export:
 
 
 def _make(target: Path, ingredients: Ingredients, source: str, export: Export) -> None:
-    """Makes the model beside ``target`` and moves it there, the manifest last, so that it is whole or not there."""
+    """Makes the model in a temporary directory and moves it, the manifest last, so that the installation is atomic."""
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
         made = Path(beside)
@@ -134,7 +134,7 @@ def _is_whole(directory: Path) -> bool:
 
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
-    """Waits until no other process is inside. A process that dies inside leaves it open."""
+    """A lock between processes; the kernel releases it when a process dies."""
     path = cache / "install.lock"
     with open_lock(path) as lock:
         if not wait_for_lock(lock, timeout_s=LONGEST_WAIT):

@@ -1,4 +1,4 @@
-"""The embedded model at work: texts -> unit vectors, with no network and without holding up the event loop."""
+"""The embedded model: texts to unit vectors, without network and without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ Floats = NDArray[np.float32]
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 MANIFEST = "manifest.json"
-"""Written last into a model's directory: without it there is no model in there."""
+"""Written last into a model's directory: without it the model is incomplete."""
 
 MAX_TOKENS = 256
-"""Where the model stops reading, as its authors set it; its two marks count."""
+"""Longest input in tokens, as the model's authors set it, including its two special tokens."""
 
 MAX_CHARACTERS = 32 * MAX_TOKENS
-"""What is given to the tokenizer, which reads all that it gets before it cuts: a message may hold megabytes."""
+"""The text is truncated to this before tokenizing: the tokenizer reads all of it, and a message may have megabytes."""
 
-SLOWER = "SkipLayerNormFusion"
-"""What ONNX Runtime does to a graph and should not: an addition and its norm, made one, take three times as long. Of a
-short question's vector that was a sixth."""
+SLOW_FUSION = "SkipLayerNormFusion"
+"""A graph optimisation of ONNX Runtime that is disabled: the fused addition and normalisation take three times as long,
+which was a sixth of the time for a short question."""
 
 RECENT = 256
-"""Vectors that are kept with their texts, in RAM alone."""
+"""Size of the cache of vectors by text, in RAM only."""
 
 
 class LocalModel:
-    """all-MiniLM-L6-v2 with int8 weights, kept in memory for as long as the process lives."""
+    """all-MiniLM-L6-v2 with int8 weights, loaded for the lifetime of the process."""
 
     name: ClassVar[str] = "all-MiniLM-L6-v2-int8"
     """The model and its quantisation, as its directory and its manifest call it."""
@@ -58,27 +58,27 @@ class LocalModel:
 
     @classmethod
     def open(cls, directory: Path) -> LocalModel:
-        """The model in ``directory``. Raises ModelMissingError when it is not there, or not as its manifest says."""
+        """The model in ``directory``. Raises ModelMissingError when it is missing or does not match its manifest."""
         model, tokenizer = read_model(directory)
         return cls(TextEncoder(model, Tokenizer.from_buffer(tokenizer)))
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """A row for each text, in order: float32 unit vectors, shape (n, 384). Works on the calling thread."""
+        """A row per text, in order: float32 unit vectors, shape (n, 384). Runs on the calling thread."""
         return _rows([self._encoder.vector(text) for text in texts])
 
     async def embed_soon(self, texts: Sequence[str]) -> Floats:
         """As ``embed``, on the model's own thread.
 
-        A batch gives way to other callers after every text, so a query waits for one text of each batch at most.
+        A batch yields to other callers after every text, so a query waits for at most one text of each batch.
         """
         return _rows([await self.query(text) for text in texts])
 
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
-        """A vector each, as ``embed_soon`` makes them."""
+        """One vector per text, through ``embed_soon``."""
         return list(await self.embed_soon(texts))
 
     async def query(self, text: str) -> Floats:
-        """The vector of ``text``, kept for a while: what was just asked for is often what is learned next.
+        """The vector of ``text``, which is cached: what was just asked is often learned next.
 
         Raises ModelCallError.
         """
@@ -98,20 +98,21 @@ class LocalModel:
             raise ModelCallError(f"The embedded model failed ({type(error).__name__}).") from None
 
     def close(self) -> None:
-        """Ends the model's thread after the text that it is at; texts that wait for it are given up."""
+        """Stops the model's thread after the current text; waiting texts are cancelled."""
         self._executor.shutdown(cancel_futures=True)
 
 
 class TextEncoder:
-    """A sentence encoder in ONNX with its tokenizer: mean pooled, unpadded, cut at 256 tokens, one thread."""
+    """A sentence encoder in ONNX with its tokenizer: mean pooled, unpadded, truncated to 256 tokens,
+    single-threaded."""
 
     def __init__(self, model: bytes, tokenizer: Tokenizer) -> None:
         self._session = onnxruntime.InferenceSession(
-            model, _single_threaded(), providers=["CPUExecutionProvider"], disabled_optimizers=[SLOWER]
+            model, _single_threaded(), providers=["CPUExecutionProvider"], disabled_optimizers=[SLOW_FUSION]
         )
         self._tokenizer = tokenizer
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        # Padding costs what it adds: a 20-token query padded to 256 takes twenty times as long.
+        # Padding is not free: a 20-token query padded to 256 takes twenty times as long.
         self._tokenizer.no_padding()
 
     def vector(self, text: str) -> Floats:
@@ -124,9 +125,9 @@ class TextEncoder:
 
 
 def read_model(directory: Path) -> tuple[bytes, bytes]:
-    """The bytes of the ONNX file and of the tokenizer in ``directory``, which are what its manifest says.
+    """The bytes of the ONNX file and of the tokenizer in ``directory``, verified by its manifest.
 
-    Raises ModelMissingError when they are not, or when it is another model.
+    Raises ModelMissingError when they do not match, or when it is another model.
     """
     manifest = _manifest(directory)
     if (manifest.get("identity"), manifest.get("dimension")) != (LocalModel.name, LocalModel.dimension):
@@ -136,7 +137,7 @@ def read_model(directory: Path) -> tuple[bytes, bytes]:
 
 
 def digest(content: bytes) -> str:
-    """The sha256 of ``content`` in hex, as manifests write it."""
+    """The sha256 of ``content`` in hex, as in manifests."""
     return sha256(content).hexdigest()
 
 
@@ -145,12 +146,12 @@ def _rows(vectors: Sequence[Floats]) -> Floats:
 
 
 def _readable(text: str) -> str:
-    # JSON may carry half a surrogate pair, which the tokenizer refuses.
+    # JSON may carry a lone surrogate, which the tokenizer rejects.
     return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
 def _single_threaded() -> onnxruntime.SessionOptions:
-    """One thread that does not spin: on a busy host two are slower than one, and a spinning one starves the proxy."""
+    """One thread without spinning: on a busy host two are slower than one, and a spinning one starves the proxy."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

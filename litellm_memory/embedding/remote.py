@@ -1,4 +1,4 @@
-"""An embedding model that LiteLLM calls: batched, redacted, remembered for a while, and left alone while it fails."""
+"""An embedding model that LiteLLM calls: batched, redacted, cached, and with a circuit breaker."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ from litellm_memory.errors import ModelCallError, RefusedTextError
 logger = logging.getLogger(__name__)
 
 BATCH = 64
-"""Most texts of one call: below every provider's limit but Vertex's for Gemini. A refusal is answered by halves."""
-AT_ONCE = 4
-"""Calls under way at the same time for one list of texts."""
+"""Most texts per call: below every provider's limit except Vertex's for Gemini. A rejected batch is halved."""
+MAX_CONCURRENT = 4
+"""Most concurrent calls for one list of texts."""
 MAX_CHARACTERS = 2000
-"""Of one text. Cohere on Bedrock takes no more, and a passage is seldom longer."""
+"""Longest text in characters. Cohere on Bedrock takes no more, and a passage is seldom longer."""
 RECENT = 1024
-"""Vectors of queries that are kept with their texts, in RAM alone."""
+"""Size of the cache of query vectors by text, in RAM only."""
 QUERY_SECONDS = 5.0
-"""How long a query's call may go on after nobody waits for it any more: its vector serves who asks again."""
+"""Timeout of a query's call, which continues after its caller gave up: the next one who asks the same gets its
+vector."""
 BATCH_SECONDS = 30.0
+"""Timeout of a batch; no request waits for it."""
 PAUSE_SECONDS = 10.0
-"""After a failure queries go by words at once for so long: no request waits for a model that is down."""
+"""Circuit breaker: for this long after a failure, queries use words only, so that no request waits for a model that is
+down."""
 
 _LAST_WORD = re.compile(r"[!-~]+\Z")
-"""Of signs that secrets are made of: scripts without spaces lose nothing."""
+"""Only characters of which secrets are made: scripts without spaces lose nothing."""
 
 
 class EmbeddingModels(Protocol):
@@ -45,11 +48,11 @@ class EmbeddingModels(Protocol):
     async def vectors(
         self, model: str, texts: Sequence[str], *, asking: bool, dimensions: int | None, seconds: float
     ) -> list[list[float]]:
-        """A vector each; ``asking``: the texts are queries. Raises RefusedTextError, else ModelCallError."""
+        """One vector per text; ``asking``: the texts are queries. Raises RefusedTextError, else ModelCallError."""
 
 
 class RemoteModel:
-    """One of LiteLLM's models as an embedder. ``clean`` takes secrets out of all that it is sent."""
+    """One of LiteLLM's models as an embedder. ``clean`` removes secrets from everything it is sent."""
 
     def __init__(
         self, models: EmbeddingModels, model: str, *, clean: Callable[[str], str], dimensions: int | None = None
@@ -69,14 +72,14 @@ class RemoteModel:
         return f"{self._models.behind(self._model)}{length}-{RECIPE}"
 
     async def measure(self) -> int:
-        """How long the model's vectors are. Raises ModelCallError."""
+        """The length of the model's vectors. Raises ModelCallError."""
         [vector] = await self._called(["length"], asking=False, seconds=BATCH_SECONDS)
         return len(vector)
 
     async def query(self, text: str) -> Floats | None:
-        """The vector of what is searched for; None for a while after a failure. Raises ModelCallError.
+        """The vector of a query; None while the circuit breaker is open. Raises ModelCallError.
 
-        A caller that gives up waiting does not stop the call: whoever asks the same next finds its vector.
+        A caller that gives up does not cancel the call: the next one who asks the same gets its vector.
         """
         if (known := self._recent.get(text)) is not None:
             self._recent.move_to_end(text)
@@ -85,13 +88,13 @@ class RemoteModel:
             if asyncio.get_running_loop().time() < self._paused_until:
                 return None
             self._asked[text] = task = asyncio.create_task(self._ask(text))
-            # A failure that nobody waits for any more is still looked at.
+            # Retrieve the exception even when no caller waits any more: asyncio would log it as never retrieved.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._asked[text])
 
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
-        """A vector each; None for a text that the model refuses. Raises ModelCallError when a call fails."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        """One vector per text; None for a text that the model rejects. Raises ModelCallError when a call fails."""
+        gate = asyncio.Semaphore(MAX_CONCURRENT)
 
         async def embedded(batch: Sequence[str]) -> list[Floats | None]:
             async with gate:
@@ -101,7 +104,7 @@ class RemoteModel:
         return list(chain.from_iterable(await asyncio.gather(*map(embedded, batches))))
 
     def close(self) -> None:
-        """Gives up the calls under way."""
+        """Cancels the calls in flight."""
         for task in list(self._asked.values()):
             task.cancel()
 
@@ -119,7 +122,7 @@ class RemoteModel:
         return vector
 
     async def _accepted(self, texts: Sequence[str]) -> list[Floats | None]:
-        """The vectors of a batch; a refused one is halved until it is known which texts the model refuses."""
+        """The vectors of a batch; a rejected one is halved until the rejected texts are found."""
         try:
             return [*await self._called(texts, asking=False, seconds=BATCH_SECONDS)]
         except RefusedTextError:
@@ -136,7 +139,7 @@ class RemoteModel:
         try:
             vectors = np.asarray(found, np.float32)
         except (TypeError, ValueError):
-            # Not numbers, or not of one length.
+            # Not numbers, or of different lengths.
             vectors = np.empty(0, np.float32)
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise ModelCallError(f"{self._model} did not answer with a vector for each text.")
@@ -145,9 +148,9 @@ class RemoteModel:
         return list(unit)
 
     def _sendable(self, text: str) -> str:
-        """The beginning of ``text`` without secrets, which may be older than the rule that knows them."""
+        """The beginning of ``text`` without secrets; the text may be older than the rule that recognises them."""
         if len(text) >= MAX_CHARACTERS:
-            # It is cut, here or before, and half a secret at the cut would not be recognised.
+            # Drop the last word of a truncated text: half a secret would not be recognised.
             text = _LAST_WORD.sub("", text[:MAX_CHARACTERS])
-        # JSON may carry half a surrogate pair; providers refuse an empty text.
+        # JSON may carry a lone surrogate; providers reject an empty text.
         return self._clean(text)[:MAX_CHARACTERS].encode("utf-8", "replace").decode() or "-"

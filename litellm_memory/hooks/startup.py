@@ -97,7 +97,7 @@ async def _reload(engine: Engine, path: Any) -> None:
         except SettingsError as error:
             logger.error("The changed config is not used: %s", error)
             continue
-        engine.embedders.foresee(settings)
+        engine.embedders.prepare_move(settings)
         waiting = needs_restart(engine.settings, settings)
         if waiting:
             logger.warning("A restart is needed before these settings hold: %s.", ", ".join(waiting))
