@@ -33,12 +33,12 @@ NAMES = {
     quality.audit_memories: "audit",
     reembed.reembed_memories: "reembed",
 }
-"""Commands whose own name means something else in Python or in this package."""
+"""Command names that differ from the function's, which would shadow a Python or package name."""
 
 app = typer.Typer(
     name="litellm-memory",
     no_args_is_help=True,
-    # A traceback would show what a command was given, and that may be a key.
+    # A traceback would show the arguments of a command, and those may include a key.
     pretty_exceptions_enable=False,
     help="Long-term memory behind a LiteLLM proxy.",
 )

@@ -1,4 +1,4 @@
-"""Erasing on the command line: a job is begun, and followed until no file of the host holds what was forgotten."""
+"""Erasing on the command line: starts a job and follows it until no file of the host holds what was forgotten."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from litellm_memory.cli.reach import Sidecar
 
 LOOK_SECONDS = 0.3
+"""How often a job's progress is requested."""
 PROGRESS = {
     "forgetting": "forgetting memories and rows",
     "scrubbing": "writing files anew without them",
@@ -21,7 +22,7 @@ PROGRESS = {
 
 @dataclass(frozen=True, slots=True)
 class ErasureRequest:
-    """The request that begins an erasure."""
+    """The request that starts an erasure."""
 
     method: str
     path: str
@@ -31,9 +32,9 @@ class ErasureRequest:
 def erasure_of(
     memory: str | None, *, user: str | None, session: str | None, everybody: bool, now: bool
 ) -> ErasureRequest | None:
-    """What the options ask for; None when one memory is forgotten, and its files may follow later.
+    """The erasure that the options ask for; None for a single memory, whose files may follow later.
 
-    Raises BadParameter for options that say nothing, or several things.
+    Raises BadParameter for options that name nothing, or several things.
     """
     named = sum((memory is not None, user is not None, everybody))
     if named > 1 or not (named or now):
@@ -48,7 +49,7 @@ def erasure_of(
 
 
 async def erased(answering: Sidecar, erasure: ErasureRequest) -> dict[str, Any]:
-    """The job that this begins, once it is done; each step, and what it waits for, is told on standard error."""
+    """The finished job of this erasure; its steps, and what it waits for, are printed on standard error."""
     job = await answering.ask(erasure.method, erasure.path, params={"session": erasure.session})
     told: tuple[str, str | None] | None = None
     while True:

@@ -1,4 +1,4 @@
-"""The line that memory needs, put into a config that is somebody's own: everything else in it stays as it is."""
+"""Adds memory's line to an existing config; everything else in it stays as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BY_HAND: Final = f"Add it yourself: under litellm_settings put {LINE}."
 
 
 def joined(text: str) -> str:
-    """The config with memory's handler among LiteLLM's callbacks; itself when it is there. Raises CommandError."""
+    """The config with memory's handler among LiteLLM's callbacks; unchanged when it is there. Raises CommandError."""
     before = _parsed(text)
     section = before.get("litellm_settings") or {}
     known = section.get("callbacks") if isinstance(section, dict) else None
@@ -29,7 +29,7 @@ def joined(text: str) -> str:
 
 
 def difference(before: str, after: str, name: str) -> str:
-    """What changes, as a unified diff."""
+    """The change as a unified diff."""
     lines = unified_diff(before.splitlines(True), after.splitlines(True), name, name, n=2)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
@@ -41,7 +41,7 @@ def _edited(text: str) -> str:
         return f"{text.rstrip()}\n\nlitellm_settings:\n  {LINE}\n".lstrip("\n")
     key, section = sections["litellm_settings"]
     if not isinstance(section, yaml.MappingNode):
-        # Nothing stands under it.
+        # The entry has no items.
         end = key.end_mark.index + 1
         return f"{text[:end]}\n  {LINE}{text[end:]}"
     callbacks = next((value for name, value in section.value if name.value == "callbacks"), None)
@@ -55,7 +55,7 @@ def _edited(text: str) -> str:
 
 
 def _before(text: str, node: yaml.CollectionNode, entry: str, separator: str) -> str:
-    """``entry`` before the first one of a mapping or a list, in the style of it."""
+    """``entry``, inserted before the first one of a mapping or a list, in its style."""
     start = node.start_mark.index
     if node.flow_style:
         return f"{text[: start + 1]}{entry}{separator}{text[start + 1 :]}"
@@ -85,7 +85,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _read(text: str) -> Any:
-    """What a YAML text says, an empty mapping for one that says nothing; None for what is no YAML."""
+    """The value of a YAML text, an empty mapping for an empty one; None for invalid YAML."""
     try:
         return yaml.safe_load(text) or {}
     except yaml.YAMLError:

@@ -199,5 +199,5 @@ def _print_one(memory: dict[str, Any], in_json: bool) -> None:
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    """Those values that were given."""
+    """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def models_for(settings: Settings, config: Mapping[str, Any]) -> Models | None:
-    """The models of a LiteLLM config, outside its proxy; None when the settings ask for none."""
+    """The models of a LiteLLM config, outside of its proxy; None when the settings need none."""
     if settings.embedding.model == "local":
         return None
     # LiteLLM's import takes seconds.

@@ -1,4 +1,4 @@
-"""Export and import on the command line, with progress; an import that breaks off is simply started again."""
+"""Export and import on the command line, with progress; an interrupted import is simply run again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from litellm_memory.cli.reach import (
 from litellm_memory.foreign import FORMATS, Converted, converted, format_of
 
 LINES_AT_ONCE = 500
-"""Lines of one request: each is durable when it is answered, and progress is told in these steps."""
+"""Lines per request: each is durable when the request is answered; progress is shown in these steps."""
 
 
 def export(
@@ -107,7 +107,7 @@ def _told(total: Counter[str]) -> str:
 
 
 def _lines(source: Path, name: str | None) -> list[Converted]:
-    """All lines of an import that the file holds. Raises CommandError, ShapeError."""
+    """All lines of an import in the file. Raises CommandError, ShapeError."""
     try:
         name = name or format_of(source)
         if name is None or name not in FORMATS:
@@ -119,7 +119,7 @@ def _lines(source: Path, name: str | None) -> list[Converted]:
 
 
 async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None) -> Counter[str]:
-    """What became of these lines; those that were refused are told on standard error."""
+    """The outcomes of these lines; rejected ones are printed on standard error."""
     refused = [line for line in lines if line.refusal is not None]
     sent = [line for line in lines if line.refusal is None]
     content = b"".join(line.line for line in sent)
@@ -133,7 +133,7 @@ async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None
 
 @contextmanager
 def _output(to: Path | None) -> Iterator[BinaryIO]:
-    """The file to write, for its owner alone; standard output when there is none. Raises CommandError."""
+    """The output file, private to its user; standard output when none is named. Raises CommandError."""
     if to is None:
         yield sys.stdout.buffer
         sys.stdout.flush()
@@ -148,7 +148,7 @@ def _output(to: Path | None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _progress(lines: int, *, quiet: bool) -> Iterator[tuple[Progress, TaskID]]:
-    """A bar on standard error, which scripts do not read."""
+    """A progress bar on standard error, so that the output stays clean for scripts."""
     columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         yield progress, progress.add_task("importing", total=lines)

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for scripts."""
+"""Output of commands: tables for people, JSON for scripts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def as_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Prints rows under their columns, or ``empty`` when there are none; ids and names stay whole."""
+    """Prints rows under their columns, or ``empty`` when there are none; ids and names are not truncated."""
     printed = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         whole = column in ("id", "user", "score", "said", "kind")
         printed.add_column(column, no_wrap=whole, overflow="fold")
     for row in rows:
-        # What people said may look like markup, and is not.
+        # What people said may look like markup, but is not.
         printed.add_row(*(Text(_cell(value)) for value in row))
     if printed.rows:
         Console(soft_wrap=False).print(printed)
@@ -33,7 +33,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) 
 
 
 def fields(values: Mapping[str, Any]) -> None:
-    """Prints one thing, a field a line; what is not there is left out."""
+    """Prints one item, a field per line, without empty fields."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
         if value not in (None, [], {}, ""):

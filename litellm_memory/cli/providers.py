@@ -1,4 +1,4 @@
-"""Which providers a config can be written for: those whose keys the environment holds."""
+"""The providers for which a config can be written: those whose keys are in the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litellm_memory.cli.reach import KEY_VARIABLE
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider, the variables that it cannot do without, and its entries of ``model_list``: name, parameters."""
+    """A provider, its required variables, and its entries of ``model_list``: name, parameters."""
 
     name: str
     needs: tuple[str, ...]
@@ -54,12 +54,13 @@ DEMO_HANDLER = """\
 
 
 def providers_in(environment: Mapping[str, str]) -> list[Provider]:
-    """The providers whose every variable is there and not empty."""
+    """The providers whose variables are all set."""
     return [provider for provider in PROVIDERS if all(environment.get(name) for name in provider.needs)]
 
 
 def config_for(providers: Sequence[Provider]) -> str:
-    """A LiteLLM config with memory, in YAML; it names variables and holds no key. Without providers, a demo model."""
+    """A LiteLLM config with memory, in YAML; it names variables and contains no key. Without providers, a demo
+    model."""
     entries = [entry for provider in providers or (DEMO,) for entry in provider.models]
     models = "\n".join(f"  - model_name: {name}\n    litellm_params: {parameters}" for name, parameters in entries)
     return f"""\

@@ -63,7 +63,7 @@ def review(
 
 
 def _word(accept: bool, reject: bool, text: str | None) -> dict[str, str]:
-    """The owner's word as the API takes it. Raises CommandError unless exactly one was given."""
+    """The owner's decision for the API. Raises CommandError unless exactly one was given."""
     if accept + reject + (text is not None) != 1:
         raise CommandError("Give one of --accept, --reject and --text.")
     if text is not None:
@@ -113,7 +113,7 @@ def audit_memories(
 
 
 async def _audit(answering: Sidecar, user: str | None) -> Audit:
-    """The audit of what a sidecar keeps. What it shows is redacted, so secrets are asked for."""
+    """The audit of what a sidecar keeps. The sidecar redacts what it shows, so it is asked for secrets separately."""
     rows = await answering.rows("/v1/memories", user=user)
     found = _audited(rows, now=datetime.now(UTC))
     places = (await answering.ask("POST", "/v1/audit/secrets", json={"fix": False}))["data"]
@@ -123,7 +123,7 @@ async def _audit(answering: Sidecar, user: str | None) -> Audit:
 
 
 def _once(flaws: Iterable[Flaw]) -> list[Flaw]:
-    """One flaw of each memory, the first."""
+    """The first flaw of each memory."""
     return list({flaw.memory: flaw for flaw in reversed([*flaws])}.values())[::-1]
 
 
@@ -136,7 +136,7 @@ async def _mend(answering: Sidecar, flaw: Flaw) -> None:
 
 
 def _audited(rows: list[dict[str, Any]], *, now: datetime) -> Audit:
-    """The audits of each user's memories, as one, without secrets: what a sidecar shows is redacted."""
+    """The audits of each user's memories, combined, without secrets: a sidecar redacts what it shows."""
     users: defaultdict[str, list[Memory]] = defaultdict(list)
     for row in rows:
         users[row["user"]].append(_memory(row))

@@ -1,4 +1,4 @@
-"""The sidecar as a command reaches it: the one that runs, or one that is opened for the moment."""
+"""How commands reach a sidecar: the running one, or one inside this process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ T = TypeVar("T")
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 TIMEOUT_SECONDS = 60.0
+"""Timeout of a request: an audit or an erasure takes a while."""
 PAGE = 1000
-"""Most rows of a list that one answer brings."""
+"""Most rows of a list per request."""
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: where the sidecar or its data are.")]
@@ -45,13 +46,13 @@ class CommandError(LiteLLMMemoryError):
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A sidecar that answers, in one partition."""
+    """A sidecar, used in one partition."""
 
     http: httpx.AsyncClient
     partition: str | None = None
 
     async def ask(self, method: str, path: str, **request: Any) -> Any:
-        """The JSON of an answer, or None when it has none. Raises CommandError with the answer's own message."""
+        """The JSON of an answer, or None when it has none. Raises CommandError with the answer's message."""
         given = {"partition": self.partition, **(request.pop("params", None) or {})}
         params = {name: value for name, value in given.items() if value is not None}
         try:
@@ -75,7 +76,7 @@ class Sidecar:
 
 
 def refuse(answer: httpx.Response) -> None:
-    """Nothing when the answer is a good one. Raises CommandError with its message, which is made for people."""
+    """Raises CommandError, with the message that is made for people, for an error response."""
     if answer.is_success:
         return
     try:
@@ -93,8 +94,8 @@ async def sidecar(
 ) -> AsyncIterator[Sidecar]:
     """The running sidecar; when none runs at the config's address, one in this process, on the config's data.
 
-    That is safe: the store has one owner process whoever asks, and whoever may open its files may read them anyway.
-    Raises CommandError, or SettingsError for a config that cannot be used.
+    That is safe: the store has one owner process in any case, and who may open its files may read them anyway. Raises
+    CommandError, or SettingsError for an unusable config.
     """
     settings = await asyncio.to_thread(_settings, config)
     address = url or (settings or Settings()).sidecar.address
@@ -114,7 +115,7 @@ async def sidecar(
 
 @asynccontextmanager
 async def opened(settings: Settings, config: Path) -> AsyncIterator[Engine]:
-    """An engine whose memories can be read and written, and that learns nothing; ``config`` is where its models stand.
+    """An engine that reads and writes memories, but does not learn; ``config`` is the file with its models.
 
     Raises LiteLLMMemoryError.
     """
@@ -145,7 +146,7 @@ def client_inside(engine: Engine) -> httpx.AsyncClient:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` returns; an error that a person can act on is printed and ends the command with exit code 1."""
+    """The result of ``work``; an error that a person can act on is printed and ends the command with exit code 1."""
     try:
         return asyncio.run(work)
     except LiteLLMMemoryError as error:
@@ -168,7 +169,7 @@ async def _answers(http: httpx.AsyncClient) -> bool:
 
 
 def key_of(config: Mapping[str, Any]) -> str | None:
-    """The master key that a LiteLLM config names, or that the environment holds."""
+    """The master key in a LiteLLM config, or in the environment."""
     general = config.get("general_settings")
     named = general.get("master_key") if isinstance(general, Mapping) else None
     if isinstance(named, str) and named.startswith("os.environ/"):

@@ -16,7 +16,7 @@ from litellm_memory.embedding import Embedders
 from litellm_memory.settings import load_settings, read_config
 
 LINE_SECONDS = 2.0
-"""Between two lines of progress."""
+"""Interval between two lines of progress."""
 
 
 def reembed_memories(config: Config = CONFIG, in_json: AsJson = False) -> None:
@@ -43,7 +43,7 @@ def reembed_memories(config: Config = CONFIG, in_json: AsJson = False) -> None:
 
 
 class _Progress:
-    """Prints a line when the step changes, when it is through, and now and then."""
+    """Prints a line when the step changes, when it is finished, and every LINE_SECONDS."""
 
     def __init__(self) -> None:
         self._step = ""

@@ -1,4 +1,4 @@
-"""Taking back on the command line what was learned from a request, or since a time."""
+"""Rollback on the command line of what was learned from a request, or since a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from litellm_memory.cli.reach import sidecar
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What to take back. ``review``: it is kept and waits, instead of being forgotten."""
+    """What to roll back. ``review``: it is kept for review instead of being forgotten."""
 
     call: str | None
     since: str | None
@@ -25,7 +25,7 @@ class Rollback:
 async def rolled_back(
     asked: Rollback, *, url: str | None, key: str | None, config: Path, partition: str | None
 ) -> dict[str, Any]:
-    """What was taken back, or would be."""
+    """What was rolled back, or would be."""
     named = {name: value for name, value in (("call", asked.call), ("since", asked.since)) if value is not None}
     body = {**named, "action": "review" if asked.review else "forget", "dry_run": asked.dry_run}
     async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
@@ -33,7 +33,7 @@ async def rolled_back(
 
 
 def print_rollback(told: dict[str, Any], in_json: bool) -> None:
-    """Prints the memories, and what became of them."""
+    """Prints the memories and what happened to them."""
     if in_json:
         as_json(told)
         return

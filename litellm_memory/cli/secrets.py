@@ -1,4 +1,4 @@
-"""Secrets that an older version kept, on the command line: found, and redacted when that is asked for."""
+"""Secrets that an older version stored, on the command line: found, and redacted on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from litellm_memory.cli.reach import sidecar
 async def audited_secrets(
     *, fix: bool, url: str | None, key: str | None, config: Path, partition: str | None
 ) -> dict[str, Any]:
-    """What was found, once the files no longer hold what was redacted."""
+    """The findings, once the files no longer hold what was redacted."""
     async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
         found = dict(await answering.ask("POST", "/v1/audit/secrets", json={"fix": fix}))
         if found["fixed"]:
@@ -24,7 +24,7 @@ async def audited_secrets(
 
 
 def print_secrets(found: dict[str, Any], in_json: bool) -> None:
-    """Prints where secrets are and of what kinds; none is shown."""
+    """Prints where secrets are and of what kinds; never the secrets."""
     if in_json:
         as_json(found)
         return

@@ -55,7 +55,7 @@ def init(
 
 
 def _join(config: Path, *, yes: bool, as_json: bool) -> None:
-    """Adds memory's line to a config that is there."""
+    """Adds memory's line to an existing config."""
     try:
         before = config.read_text(encoding="utf-8")
         after = joined(before)
@@ -77,7 +77,7 @@ def _join(config: Path, *, yes: bool, as_json: bool) -> None:
 
 
 def _write(config: Path, text: str) -> None:
-    """Writes all of it or nothing."""
+    """Writes the whole file or nothing."""
     try:
         written = config.with_name(f".{config.name}.new")
         written.write_text(text, encoding="utf-8")
@@ -173,4 +173,4 @@ def _progress(step: str, share: float) -> None:
 
 
 def _silent(step: str, share: float) -> None:
-    """Scripts want the result alone."""
+    """Scripts want only the result."""

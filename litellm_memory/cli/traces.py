@@ -97,7 +97,7 @@ def _print_learned(trace: dict[str, Any]) -> None:
 
 
 def _body(said: str | None, body: Path | None) -> dict[str, Any]:
-    """The body to try. Raises CommandError when there is none or it cannot be read."""
+    """The body to preview. Raises CommandError when there is none or it cannot be read."""
     if (said is None) == (body is None):
         raise CommandError("Give either what a person would say or a file with --body.")
     if body is None:
