@@ -16,7 +16,7 @@ from litellm_memory.store import Store, open_known_store
 from litellm_memory.store.collections import Vectors
 from litellm_memory.store.moving import Move, remove_leftovers
 
-FEW = 32
+FEW_CHANGES = 32
 """The switch comes after a round of copying with at most this many changes: those are concurrent writes."""
 MOST_ROUNDS = 5
 """Rounds of copying after which the switch comes anyway: a busy store never has fewer changes."""
@@ -69,7 +69,7 @@ async def _moved(store: Store, embedders: Embedders, report: Report, settle_seco
     await move.begin()
     for _ in range(MOST_ROUNDS):
         work.seen = 0
-        if await move.copy(work.brought) <= FEW:
+        if await move.copy(work.brought) <= FEW_CHANGES:
             break
     report("switching", work.seen, work.seen)
     await move.switch()

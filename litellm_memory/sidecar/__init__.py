@@ -1,4 +1,4 @@
-"""The small web server that shows and steers memory, and its routing page on LiteLLM's own port."""
+"""The HTTP API that shows and manages memory, on its own port, and its routing page on LiteLLM's port."""
 
 from litellm_memory.sidecar.access import Served
 from litellm_memory.sidecar.app import create_app

@@ -1,4 +1,5 @@
-"""Who may do what on the sidecar: LiteLLM's own keys, each in its own partition. Routes depend on what is here."""
+"""Authentication and authorisation of the sidecar: LiteLLM's own keys, each in its own partition. Routes depend on
+this."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from litellm_memory.models import Caller
 from litellm_memory.settings import Settings
 
 Authenticate: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Caller]]
-"""Who the key in a request's headers stands for, by LiteLLM's own code; raises UnauthorizedError."""
+"""The caller that the key in a request's headers belongs to, by LiteLLM's own code; raises UnauthorizedError."""
 KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-litellm-api-key")
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the routes of one app work with. ``open_on_loopback``: this host may ask for routing without a key."""
+    """What the routes of one app need. ``open_on_loopback``: this host may read routing without a key."""
 
     engine: Engine
     authenticate: Authenticate
@@ -32,23 +33,23 @@ class Served:
     open_on_loopback: bool = False
 
     def attach_to(self, app: FastAPI) -> None:
-        """The routes of ``app`` work with this; LiteLLM's own app keeps its state under other names."""
+        """Gives this to the routes of ``app``; LiteLLM's own app keeps its state under other names."""
         app.state.litellm_memory = self
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A verified caller and the partition that the request names; only the master key may name another's."""
+    """A verified caller and the partition that the request names; only the master key may name another one."""
 
     engine: Engine
     caller: Caller
     named: str | None = None
 
     async def partition(self, *, writes: bool) -> str:
-        """The partition to act in: the caller's own, or the one that is named.
+        """The partition to act in: the named one, or else the caller's own.
 
-        Raises HTTPException: 403 for a key that belongs to nobody, 404 for another's partition, and 400 for a master
-        key that ``writes``, has several partitions to choose from and names none.
+        Raises HTTPException: 403 for a key without a user, team or key of its own, 404 for another's partition, and 400
+        for a master key that ``writes``, has several partitions to choose from and names none.
         """
         own = partition_of(self.caller, self.engine.settings.identity.partition)
         if own is None:
@@ -61,7 +62,7 @@ class Access:
 
 
 async def served(request: Request) -> Served:
-    """What the routes of this request's app work with."""
+    """What the routes of this request's app need."""
     found: Served = request.app.state.litellm_memory
     return found
 
@@ -70,12 +71,12 @@ ServedHere = Annotated[Served, Depends(served)]
 
 
 async def engine_of(served: ServedHere) -> Engine:
-    """The engine that the routes work with."""
+    """The engine of this request's app."""
     return served.engine
 
 
 async def verified(request: Request, served: ServedHere) -> Caller:
-    """The verified caller of a request: the operator, or who LiteLLM says. Raises 401."""
+    """The verified caller of a request: the operator, or a caller that LiteLLM accepts. Raises 401."""
     if _is_operator(request, served.engine.settings):
         return Caller(master=True)
     if not carries_key(request):
@@ -99,7 +100,7 @@ Named: TypeAlias = Annotated[
 
 
 async def access_of(engine: WithEngine, caller: Verified, named: Named = None) -> Access:
-    """Where the caller may act. A route takes a partition from it by what its body asks for, reading or writing."""
+    """Where the caller may act; for a route whose body decides between reading and writing."""
     return Access(engine, caller, named)
 
 
@@ -121,12 +122,12 @@ WritePartition: TypeAlias = Annotated[str, Depends(write_partition)]
 
 
 def carries_key(request: Request) -> bool:
-    """True when the request carries anything that LiteLLM could take for a key."""
+    """True when the request has anything that LiteLLM could accept as a key."""
     return any(name in request.headers for name in KEY_HEADERS)
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """The request's headers, names in lower case. A cookie is not among them: browsers send it whoever asks."""
+    """The request's headers, names in lower case, without cookies: browsers send those for any page."""
     return {name.lower(): value for name, value in request.headers.items() if name.lower() != "cookie"}
 
 
@@ -139,7 +140,7 @@ def is_loopback(request: Request) -> bool:
 
 
 def _is_operator(request: Request, settings: Settings) -> bool:
-    """True for the operator's own key of the settings."""
+    """True for the operator key in the settings."""
     if settings.sidecar.api_key is None:
         return False
     given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")

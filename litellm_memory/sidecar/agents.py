@@ -1,4 +1,4 @@
-"""The door of ``/mcp``: who asks and whose memory it is, before the protocol's own SDK is loaded and speaks."""
+"""The entry of ``/mcp``: authenticates the caller before the protocol's SDK is imported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AgentTools:
         """Answers it. Raises HTTPException: 401, 403, or 503 when the SDK is not installed."""
         agent = await _agent(Request(connection))
         try:
-            # A second or so, and most sidecars are never asked.
+            # The import takes about a second, and most sidecars never need it.
             protocol = await asyncio.to_thread(import_module, "litellm_memory.sidecar.mcp")
         except ModuleNotFoundError:
             raise HTTPException(503, MISSING) from None
@@ -35,7 +35,7 @@ class AgentTools:
 
 
 async def _agent(request: Request) -> Agent:
-    """For whom the tools act: the very user and project that a request with these headers would have."""
+    """The caller and scope of the tools: the user and project that a request with these headers would have."""
     here = await served(request)
     caller = await verified(request, here)
     settings = here.engine.settings.identity

@@ -1,4 +1,4 @@
-"""The sidecar's FastAPI app: routes, authentication and errors put together."""
+"""Builds the sidecar's FastAPI app: routes, authentication, errors."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ _PARTS: Final = (
     usage,
 )
 ROUTERS: Final = tuple(part.router for part in _PARTS)
-"""All routes but ``/mcp``, in the order in which the description lists them."""
+"""All routers except ``/mcp``, in the order of the OpenAPI description."""
 
 
 def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None = None) -> FastAPI:
-    """The app, with the keys that ``authenticate`` accepts and the operator's own.
+    """The app, for the keys that ``authenticate`` accepts and the operator's own.
 
-    ``shared``: what already counts this process's figures; its own when there is none.
+    ``shared``: existing counters of this process; otherwise it makes its own.
     """
     app = FastAPI(
         title="litellm-memory",
@@ -102,11 +102,11 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
 
 
 def _documented_errors() -> dict[int | str, dict[str, Any]]:
-    """The errors that any route may answer with, for machines that read the description."""
+    """The errors that any route may return, for the OpenAPI description."""
     return {status: {"model": ErrorOut, "description": code.replace("_", " ")} for status, code in CODES.items()}
 
 
-# Every error is ``{"error": {"code", "message"}}``; none shows a stack or what the request held.
+# Every error is ``{"error": {"code", "message"}}``; none contains a stack trace or content of the request.
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Secrets that an older version kept, over HTTP: found, and redacted when that is asked for."""
+"""Secrets that an older version stored, over HTTP: found, and redacted on request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SecretsOut(Shape):
 
 
 async def audited_partition(access: WithAccess, asked: SecretsIn) -> str:
-    """The partition that is read, or changed when what is found is to be redacted."""
+    """The partition to read, or to change when secrets are to be redacted."""
     return await access.partition(writes=asked.fix)
 
 

@@ -1,6 +1,7 @@
-"""What a web page may make somebody's browser ask the sidecar: nothing, unless the page is of this very address.
+"""Protection against pages in a browser: the sidecar refuses requests of pages with another origin, and unknown hosts.
 
-No cookie authenticates here. But a page could resolve its own name to this host, or use a LiteLLM without keys.
+No cookie authenticates here. But a page could make its own name resolve to this host (DNS rebinding), or use a LiteLLM
+without keys.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from litellm_memory.sidecar.sizes import App, Receive, Send
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
-"""Addresses to listen on that say nothing about the name by which clients reach the sidecar."""
+"""Wildcard addresses to listen on: they do not tell the name by which clients reach the sidecar."""
 
 Refuse = Callable[[int, str], Callable[..., Awaitable[None]]]
 
 
 class Browsers:
-    """An ASGI middleware. ``host`` is where the sidecar listens; ``refuse`` makes an answer of a status and a text."""
+    """An ASGI middleware. ``host`` is where the sidecar listens; ``refuse`` makes a response from a status and a
+    text."""
 
     def __init__(self, app: App, host: str, refuse: Refuse) -> None:
         self._app = app
@@ -27,7 +29,7 @@ class Browsers:
         self._refuse = refuse
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serves a request that no foreign page makes."""
+        """Passes a request on unless a foreign page makes it."""
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         answering = self._app if refusal is None else self._refuse(*refusal)
         await answering(scope, receive, send)
@@ -44,7 +46,7 @@ class Browsers:
 
 
 def _name(address: str) -> str | None:
-    """The host of an address, without its port; None when there is none in it."""
+    """The host of an address without its port; None when there is none."""
     try:
         return urlsplit(address).hostname
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whether the sidecar runs and memory works: for whoever asks, without a key."""
+"""Liveness and readiness, without a key."""
 
 from __future__ import annotations
 

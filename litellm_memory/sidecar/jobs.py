@@ -1,4 +1,4 @@
-"""Erasures over HTTP: how far a job is, and one that takes what was forgotten before out of all files."""
+"""Erasure jobs over HTTP: their progress, and a job that scrubs earlier deletions from all files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def read_job(engine: WithEngine, partition: ReadPartition, job_id: str) ->
 
 
 def begun(engine: Engine, job: Job) -> JobOut:
-    """The job as JSON shows it, with its work begun in the background."""
+    """The job as JSON, with its work started in the background."""
     engine.spawn(_work(engine))
     return shape(engine, job)
 
@@ -57,12 +57,12 @@ async def _work(engine: Engine) -> None:
     try:
         await engine.erasure.work()
     except LiteLLMMemoryError as error:
-        # The job says why, and is tried again.
+        # The job records the reason and is retried.
         logger.debug("An erasure waits: %s", error)
 
 
 def shape(engine: Engine, job: Job) -> JobOut:
-    """A job as JSON shows it."""
+    """A job as JSON."""
     return JobOut(
         id=job.id,
         partition=job.partition,

@@ -1,4 +1,4 @@
-"""The Model Context Protocol, spoken by its official SDK: streamable HTTP, each request by itself and no sessions."""
+"""The Model Context Protocol by its official SDK: stateless streamable HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INSTRUCTIONS = (
 
 
 async def answer(agent: Agent, connection: Scope, receive: Receive, send: Send) -> None:
-    """Answers one request of a client on behalf of ``agent``."""
+    """Answers one request on behalf of ``agent``."""
 
     async def call(_: ServerRequestContext[Any], asked: CallToolRequestParams) -> CallToolResult:
         return await _called(agent, asked)
@@ -41,7 +41,7 @@ async def answer(agent: Agent, connection: Scope, receive: Receive, send: Send) 
     server: Server[Any] = Server(
         "litellm-memory", version=__version__, instructions=INSTRUCTIONS, on_list_tools=_listed, on_call_tool=call
     )
-    # Whatever a page of another site might try has been refused before, with the names of the settings.
+    # Foreign origins were rejected before, using the host names in the settings.
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
     async with manager.run():
         await manager.handle_request(connection, receive, send)

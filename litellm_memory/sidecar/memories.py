@@ -78,7 +78,7 @@ class Found(Shape):
 
     @classmethod
     def shown(cls, recalled: Recalled, redactor: Redactor) -> Found:
-        """A search result as every answer shows it."""
+        """A search result in every response."""
         return cls(memory=MemoryOut.shown(recalled.memory, redactor), score=recalled.score, why=recalled.why)
 
 
@@ -137,7 +137,7 @@ async def forget_memory(engine: WithEngine, partition: WritePartition, memory_id
 
 
 def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
-    """A new memory, redacted, of what was given."""
+    """A new memory from the request, redacted."""
     user = given.user or engine.settings.identity.default_user_id
     created = aware(given.created) if given.created else datetime.now(UTC)
     memory = Memory(
@@ -158,7 +158,7 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
 
 
 def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:
-    """The memory with what the patch names in place of what was there, redacted."""
+    """The memory with the patch applied, redacted."""
     changes = {name: getattr(patch, name) for name in patch.model_fields_set}
     if "tags" in changes:
         changes["tags"] = tuple(changes["tags"])
@@ -169,7 +169,7 @@ def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:
 
 
 def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:
-    """What recall is asked for a search: whatever comes near at all, without the standing wishes."""
+    """The recall for a search: any score is enough, and no standing instructions are added."""
     return Search(
         text=given.query,
         scope=Scope(partition, given.user or engine.settings.identity.default_user_id, project=given.project),

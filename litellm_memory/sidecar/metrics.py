@@ -1,4 +1,4 @@
-"""The figures of this host in Prometheus' text format, and what keeps them fresh in every worker."""
+"""This host's metrics in Prometheus' text format, and the tasks that update them in every worker."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from litellm_memory.sidecar.access import ServedHere, Verified
 
 logger = logging.getLogger(__name__)
 
-TELL_SECONDS = 5.0
-"""How old the figures of other workers may be; collecting them costs some 10 ms of processor time."""
+SHARE_SECONDS = 5.0
+"""Interval at which workers share their counters; collecting them costs about 10 ms of CPU time."""
 AUDIT_EVERY = 720
+"""Rounds between two audits: once per hour."""
 AUDIT_FIRST = 12
-"""Rounds of telling between two looks at what is kept, and before the first one."""
+"""Rounds before the first audit: a minute after the start."""
 
 
 router = APIRouter(tags=["health"])
@@ -33,13 +34,13 @@ router = APIRouter(tags=["health"])
     response_class=PlainTextResponse,
 )
 async def metrics(served: ServedHere, _: Verified) -> Response:
-    # For every key that LiteLLM knows: the figures name no user, no key and no partition.
+    # Any key that LiteLLM knows may read these: they name no user, no key and no partition.
     await _look(served.engine)
     return Response(await served.shared.exposition(), media_type=MEDIA_TYPE)
 
 
 async def keep_figures(engine: Engine, shared: Shared) -> None:
-    """Counts what was noted and tells the other workers, until cancelled. What the ledger refuses is told later."""
+    """Counts what was noted and shares it with the other workers, until cancelled. Failures are retried."""
     JUNK.set(float("nan"))
     for round_ in itertools.count():
         try:
@@ -50,7 +51,7 @@ async def keep_figures(engine: Engine, shared: Shared) -> None:
                 JUNK.set(await junk_share(engine.memories, partitions, redactor=engine.redactor.always))
         except LiteLLMMemoryError as error:
             logger.debug("Figures wait: %s", error)
-        await asyncio.sleep(TELL_SECONDS)
+        await asyncio.sleep(SHARE_SECONDS)
 
 
 async def _look(engine: Engine) -> None:

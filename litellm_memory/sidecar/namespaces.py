@@ -1,4 +1,4 @@
-"""Namespaces over HTTP: who has memories in a partition, what each of them has, and erasing it."""
+"""Namespaces over HTTP: the users with memories in a partition, what each has, and erasing a user."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def list_memories_of(
 
 @dataclass(slots=True)
 class _Summary:
-    """What was counted of one user so far."""
+    """The counts of one user so far."""
 
     memories: int = 0
     projects: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""Pages of lists: the parameters that all lists take, and what stands on one page."""
+"""Pagination of lists: the common parameters, and the content of a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Cursor: TypeAlias = Annotated[
 
 
 def position_at(cursor: str | None) -> ListPosition | None:
-    """Where a list of memories goes on. Raises 400 for a cursor of another list."""
+    """The position in a list of memories after which a page starts. Raises 400 for a cursor of another list."""
     if cursor is None:
         return None
     if (read := _POSITION.fullmatch(cursor)) is None:
@@ -39,7 +39,7 @@ def cursor_at(position: ListPosition | None) -> str | None:
 def page_after(
     items: Sequence[T], cursor: str | None, limit: int, *, mark: Callable[[T], str]
 ) -> tuple[list[T], str | None]:
-    """The page after the item that ``cursor`` is the mark of, and the next cursor. Raises 400 for a foreign cursor."""
+    """The page after the item that ``cursor`` names, and the next cursor. Raises 400 for an unknown cursor."""
     start = 0
     if cursor is not None:
         marks = [mark(item) for item in items]

@@ -1,4 +1,4 @@
-"""Export and import: one memory a line, read and written as a stream, so that neither side holds all of them."""
+"""Export and import: one memory per line, streamed, so that neither side holds all of them in RAM."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags, aw
 IMPORTED = Origin("import")
 NDJSON = "application/x-ndjson"
 LONGEST_LINE = 256 * 2**10
-"""Bytes. A text has at most 8,000 characters, and a reply what the store keeps."""
-AT_ONCE = 64
-"""Lines that are embedded and written together; what was written of an import that breaks off is kept."""
-REFUSALS_TOLD = 100
+"""Bytes. A text has at most 8,000 characters, and a reply has the store's limit."""
+BATCH = 64
+"""Lines per batch of embedding and writing; what an interrupted import wrote is kept."""
+MAX_REFUSALS = 100
+"""At most this many rejected lines are listed in the answer."""
 
 
 class OriginIn(Shape):
@@ -130,7 +131,7 @@ async def _lines(pages: AsyncIterator[list[Memory]], redactor: Redactor) -> Asyn
 
 
 async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The lines of a body. Raises 413 for one that is longer than LONGEST_LINE."""
+    """The lines of a body. Raises 413 for one longer than LONGEST_LINE."""
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -142,7 +143,7 @@ async def _split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class _Import:
-    """One import under way: lines become memories, which are kept AT_ONCE at a time."""
+    """One import in progress: lines become memories, which are stored in batches."""
 
     def __init__(self, engine: Engine, partition: str, user: str) -> None:
         self._engine = engine
@@ -153,7 +154,7 @@ class _Import:
         self._out = ImportOut(imported=0, known=0, refused=0, errors=[])
 
     async def take(self, line: bytes) -> None:
-        """Keeps what a line says, or notes why not; blank lines are passed over."""
+        """Queues the memory of a line, or records why there is none; blank lines are skipped."""
         self._line += 1
         if not line.strip():
             return
@@ -161,11 +162,11 @@ class _Import:
             self._waiting.append(self._memory(ImportLine.model_validate_json(line)))
         except ValidationError as error:
             self._refuse(error)
-        if len(self._waiting) >= AT_ONCE:
+        if len(self._waiting) >= BATCH:
             await self._keep()
 
     async def end(self) -> ImportOut:
-        """What became of all lines, once all is durable."""
+        """The outcomes of all lines, once all are durable."""
         await self._keep()
         return self._out
 
@@ -177,7 +178,7 @@ class _Import:
 
     def _refuse(self, error: ValidationError) -> None:
         self._out.refused += 1
-        if len(self._out.errors) < REFUSALS_TOLD:
+        if len(self._out.errors) < MAX_REFUSALS:
             first = error.errors(include_url=False, include_input=False)[0]
             path = ".".join(str(part) for part in first["loc"]) or "line"
             self._out.errors.append(RefusedLine(line=self._line, message=f"{path}: {first['msg']}"))
@@ -210,9 +211,10 @@ class _Import:
         return self._engine.redactor.memory(memory)
 
     def _id(self, user: str, given: str) -> str:
-        """The id of what came as ``given``: itself when this user's ids look so, else one made of it, always the same.
+        """The id for an imported one: the same if it is valid for this user, else one derived from it,
+        deterministically.
 
-        An id begins with the digits of its own namespace, so no line can reach a memory of another partition.
+        An id starts with the digits of its namespace, so no line can reach a memory of another partition.
         """
         space = namespace(self._partition, user)
         if is_memory_id(given) and given.startswith(space[:NAMESPACE_DIGITS]):

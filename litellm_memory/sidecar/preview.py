@@ -1,4 +1,4 @@
-"""A dry run over HTTP: what memory would do to a request, by the very code that does it, with nothing kept."""
+"""A dry run over HTTP: what memory would do to a request, by the same code, with nothing stored."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic import Field
 from litellm_memory.engine import Request, trace_of
 from litellm_memory.sidecar.access import Verified, WithEngine
 from litellm_memory.sidecar.shapes import Shape, shown_as
-from litellm_memory.sidecar.traces import TraceOut, told
+from litellm_memory.sidecar.traces import TraceOut, trace_out
 
 BY_PATH = "pass_through_endpoint"
-"""The call type under which the path and the body tell the wire format."""
+"""The call type for which path and body determine the wire format."""
 
 
 class PreviewIn(Shape):
@@ -71,5 +71,5 @@ async def preview(engine: WithEngine, caller: Verified, asked: PreviewIn) -> Pre
         tokens=outcome.tokens,
         block=outcome.block or None,
         body=outcome.body,
-        trace=await told(engine, trace_of(outcome.reading, outcome.injection)) if outcome.reading else None,
+        trace=await trace_out(engine, trace_of(outcome.reading, outcome.injection)) if outcome.reading else None,
     )

@@ -1,4 +1,4 @@
-"""How often a key may ask the sidecar: 429 with Retry-After past that, before LiteLLM is asked about the key."""
+"""Rate limit per key: 429 with Retry-After, before LiteLLM is asked about the key."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from litellm_memory.models import Caller
 from litellm_memory.sidecar.access import KEY_HEADERS, Authenticate
 
 KEYS: Final = 10_000
-"""Most keys that are counted; past that the one that asked longest ago begins anew."""
+"""Size of the LRU cache of keys; an evicted key starts again with a full bucket."""
 REFUSALS: Final = 60
-"""Keys a minute, of all callers together, that may turn out to be none: past that only known ones are looked at."""
+"""Unknown keys per minute, of all callers together, that LiteLLM is asked about; beyond that only known keys pass."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """What a key has left: it fills evenly, up to a minute's worth. Times are seconds of a clock that only goes on."""
+    """A token bucket: it fills evenly, up to one minute's worth. Times are seconds of a monotonic clock."""
 
     left: float
     at: float
@@ -32,7 +32,7 @@ class _Bucket:
     """LiteLLM accepted the key."""
 
     def take(self, now: float, a_minute: int) -> float:
-        """0 when one request may pass, else the seconds until the next may."""
+        """0 when a request may pass, else the seconds until the next one may."""
         self.left = min(float(a_minute), self.left + (now - self.at) * a_minute / 60)
         self.at = now
         if self.left >= 1:
@@ -42,7 +42,7 @@ class _Bucket:
 
 
 class Rates:
-    """An ``Authenticate`` round another that asks it no more often than it should be. Keys are known by their hash."""
+    """Wraps an ``Authenticate`` with a rate limit. Keys are stored as hashes."""
 
     def __init__(
         self, authenticate: Authenticate, a_minute: Callable[[], int], clock: Callable[[], float] = time.monotonic
@@ -54,7 +54,7 @@ class Rates:
         self._refusals = _Bucket(REFUSALS, clock())
 
     async def __call__(self, headers: Mapping[str, str]) -> Caller:
-        """Whom the key stands for. Raises UnauthorizedError, or 429 for one that asks too often."""
+        """The caller that the key belongs to. Raises UnauthorizedError, or 429 above the limit."""
         bucket = self._bucket_of(headers)
         wait = bucket.take(self._clock(), self._a_minute())
         if not wait and not bucket.known and self._refusals.left < 1:

@@ -1,4 +1,4 @@
-"""The queue of review over HTTP: what waits, why, and its owner's decision."""
+"""The review queue over HTTP: what waits, why, and its owner's decision."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ReviewOut(MemoryOut):
 
     @classmethod
     def shown(cls, memory: Memory, redactor: Redactor) -> ReviewOut:
-        """A memory that waits as every answer shows it."""
+        """A memory in review in every response."""
         shown = MemoryOut.shown(memory, redactor)
         return cls(**shown.model_dump(), reason=shown.review or "")
 

@@ -1,4 +1,4 @@
-"""Taking back over HTTP what was learned from a request, or since a time."""
+"""Rollback over HTTP of what was learned from a request, or since a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RollbackOut(Shape):
 
 
 async def rollback_partition(access: WithAccess, asked: RollbackIn) -> str:
-    """The partition that is changed, or only read in a dry run."""
+    """The partition to change, or only to read in a dry run."""
     return await access.partition(writes=not asked.dry_run)
 
 

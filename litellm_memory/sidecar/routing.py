@@ -16,13 +16,13 @@ router = APIRouter(prefix="/memory-routing", tags=["memory routing"])
 
 
 def add_routing(app: FastAPI, served: Served) -> None:
-    """Adds the two routes to an app that is not the sidecar's: LiteLLM's own."""
+    """Adds the two routes to another app: LiteLLM's own."""
     served.attach_to(app)
     app.include_router(router)
 
 
 async def asking(request: Request, served: ServedHere) -> Caller | None:
-    """Who asks; None for this host without a key, where that may ask: it is told no partition."""
+    """The caller; None for this host without a key, where that is allowed: it is shown no partition."""
     if served.open_on_loopback and not carries_key(request) and is_loopback(request):
         return None
     return await verified(request, served)

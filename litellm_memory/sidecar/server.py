@@ -1,4 +1,4 @@
-"""Runs the sidecar in one worker of a host: whoever holds the lock; another takes over when that one ends."""
+"""Runs the sidecar in one worker of a host: the one with the lock; when it ends, another takes over."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from litellm_memory.files.locks import open_lock, take_lock
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+"""Pause before the lock or a taken port is tried again."""
 
 
 async def serve(app: FastAPI, engine: Engine) -> None:
-    """Serves until cancelled. A taken port is logged and tried again; it never stops the proxy."""
+    """Serves until cancelled. A taken port is logged and retried; it never stops the proxy."""
     sidecar = engine.settings.sidecar
     with _lock_file(engine.settings.data_dir / "sidecar.lock") as lock:
         while True:
@@ -51,7 +52,7 @@ async def _run(app: FastAPI, listening: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server inside somebody else's process: signals are the proxy's to handle."""
+    """A server inside another process, which handles the signals itself."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,7 +73,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _lock_file(path: Path) -> contextlib.AbstractContextManager[TextIO | None]:
-    """None where no file can be made: then whoever gets the port serves, and `/ready` can say what is wrong."""
+    """None where no file can be created: then the process that gets the port serves, and `/ready` can say what is
+    wrong."""
     try:
         return open_lock(path)
     except OSError:

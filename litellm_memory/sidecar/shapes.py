@@ -1,4 +1,5 @@
-"""JSON that several routes share; what one route takes or gives is beside it. Pydantic, as the outside comes in."""
+"""JSON shapes that several routes share; those of one route are in its module. Pydantic, because the data are
+foreign."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ Tags = Annotated[list[Name], Field(max_length=MOST_TAGS), AfterValidator(_small_
 
 
 class Shape(BaseModel):
-    """Closed to keys that it does not know."""
+    """The base of all shapes: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def shown_as(**example: JsonValue) -> ConfigDict:
-    """What describes a shape to machines by an example of it."""
+    """A shape's description for machines, with an example."""
     return ConfigDict(json_schema_extra={"example": example})
 
 
@@ -91,7 +92,7 @@ class MemoryOut(Shape):
 
     @classmethod
     def shown(cls, memory: Memory, redactor: Redactor) -> MemoryOut:
-        """A memory as every answer shows it: redacted, because what is kept may be older than a rule."""
+        """A memory in every response: redacted, because it may be older than a rule."""
         return MemoryOut.model_validate(redactor.memory(memory), from_attributes=True)
 
 
@@ -103,5 +104,5 @@ class MemoriesOut(Shape):
 
 
 def aware(moment: datetime) -> datetime:
-    """The moment in UTC; one without a zone is taken to be in UTC."""
+    """The moment in UTC; without a zone, it is taken as UTC."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

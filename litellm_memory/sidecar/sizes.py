@@ -1,4 +1,4 @@
-"""How large a request to the sidecar may be: 413 before it is read into RAM."""
+"""The size limit of a request to the sidecar: 413 before the body is read into RAM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 LARGEST_BODY = 4 * 2**20
 """Bytes. A preview carries a whole conversation."""
 STREAMED = ("/v1/import",)
-"""Routes that read their body line by line, each under a bound of its own."""
+"""Routes that stream their body line by line, each with a limit of its own."""
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -21,13 +21,13 @@ TOO_LARGE = f"The body may have at most {LARGEST_BODY} bytes."
 
 
 class Sizes:
-    """An ASGI middleware. A body whose length was not told is counted while it comes."""
+    """An ASGI middleware. A body without a length is counted as it arrives."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serves a request whose body is small enough."""
+        """Passes on a request whose body is small enough."""
         if scope["type"] != "http" or scope["path"] in STREAMED:
             await self._app(scope, receive, send)
             return

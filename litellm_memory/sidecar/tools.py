@@ -1,6 +1,6 @@
-"""What an agent may do with memory: the tools of ``/mcp``, in the words that its model reads.
+"""The tools of ``/mcp``, with the descriptions that an agent's model reads.
 
-The client's configuration says whose memory it is, by its key and its headers; a model chooses no user.
+The client's configuration decides whose memory it is, by its key and its headers; a model cannot choose a user.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from litellm_memory.sidecar.access import Access
 from litellm_memory.sidecar.memories import Found, MemoryIn, MemoryPatch, SearchIn, corrected, memory_of, search_of
 from litellm_memory.sidecar.paging import cursor_at, position_at
 from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags
-from litellm_memory.sidecar.traces import UNKNOWN, told
+from litellm_memory.sidecar.traces import UNKNOWN, trace_out
 
-ToldKind = Literal["fact", "preference", "decision"]
-"""What a model may add. A standing wish is the person's own to give: whoever speaks to the model could slip one in."""
+AddableKind = Literal["fact", "preference", "decision"]
+"""Kinds that a model may add. A standing instruction must come from the person: text that reaches the model could
+inject one."""
 
 
 class RefusedError(LiteLLMMemoryError):
-    """A tool will not do what it was asked; the message says what else to do."""
+    """A tool refuses; the message says what else to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """On whose behalf a tool is called, and in which partition."""
+    """The scope and partition on behalf of which a tool is called."""
 
     engine: Engine
     scope: Scope
     partition: str
 
     async def own(self, memory_id: str) -> Memory:
-        """This user's memory with an id. Raises NotFoundError for an unknown one and for another user's alike."""
+        """This user's memory with an id. Raises NotFoundError for an unknown id and for another user's."""
         memory = await self.engine.memories.get(self.partition, memory_id)
         if memory.user != self.scope.user:
             raise NotFoundError("There is no memory with this id.")
@@ -71,7 +72,7 @@ class Add(Shape):
     """What to remember."""
 
     text: Said = Field(description="One statement that makes sense by itself.")
-    kind: ToldKind = Field("fact", description="What sort of statement it is.")
+    kind: AddableKind = Field("fact", description="What sort of statement it is.")
     project: ProjectName = None
     tags: Tags = Field(default_factory=list, description="Words to find it by.")
 
@@ -153,7 +154,7 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
     trace = await acting.engine.ledger.traces.get(acting.partition, given.trace)
     if trace is None or trace.user not in ("", acting.scope.user):
         raise NotFoundError(UNKNOWN)
-    answer = await told(acting.engine, trace, asked=given.memory)
+    answer = await trace_out(acting.engine, trace, asked=given.memory)
     if answer.asked is not None:
         return answer.asked.model_dump(mode="json")
     looked_at = [
@@ -164,14 +165,14 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
 
 
 def _unless_suspicious(text: str) -> None:
-    """Raises RefusedError for what a person has to look at first: some page may have told the model to keep it."""
+    """Raises RefusedError for a text that needs review: a page may have trace_out the model to store it."""
     if reason := why_to_review(text):
         raise RefusedError(f"Not kept, because {reason}: let the person add it with `litellm-memory add`.")
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what its model is told, what it takes, and what it does. ``run`` raises LiteLLMMemoryError."""
+    """A tool: its description for the model, its input, and its implementation. ``run`` raises LiteLLMMemoryError."""
 
     description: str
     takes: type[Shape]
@@ -182,13 +183,13 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent's client: whose memory its tools work on, and what its key may do."""
+    """An agent's client: the scope of its tools, and what its key may do."""
 
     access: Access
     scope: Scope
 
     async def acting(self, tool: Tool) -> Acting:
-        """What ``tool`` works with. Raises HTTPException as ``Access.partition`` does."""
+        """The scope and partition for ``tool``. Raises HTTPException as ``Access.partition`` does."""
         return Acting(self.access.engine, self.scope, await self.access.partition(writes=tool.writes))
 
 

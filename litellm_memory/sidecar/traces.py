@@ -123,13 +123,13 @@ async def read_trace(
     trace = await engine.ledger.traces.get(partition, trace_id)
     if trace is None:
         raise NotFoundError(UNKNOWN)
-    return await told(engine, trace, asked=memory)
+    return await trace_out(engine, trace, asked=memory)
 
 
-async def told(engine: Engine, trace: Trace, *, asked: str | None = None) -> TraceOut:
-    """A trace with the texts that its memories have now; what was forgotten since has none.
+async def trace_out(engine: Engine, trace: Trace, *, asked: str | None = None) -> TraceOut:
+    """A trace with the current texts of its memories; forgotten ones have none.
 
-    ``asked``: the memory of which it is told why it was recalled, or was not.
+    ``asked``: the memory of which it is explained why it was recalled, or was not.
     """
     ids = [asked] if asked else []
     ids += [candidate.memory for candidate in trace.candidates]

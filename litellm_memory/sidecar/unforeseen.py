@@ -1,4 +1,4 @@
-"""What nobody foresaw: the client is told that something went wrong, and neither it nor the log what a request held."""
+"""Unexpected errors: the client gets a generic error, and neither it nor the log sees content of the request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ logger = logging.getLogger(__name__)
 
 
 class Unforeseen:
-    """An ASGI middleware right round the routes. ``answer`` is sent when one of them fails before it answered."""
+    """An ASGI middleware around the routes. ``answer`` is sent when one of them fails before its response started."""
 
     def __init__(self, app: App, answer: Callable[..., Awaitable[None]]) -> None:
         self._app = app
         self._answer = answer
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serves a request; an error that no handler knows ends here, because a server would log its text."""
+        """Passes a request on; an unhandled error ends here, because the server would log its text."""
         begun = False
 
         async def sending(message: Message) -> None:
@@ -29,7 +29,7 @@ class Unforeseen:
 
         try:
             await self._app(scope, receive, sending)
-        # FastAPI answers the errors that it knows; what is left may be anything, and its text may hold a memory.
+        # FastAPI handles the errors that it knows; any other may contain the text of a memory.
         except Exception as error:
             logger.error("A request to the sidecar failed (%s).", type(error).__name__)
             logger.debug("A request to the sidecar failed", exc_info=True)

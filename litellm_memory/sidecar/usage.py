@@ -1,4 +1,4 @@
-"""What calls cost, over HTTP, and what people thought of the answers."""
+"""Usage over HTTP: what calls cost, and how people rated the answers."""
 
 from __future__ import annotations
 
@@ -110,5 +110,5 @@ def _csv(groups: Sequence[Grouping], rows: Sequence[UsageRow]) -> str:
 
 
 def _plain(value: object) -> object:
-    # A spreadsheet runs a text that begins like a formula, and clients choose names freely.
+    # A spreadsheet runs a text that starts like a formula, and clients choose names freely.
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,4 +1,4 @@
-"""Why was it recalled, and why not: what a trace holds, in sentences for people."""
+"""Why a memory was recalled, or was not: a trace in sentences for people."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _of_request(trace: Trace) -> Iterator[str]:
 
 
 def of_candidate(candidate: TracedMemory, memory: Memory | None, trace: Trace) -> str:
-    """Why this memory was recalled, or was not; ``memory`` is what it is now, None when it is gone."""
+    """Why this memory was recalled, or was not; ``memory`` is its current state, None when it was forgotten."""
     since = "" if memory else " It was forgotten since."
     if candidate.left_out is None and "standing_wish" in candidate.why:
         return f"Recalled: it is a standing wish, which holds whatever is asked.{since}"
@@ -94,14 +94,14 @@ def of_candidate(candidate: TracedMemory, memory: Memory | None, trace: Trace) -
 
 
 def of_memory(memory_id: str, memory: Memory | None, trace: Trace) -> str:
-    """Why the memory with this id was recalled for the request, or was not. Another user's is told like one unknown."""
+    """Why the memory with this id was recalled for the request, or was not. Another user's counts as unknown."""
     for candidate in trace.candidates:
         if candidate.memory == memory_id:
             return of_candidate(candidate, memory, trace)
     if memory_id in trace.carried:
         return "Carried: it was given with an earlier message of this conversation, and was put back with it."
     if not trace.user:
-        # It is not known whose request it was, so nobody's memories are told of.
+        # The user of the request is not known, so nobody's memories are shown.
         return f"Not looked at: {of_request(trace)[0]}"
     if memory is None or memory.user != trace.user:
         return UNKNOWN
