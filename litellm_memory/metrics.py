@@ -61,7 +61,7 @@ INJECTED_TOKENS = Counter(
 )
 UNREADABLE_HEADERS = Counter("litellm_memory_unreadable_headers", "Memory headers whose value could not be read.")
 BACKEND_ERRORS = Counter(
-    "litellm_memory_backend_errors", "Times that a model was asked in vain, by LiteLLM's class of error.", ("error",)
+    "litellm_memory_backend_errors", "Failed calls of a model, by LiteLLM's class of error.", ("error",)
 )
 INPUT_TOKENS = Counter("litellm_memory_input_tokens", "Tokens that providers read.", ("provider",))
 CACHED_TOKENS = Counter(
@@ -162,7 +162,7 @@ def _result(request: Noted) -> str | None:
 
 
 def count_call(call: CallRecord) -> None:
-    """Counts the tokens of a call that was answered, or a model that was asked in vain."""
+    """Counts the tokens of an answered call, or a failed call."""
     if call.status == "failure":
         BACKEND_ERRORS.labels(_bounded("error", call.error or NONE)).inc()
         return

@@ -49,7 +49,7 @@ from litellm_memory.settings import (
     load_settings,
 )
 from litellm_memory.sidecar import create_app
-from litellm_memory.sidecar.tools import TOOLS, ToldKind
+from litellm_memory.sidecar.tools import TOOLS, AddableKind
 from litellm_memory.sidecar.usage import UsageRow
 from litellm_memory.store import open_store
 from litellm_memory.wire.recognition import recognise
@@ -366,7 +366,7 @@ def test_every_command_is_documented_and_no_other() -> None:
 def test_every_tool_for_agents_is_documented_with_what_it_takes() -> None:
     rows = table_in(section_of("docs/mcp.md", "Tools"))
     documented = {names_in(row[0])[0]: set(names_in(row[1].partition(";")[2])) for row in rows}
-    kinds = set(get_args(ToldKind))
+    kinds = set(get_args(AddableKind))
     assert {name: fields - kinds for name, fields in documented.items()} == {
         name: set(tool.takes.model_fields) for name, tool in TOOLS.items()
     }

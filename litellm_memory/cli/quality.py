@@ -131,7 +131,7 @@ async def _mend(answering: Sidecar, flaw: Flaw) -> None:
     if flaw.problem == "instruction_like":
         body = {"review": "the audit found that it speaks to the model or its tools"}
         await answering.ask("PATCH", f"/v1/memories/{flaw.memory}", json=body)
-    elif flaw.problem != "secret":  # Those are redacted where they lie.
+    elif flaw.problem != "secret":  # Secrets are redacted where they are stored.
         await answering.ask("DELETE", f"/v1/memories/{flaw.memory}")
 
 

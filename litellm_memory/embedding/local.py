@@ -93,7 +93,7 @@ class LocalModel:
     async def _encoded(self, text: str) -> Floats:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, self._encoder.vector, text)
-        except Exception as error:  # ONNX Runtime and the tokenizer raise what they like; a closed model RuntimeError.
+        except Exception as error:  # ONNX Runtime and the tokenizer may raise anything, a closed model RuntimeError.
             logger.debug("The embedded model failed", exc_info=error)
             raise ModelCallError(f"The embedded model failed ({type(error).__name__}).") from None
 
