@@ -1,1 +1,1 @@
-"""LiteLLM's calls translated to engine calls, behind the one guard of the package: memory never breaks a request."""
+"""LiteLLM's hook calls translated to engine calls, behind one guard: a memory failure never breaks a request."""

@@ -1,4 +1,4 @@
-"""Round every request, where hooks do not reach: takes memory headers off, tells the client, reads the answer."""
+"""ASGI middleware, for what hooks cannot do: strip memory headers, set response headers, read the answer."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
 App: TypeAlias = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 OWN_ROUTES = "/memory-routing/"
-"""The routes of ours on LiteLLM's port: they say how the memory headers of a request are understood."""
-LARGEST_ANSWER = 8 * 2**20
-"""Bytes. A larger answer is not kept for reading: the person's words are then learned without it."""
+"""Our routes on LiteLLM's port: they show how the memory headers of a request are interpreted."""
+MAX_ANSWER_BYTES = 8 * 2**20
+"""A larger answer is not buffered: the person's words are then learned without it."""
 
 
 class Wrap:
-    """An ASGI app round LiteLLM's. It runs before authentication and decides nothing about identity."""
+    """An ASGI app around LiteLLM's. It runs before authentication and decides nothing about identity."""
 
     def __init__(self, app: App, engine: Engine) -> None:
         self._app = app
         self._engine = engine
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Serves one request. Only a POST may get memory; nothing but our own routes sees a memory header."""
+        """Serves one request. Only a POST can get memory; memory headers reach no routes but our own."""
         if scope["type"] not in ("http", "websocket") or scope["path"].startswith(OWN_ROUTES):
             await self._app(scope, receive, send)
             return
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        # LiteLLM's pass-through routes forward what the client sent: no memory header may be left for them.
+        # LiteLLM's pass-through routes forward the client's headers to the provider, so memory headers are stripped.
         own = partial(is_memory_header, settings=self._engine.settings.identity)
         passed = [pair for pair, (name, _) in zip(scope["headers"], headers, strict=True) if not own(name)]
         if scope.get("method") != "POST":
@@ -61,7 +61,7 @@ class Wrap:
     def _note(self, call: Call, answer: _Answer) -> None:
         if call.outcome is None:
             return
-        # The client has its answer by now; nothing of ours may turn it into a failure.
+        # The client has its answer by now; an error of ours must not turn it into a failure.
         with guard("An answer could not be noted"):
             note(noted_of(call, call.outcome))
             if call.outcome.mark is not None:
@@ -69,7 +69,7 @@ class Wrap:
 
 
 class _Answer:
-    """Passes an answer on to the client as it comes, and keeps a copy for learning."""
+    """Streams an answer to the client, and buffers a copy for learning."""
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
@@ -81,7 +81,7 @@ class _Answer:
         self._headers: dict[str, str] = {}
 
     async def send(self, message: AsgiMessage) -> None:
-        """Passes a message of the answer on, with the memory headers on its start."""
+        """Forwards one ASGI message of the answer; memory headers are added to its start."""
         if message["type"] == "http.response.start":
             message = self._started(message)
         elif message["type"] == "http.response.body":
@@ -89,7 +89,7 @@ class _Answer:
         await self._send(message)
 
     def reader(self, format: Any) -> Callable[[], Any] | None:
-        """A function that reads the reply from the bytes that were sent; None when the call failed."""
+        """A function that parses the reply from the bytes that were sent; None when the call failed."""
         if not 200 <= self._status < 300:
             return None
         sent, encoding = b"".join(self._chunks), self._headers.get("content-encoding", "identity")
@@ -107,23 +107,23 @@ class _Answer:
         self.size += len(chunk)
         if self._call.outcome is None or self._call.outcome.mark is None:
             return
-        if self.size > LARGEST_ANSWER:
+        if self.size > MAX_ANSWER_BYTES:
             self._chunks.clear()
         else:
             self._chunks.append(chunk)
 
 
 def _plain(sent: bytes, encoding: str) -> bytes:
-    """The decompressed bytes of an answer; nothing when they cannot be decompressed or are too large."""
+    """The decompressed bytes of an answer; empty when it cannot be decompressed or is too large."""
     if encoding == "identity":
         return sent
     if encoding != "gzip":
         logger.debug("An answer in the encoding %.40r cannot be read.", encoding)
         return b""
-    # LiteLLM 1.106 compresses every whole answer of 500 bytes and more for clients that accept it; 1.108 does not.
+    # LiteLLM 1.106 compresses every unstreamed answer from 500 bytes for clients that accept it; 1.108 does not.
     unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        plain = unzip.decompress(sent, LARGEST_ANSWER)
+        plain = unzip.decompress(sent, MAX_ANSWER_BYTES)
     except zlib.error:
         logger.debug("An answer of %d bytes is no valid gzip.", len(sent))
         return b""

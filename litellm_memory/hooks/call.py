@@ -1,4 +1,4 @@
-"""One HTTP request on its way through LiteLLM: what the hooks and the ASGI wrap tell each other."""
+"""One HTTP request on its way through LiteLLM: the state that the hooks and the ASGI wrap share."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from dataclasses import dataclass, field
 from litellm_memory.engine import Outcome
 from litellm_memory.models import Caller
 
-# Seen by every later hook of the request and by the success log, on every route where they fire; LiteLLM's call id is
-# not: a generateContent call that is bridged to a chat model gets a second one.
+# A context variable is visible to every later hook of the request and to the success log. LiteLLM's call id cannot
+# identify a request: a generateContent call that is bridged to a chat model gets a second one.
 CURRENT: ContextVar[Call | None] = ContextVar("litellm_memory_call", default=None)
 
 
 @dataclass(slots=True)
 class Call:
-    """State of one request. The hooks fill in ``outcome``; ``wrapped`` calls have their answer read by the wrap."""
+    """State of one request. The hooks fill in ``outcome``; the wrap reads the answers of ``wrapped`` calls."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     path: str | None = None
     wrapped: bool = False
     relayed: bool = False
-    """The request went past the pre-call hook and was given its memory on the way to the deployment."""
+    """The request skipped the pre-call hook, and got its memory in the deployment hook instead."""
     outcome: Outcome | None = None
     caller: Caller | None = None
     failures: int = 0
-    """How often a model was asked in vain."""
+    """How many attempts to call a model failed."""
     succeeded: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     begun: float = field(default_factory=time.perf_counter)
-    """When the request came, on a clock for differences alone."""
+    """When the request arrived, on a monotonic clock."""
 
     def response_headers(self) -> dict[str, str]:
-        """What the client is told about memory; nothing for a request that memory did not look at."""
+        """The ``x-memory-*`` response headers; empty for a request that memory did not look at."""
         if self.outcome is None:
             return {}
         return {

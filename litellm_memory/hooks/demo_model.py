@@ -22,10 +22,10 @@ _REMEMBERED = re.compile(
 
 
 class DemoModel(CustomLLM):
-    """For ``custom_provider_map``. It does not think: it lists what the block of the last message holds."""
+    """For ``custom_provider_map``. It runs no model: it lists the memories in the blocks that it was sent."""
 
     def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
-        """The whole answer. The usage is counted, because some of LiteLLM's routes fail without it."""
+        """The whole answer. It includes token usage, because some of LiteLLM's routes fail without it."""
         messages = kwargs["messages"]
         answer, usage = _answer(messages), _usage(messages)
         return ModelResponse(

@@ -1,4 +1,4 @@
-"""The one guard of the package: whatever memory meets on a request's way, the request goes on."""
+"""The one guard of the package: whatever fails in memory, the request goes on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def guard(failed: str, call: Call | None = None) -> Iterator[None]:
-    """Swallows what raises inside and logs one line: ``failed`` and the kind of error, nothing of the request.
+    """Swallows any exception raised inside and logs ``failed`` and the error's type, but nothing of the request.
 
-    ``call`` is the one whose memory fails with it.
+    The outcome of ``call``, if given, becomes a failure.
     """
     try:
         yield
-    # LiteLLM hands anything to a hook, and turns what a hook raises into a failed request.
+    # LiteLLM may pass anything to a hook, and fails the request when a hook raises.
     except Exception as error:
         if call is not None:
             call.outcome = Outcome.failed("internal")

@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 
 WITHOUT_MEMORY = "Memory failed; the request goes on without it"
 BEDROCK = "allm_passthrough_route"
-"""The call type whose request body lies one level down, under ``data``."""
+"""The call type whose request body is nested under ``data``."""
 
 
 class MemoryHandler(CustomLogger):
     """Memory before and after a call.
 
-    LiteLLM looks for the pre-call and header hooks in the registered class itself and passes inherited ones over in
-    silence, so every hook stands here.
+    LiteLLM looks for the pre-call and header hooks in the registered class itself and silently ignores inherited
+    ones, so every hook is defined here.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -43,10 +43,10 @@ class MemoryHandler(CustomLogger):
     async def async_pre_call_hook(
         self, user_api_key_dict: UserAPIKeyAuth, cache: DualCache, data: dict[str, Any], call_type: str
     ) -> dict[str, Any]:
-        """The request with memory in it; ``data`` itself when there is none or anything at all went wrong."""
+        """The request with memory in it; ``data`` itself when there is no memory or anything failed."""
         call = current_call()
         if not call.wrapped and self.engine.health.wrap is None:
-            # The wrap took this request's memory headers off, and they did not come along: whose memory is not known.
+            # The wrap stripped this request's headers and the context was lost: we cannot tell whose memory it is.
             call.outcome = Outcome.failed("no_context")
             return data
         began, given = time.time_ns(), data
@@ -56,9 +56,9 @@ class MemoryHandler(CustomLogger):
         return given
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
-        """Memory for the one route that the pre-call hook does not see: ``/azure`` relayed to a model of the router.
+        """Memory for the one route without a pre-call hook: ``/azure`` relayed to a model of the router.
 
-        On all others this hook fires again for each bridge, retry and fallback, so it keeps out of them.
+        On all other routes it returns None, because it fires again for each bridge, retry and fallback.
         """
         call = CURRENT.get()
         if call is None:
@@ -75,14 +75,14 @@ class MemoryHandler(CustomLogger):
         request_headers: dict[str, str] | None = None,
         litellm_call_info: dict[str, Any] | None = None,
     ) -> dict[str, str] | None:
-        """The memory headers, where the ASGI wrap does not add them itself."""
+        """The memory headers, for a request that did not pass through the ASGI wrap."""
         call = CURRENT.get()
         return None if call is None or call.wrapped else call.response_headers()
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """The answer, where the ASGI wrap did not see it pass."""
+        """Records the call; learns from its answer where the ASGI wrap did not see it."""
         call = CURRENT.get()
         if call is None:
             return
@@ -94,7 +94,7 @@ class MemoryHandler(CustomLogger):
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """A model that was asked in vain: the call's end, unless a retry or a fallback succeeds."""
+        """Records a failed attempt: the call's end, unless a retry or a fallback succeeds."""
         call = CURRENT.get()
         if call is not None:
             call.failures += 1
@@ -135,7 +135,7 @@ class MemoryHandler(CustomLogger):
         return {**kwargs, "json": given} if given is not None else None
 
     async def _look(self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]) -> None:
-        """Asks the engine, and leaves its outcome on the call."""
+        """Asks the engine, and stores the outcome in ``call``."""
         call.caller = caller
         headers = call.headers or _headers(data)
         call.outcome = await self.engine.before(
@@ -153,7 +153,7 @@ class MemoryHandler(CustomLogger):
 
 
 def _headers(data: Mapping[str, Any]) -> dict[str, str]:
-    """The client's headers as LiteLLM keeps them, for a request that the wrap did not see."""
+    """The client's headers as LiteLLM stores them, for a request that did not pass through the wrap."""
     request = data.get("proxy_server_request")
     headers = request.get("headers") if isinstance(request, Mapping) else None
     return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}

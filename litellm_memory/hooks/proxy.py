@@ -1,4 +1,4 @@
-"""What we use of LiteLLM's proxy: its config, its verified keys, its fallbacks. No other module uses private names."""
+"""What we use of LiteLLM's proxy: config, verified keys, fallbacks. No other module uses LiteLLM's private names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def loaded_settings() -> Settings:
 
 
 def models() -> Models:
-    """The models of the proxy's own router, once it has one."""
+    """The models of the proxy's router; the router is looked up at each call, because it is created later."""
     return Models(lambda: proxy_server.llm_router)
 
 
@@ -57,7 +57,7 @@ def wrap_app(wrap: Callable[[App], App]) -> None:
 
 
 def extend_app(add: Callable[[Any], None]) -> None:
-    """Lets ``add`` add routes to LiteLLM's own app."""
+    """Calls ``add`` with LiteLLM's own app, to add routes to it."""
     add(proxy_server.app)
 
 
@@ -73,9 +73,9 @@ def before_shutdown(close: Callable[[], Awaitable[None]]) -> None:
 
 
 async def authenticate(headers: Mapping[str, str]) -> Caller:
-    """Who the key in these headers (names in lower case) stands for, verified by LiteLLM's own code.
+    """The caller that the key in these headers (names in lower case) belongs to, verified by LiteLLM's own code.
 
-    Raises UnauthorizedError. The key is checked as for a list of models, which every key may ask for.
+    Raises UnauthorizedError. The key is checked as if for ``GET /v1/models``, which every key may call.
     """
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
     scope = {"type": "http", "method": "GET", "path": "/v1/models", "query_string": b"", "headers": raw}
@@ -84,7 +84,7 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
         key = await user_api_key_auth(
             request,
             api_key=headers.get("authorization", ""),
-            # Declared as a text, but FastAPI gives None for a header that is missing, and "" would count as the key.
+            # Declared as a str, but FastAPI passes None for a missing header, and "" would be taken for a key.
             azure_api_key_header=headers.get("api-key"),
             anthropic_api_key_header=headers.get("x-api-key"),
             google_ai_studio_api_key_header=headers.get("x-goog-api-key"),
@@ -92,7 +92,7 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
             custom_litellm_key_header=headers.get("x-litellm-api-key"),
         )
     except Exception as error:
-        # A refusal comes as ProxyException, HTTPException or, from custom_auth, as anything at all.
+        # A rejected key raises ProxyException, HTTPException or, in custom_auth, anything.
         logger.debug("LiteLLM refused a key (%s)", type(error).__name__)
         raise UnauthorizedError("LiteLLM does not accept this key.") from None
     return caller_of(key)
@@ -103,22 +103,22 @@ async def _no_body() -> dict[str, Any]:
 
 
 def caller_of(key: UserAPIKeyAuth) -> Caller:
-    """Who a verified key stands for. The master key is known by LiteLLM's own marker, not by its user id."""
+    """The caller of a verified key. The master key is recognised by LiteLLM's own marker, not by its user id."""
     return _caller(key.api_key or key.token, key.user_id, key.team_id, key.key_alias, key.metadata, key.team_metadata)
 
 
 def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
-    """Who a relayed call stands for: LiteLLM passes the verified key's facts on as ``user_api_key_*``."""
-    said = {name: metadata.get(f"user_api_key_{name}") for name in ("user_id", "team_id", "alias")}
+    """The caller of a relayed call: LiteLLM passes the verified key's fields on as ``user_api_key_*``."""
+    given = {name: metadata.get(f"user_api_key_{name}") for name in ("user_id", "team_id", "alias")}
     key = metadata.get("user_api_key") or metadata.get("user_api_key_hash")
     kept = [metadata.get(f"user_api_key_{name}") for name in ("metadata", "team_metadata")]
-    return _caller(key, said["user_id"], said["team_id"], said["alias"], *kept)
+    return _caller(key, given["user_id"], given["team_id"], given["alias"], *kept)
 
 
 def _caller(
     key: str | None, user: str | None, team: str | None, alias: str | None, *metadata: Mapping[str, Any] | None
 ) -> Caller:
-    """The caller, as the metadata of the key and of its team narrow what memory may do."""
+    """The caller, with the restrictions that the metadata of the key and of its team put on memory."""
     narrowed = [item for item in map(_narrowing, metadata) if item is not None]
     return Caller(
         user=user,
@@ -133,7 +133,7 @@ def _caller(
 
 
 def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The model that a request names and every fallback that it may end at, each once."""
+    """The model that a request names and every fallback that may answer it, without duplicates."""
     model = data.get("model")
     if not isinstance(model, str):
         return ()
@@ -159,7 +159,7 @@ def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str], caller: Cal
 
 
 def _switch(value: Any) -> bool | None:
-    """A setting that LiteLLM takes as a boolean or as ``"true"`` and ``"false"``; None for anything else."""
+    """A setting that LiteLLM accepts as a boolean or as ``"true"`` or ``"false"``; None for anything else."""
     return {"true": True, "false": False}.get(str(value).lower())
 
 
@@ -171,7 +171,7 @@ def _turns_logging_off(metadata: Mapping[str, Any] | None) -> bool:
 
 
 def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, Any]:
-    """``data`` that bypasses LiteLLM's response cache, so that an answer with memory is never given to anybody else."""
+    """``data`` that bypasses LiteLLM's response cache, so that nobody else gets an answer made with this memory."""
     if litellm.cache is None or call_type not in NATIVE_CALL_TYPES:
         return data
     asked = data.get("cache")
@@ -179,9 +179,9 @@ def without_response_cache(data: dict[str, Any], call_type: str) -> dict[str, An
 
 
 def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Settings) -> dict[str, Any] | None:
-    """``kwargs`` of one attempt with the resolved user in the header of the memory vendor that it goes to.
+    """``kwargs`` of one attempt at a memory vendor's model, with the resolved user in the vendor's header.
 
-    None for an attempt that goes elsewhere, such as a fallback: nobody else learns the user.
+    None for an attempt that goes elsewhere, such as a fallback: nobody else is told the user.
     """
     if outcome is None or outcome.reason != "vendor_memory" or outcome.scope is None:
         return None
@@ -198,7 +198,7 @@ def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Set
 
 
 def _key_hash(key: str | None) -> str | None:
-    """The hash of a key. ``custom_auth`` may return a key as it is when it does not begin with ``sk-``."""
+    """The hash of a key. ``custom_auth`` may return a key unhashed when it does not begin with ``sk-``."""
     if not key or _HASH.fullmatch(key):
         return key or None
     return sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What became of a call: as a row of the ledger, by LiteLLM's report, and as what is counted."""
+"""The result of a call: as a row of the ledger, from LiteLLM's report, and as metrics."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from litellm_memory.settings import IdentitySettings
 
 TRUNCATED: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 REFUSED: Final = frozenset({"content_filter", "refusal", "safety", "prohibited_content", "guardrail_intervened"})
-"""Why a model ended, in lower case, by the words of the providers and of LiteLLM."""
+"""Finish reasons in lower case, as providers and LiteLLM spell them."""
 
 
 def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings) -> CallRecord | None:
-    """The row for a call that LiteLLM's standard report is about; None when it belongs to no partition."""
+    """The row for a call, from LiteLLM's standard logging object; None when the call belongs to no partition."""
     scope = call.outcome.scope if call.outcome else None
     partition = scope.partition if scope else partition_of(call.caller, settings.partition) if call.caller else None
     if partition is None:
@@ -58,7 +58,7 @@ def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings)
 
 
 def noted_of(call: Call, outcome: Outcome) -> Noted:
-    """What is counted of a request whose answer has just ended."""
+    """The metrics of a request whose answer has just ended."""
     return Noted(
         status=outcome.status,
         reason=outcome.reason,
@@ -93,7 +93,7 @@ def _cached(report: Mapping[str, Any]) -> int:
 
 
 def _finish_reason(response: Any) -> str | None:
-    """Why the model ended, in the words of any of the shapes that LiteLLM reports."""
+    """The finish reason, from any of the response shapes that LiteLLM reports."""
     if not isinstance(response, Mapping):
         return None
     choices, cut = response.get("choices"), response.get("incomplete_details")
@@ -112,7 +112,7 @@ def _quality(response: Any, finish_reason: str | None) -> Quality | None:
 
 
 def _is_empty(response: Any) -> bool:
-    """True for an answer in a known shape that holds no words, no call of a tool and nothing else."""
+    """True for an answer in a known shape that has no text, no tool call and nothing else."""
     if not isinstance(response, Mapping):
         return False
     choices = response.get("choices")

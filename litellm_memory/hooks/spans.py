@@ -1,4 +1,4 @@
-"""Memory's span under LiteLLM's span of the request, where OpenTelemetry is set up in LiteLLM; else nothing."""
+"""Memory's OpenTelemetry span, a child of LiteLLM's span of the request; none where LiteLLM has no tracing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NAME = "memory recall"
 
 
 def add_span(key: UserAPIKeyAuth, call: Call, *, began: int) -> None:
-    """Adds what memory did to a request, from ``began`` (nanoseconds since the epoch) until now.
+    """Adds a span of what memory did to a request, from ``began`` (nanoseconds since the epoch) until now.
 
-    It stands under LiteLLM's span of the request, which comes with the verified key; without one nothing is added.
+    Its parent is LiteLLM's span of the request, which comes with the verified key; without a parent it adds nothing.
     """
     parent = getattr(key, "parent_otel_span", None)
     if parent is None or call.outcome is None:
@@ -27,18 +27,18 @@ def add_span(key: UserAPIKeyAuth, call: Call, *, began: int) -> None:
     try:
         from opentelemetry.trace import get_tracer, set_span_in_context
 
-        # LiteLLM need not make its tracer the global one.
+        # LiteLLM's tracer is not always the global one.
         tracer = getattr(getattr(proxy_server, "open_telemetry_logger", None), "tracer", None) or get_tracer(__name__)
         span = tracer.start_span(NAME, context=set_span_in_context(parent), start_time=began)
         span.set_attributes(_attributes(call.id, call.outcome))
         span.end(time.time_ns())
-    # Tracers are whatever the operator set up; one that fails at every request must not fill the log.
+    # Any tracer that the operator configured may raise anything; one that always fails must not flood the log.
     except Exception as error:
         logger.debug("A span could not be added (%s)", type(error).__name__)
 
 
 def _attributes(call: str, outcome: Outcome) -> dict[str, str | int | float]:
-    """What the span tells: names and numbers, no text and nobody's name."""
+    """The span's attributes: labels and numbers, no message text and no user name."""
     known: dict[str, str | int | float | None] = {
         "memory.status": outcome.status,
         "memory.reason": outcome.reason,

@@ -1,4 +1,4 @@
-"""What happens when LiteLLM first asks for the handler: engine, wrap and sidecar start, the config file is watched."""
+"""Start-up, when LiteLLM first asks for the handler: engine, wrap and sidecar start, the config file is watched."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 
 RELOAD_SECONDS = 2.0
 SWITCH_SECONDS = 0.001
-"""sys.setswitchinterval: seconds that a thread waits for the GIL before it asks for it. A request waits for four
-threads: with Python's 5 ms each, a fifth of them missed the recall deadline at eight connections."""
+"""``sys.setswitchinterval``: seconds that a thread waits for the GIL before it requests it. A request waits for four
+threads: with Python's default of 5 ms each, a fifth of all requests missed the recall deadline at eight connections."""
 FREEZES = 8
-"""Full garbage collections after which what they left is taken out of later ones."""
+"""How many full garbage collections are followed by ``gc.freeze``."""
 
 
 def build_handler() -> MemoryHandler:
-    """The handler of this proxy worker, opened and wired in. Called while LiteLLM loads its config, on its event loop.
+    """The handler of this proxy worker, wired in. Called on LiteLLM's event loop while LiteLLM loads its config.
 
-    Raises SettingsError, which stops the proxy with one sentence. A broken disk does not: `/ready` says what to do.
+    Raises SettingsError, which stops the proxy with one sentence. A disk error does not: `/ready` says what to do.
     """
     settings = proxy.loaded_settings()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -52,10 +52,10 @@ def build_handler() -> MemoryHandler:
 
 
 def _settle_heap() -> None:
-    """Spares later garbage collections what is loaded by now, and what LiteLLM loads with its first requests.
+    """Excludes from later garbage collections what is loaded now and what LiteLLM loads with its first requests.
 
-    A full collection walks LiteLLM's 460,000 objects, and for those 0.3 s no request goes on. Only the first
-    collections are followed by a freeze: after start-up what lives for long may still become garbage.
+    A full collection walks LiteLLM's 460,000 objects, which blocks every request for 0.3 s. Only the first collections
+    are followed by a freeze: after start-up even a long-lived object may still become garbage.
     """
     done = 0
 
@@ -72,7 +72,7 @@ def _settle_heap() -> None:
 
 
 def _install(engine: Engine, shared: Shared) -> None:
-    """Puts the parts of memory that are not hooks into the proxy; each that LiteLLM no longer allows is named."""
+    """Installs the parts of memory that are not hooks; ``health`` says so when this LiteLLM cannot be wrapped."""
     try:
         proxy.wrap_app(lambda app: Wrap(app, engine))
     except AttributeError:
@@ -84,7 +84,7 @@ def _install(engine: Engine, shared: Shared) -> None:
 
 
 async def _reload(engine: Engine, path: Any) -> None:
-    """Reads the section again whenever the config file changes; a bad change keeps the last good settings."""
+    """Reloads the section whenever the config file changes; an invalid change keeps the last good settings."""
     seen = await asyncio.to_thread(_stamp, path)
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
