@@ -1,1 +1,1 @@
-"""The story of a request: what sort it is, what it said before, and what memory does to it."""
+"""The path of a request: which kind it is, which blocks its conversation had, and what memory does to it."""

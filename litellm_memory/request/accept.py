@@ -32,7 +32,7 @@ class Acceptor:
         self._background = background
 
     def accept(self, reading: Reading) -> Acceptance:
-        """Whether this call is learned from, with the journalling of a person's new words begun. Does not wait."""
+        """Whether this call is learned from. Starts to journal a person's new words, and does not wait for that."""
         if not may_learn(reading, self._settings()):
             return Acceptance()
         if reading.request.dry:

@@ -1,4 +1,4 @@
-"""What memory does with the answer to a request: it settles the message, and what is learned begins here."""
+"""What memory does with the answer to a request: it marks the message as answered and hands it on to learning."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from litellm_memory.request.background import SHORT, Background, off_loop
 from litellm_memory.request.outcome import Outcome
 
 CLOSE_SECONDS = 2.0
-"""How long closing waits for answers that are being noted."""
+"""How long closing waits for answers that are still being recorded."""
 
 
 class After:
-    """Notes answers in the background. ``learn`` is called when there is something new to learn."""
+    """Records answers in the background. Calls ``learn`` when there is something new to learn."""
 
     def __init__(
         self, redactor: Callable[[], Redactor], ledger: Ledger, background: Background, learn: Callable[[], None]
@@ -30,7 +30,7 @@ class After:
         self._noting: set[asyncio.Task[None]] = set()
 
     def __call__(self, outcome: Outcome, answer: Callable[[], Reply] | None, *, size: int = SHORT + 1) -> None:
-        """Notes the answer to a call, of ``size`` bytes; ``answer`` reads it (None: the call failed). Does not wait."""
+        """Records the answer of ``size`` bytes in the background; ``answer`` reads it, None when the call failed."""
         if outcome.mark is not None:
             task = self._background.spawn(self._note(outcome, outcome.mark, answer, size))
             self._noting.add(task)
@@ -38,11 +38,11 @@ class After:
 
     @property
     def noting(self) -> int:
-        """How many answers are being noted."""
+        """How many answers are being recorded."""
         return len(self._noting)
 
     async def aclose(self) -> None:
-        """Waits for answers that are being noted, for at most CLOSE_SECONDS."""
+        """Waits at most CLOSE_SECONDS for answers that are still being recorded."""
         if self._noting:
             await asyncio.wait(self._noting, timeout=CLOSE_SECONDS)
 
@@ -55,7 +55,7 @@ class After:
             if reply.id is not None and outcome.scope is not None:
                 earlier = Earlier(mark, outcome.injection.carried)
                 self._ledger.answers.keep(reply.id, earlier, namespace=outcome.scope.namespace)
-        # After a tool call the turn goes on: its answer comes with a later request of the loop.
+        # After a tool call the turn continues: its final answer comes with a later request of the tool loop.
         if outcome.acceptance.learns and not (reply is not None and reply.tools):
             if reply is not None and outcome.kind == "continuation":
                 reply = replace(reply, tools=True)  # The turn used tools, if not in this answer.

@@ -1,4 +1,4 @@
-"""Work beside the requests: tasks that run until they end or the engine closes, and threads for long texts."""
+"""Background work: tasks that run until they end or the engine closes, and threads for long texts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SHORT = 2000
-"""Characters or bytes up to which a text is redacted and an answer is read at once (0.3 ms): a thread costs as much."""
+"""Characters or bytes up to which work runs on the event loop: that takes 0.3 ms, as long as switching to a thread."""
 RESTART_SECONDS = 2.0
-"""Pause before a duty that failed is begun again."""
+"""Pause before an endless task that failed is restarted."""
 
 
 class Background:
@@ -24,18 +24,18 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """The task that runs ``work`` until it ends or ``aclose``."""
+        """Starts a task that runs ``work`` until it ends or ``aclose`` cancels it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def keep(self, run: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        """The task of an endless duty: ``run`` is begun again when a defect ends it."""
-        return self.spawn(_kept(run))
+        """Starts an endless task: ``run`` is restarted when it fails."""
+        return self.spawn(_restarted(run))
 
     async def aclose(self) -> None:
-        """Cancels what runs and waits until it has ended."""
+        """Cancels all tasks and waits until they have ended."""
         running = list(self._tasks)
         for task in running:
             task.cancel()
@@ -48,11 +48,11 @@ class Background:
             logger.debug("A background task failed", exc_info=error)
 
 
-async def _kept(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _restarted(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     while True:
         try:
             return await run()
-        # A defect, ours or a library's, may end one round of a duty, but not the duty.
+        # A bug, ours or a library's, may raise anything: it ends one run, not the task.
         except Exception as error:
             logger.error("A background task failed (%s) and is begun again.", type(error).__name__)
             logger.debug("A background task failed and is begun again", exc_info=True)
@@ -60,5 +60,5 @@ async def _kept(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def off_loop(size: int, work: Callable[[], T]) -> T:
-    """What ``work`` returns on a text of ``size``; in a thread when it is long, so that no other request waits."""
+    """The result of ``work`` on a text of ``size``; a long text goes to a thread, so that no request is blocked."""
     return work() if size <= SHORT else await asyncio.to_thread(work)

@@ -1,4 +1,4 @@
-"""What memory does to a request before it is sent. ``Before.__call__`` and ``_inject`` are the whole way of one."""
+"""What memory does to a request before it is sent. ``Before.__call__`` and ``_inject`` are the whole path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from litellm_memory.settings import Settings
 
 
 class Before:
-    """Reads a request, replays the blocks of its conversation and, for a person's new words, recalls and adds one."""
+    """Reads a request, replays the blocks of its conversation and, for a person's new words, adds a new block."""
 
     def __init__(
         self, settings: Callable[[], Settings], ledger: Ledger, reader: Reader, acceptor: Acceptor, blocks: Blocks
@@ -31,7 +31,7 @@ class Before:
         self._blocks = blocks
 
     async def __call__(self, request: Request) -> Outcome:
-        """What to send instead of ``request.body``, and what the client is told about it."""
+        """What to send in place of ``request.body``, and the status to report to the client."""
         begun = time.perf_counter()
         try:
             reading = await self._reader.read(request)
@@ -65,7 +65,7 @@ class Before:
         newest = marks[-1]
         before = frozen.blocks.get(newest)
         if before is not None and not before.answered:
-            # The same message once more, such as a retry: what it was given the first time stays, also if nothing.
+            # A retry of the same message: it keeps the block of the first attempt, even an empty one.
             return place(frozen.blocks, status="empty", reason="frozen")
         earlier = {mark: block for mark, block in frozen.blocks.items() if mark != newest}
         new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))

@@ -22,13 +22,13 @@ from litellm_memory.request.place import carried_in
 from litellm_memory.request.reading import Reading, replay_timeout_s
 from litellm_memory.settings import Settings
 
-LONGEST_QUERY = 2000
-"""Characters of a message that are searched for: the model reads 256 tokens, and words need no more."""
+MAX_QUERY_CHARACTERS = 2000
+"""How much of a message is searched for: the embedding model reads 256 tokens, and words need no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """The blocks of earlier messages by mark. ``failure``: why the ledger could not be asked for all of them."""
+    """The blocks of earlier messages by mark. ``failure``: why some may be missing; None when all were read."""
 
     blocks: Mapping[str, Block]
     failure: tuple[Status, str] | None = None
@@ -36,7 +36,7 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class NewBlock:
-    """The block that stands for a person's new message, and how it came about."""
+    """The block for a person's new message, with the status and reason to report."""
 
     block: Block
     status: Status
@@ -61,7 +61,7 @@ class Blocks:
         self._memories = memories
 
     async def frozen(self, reading: Reading, marks: Sequence[str]) -> Frozen:
-        """The blocks frozen for these messages; when the ledger is late or fails, those that are in RAM."""
+        """The blocks frozen for these messages; only those in RAM when the ledger times out or fails."""
         try:
             async with asyncio.timeout(replay_timeout_s(self._settings())):
                 with reading.notes.stage("replay"):
@@ -82,9 +82,9 @@ class Blocks:
         return await self._ledger.blocks.frozen(marks)
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
-        """The block for a person's new message, durable before it is used; ``fallback`` when that took too long."""
+        """The block for a person's new message, durable before it is used; ``fallback`` past the recall deadline."""
         with ExitStack() as unless_in_time:
-            # What may still be on its way must not be frozen for this message's next attempt, also when this one ends.
+            # A freeze that is still in flight must not win over ``fallback`` later, also if this request is cancelled.
             unless_in_time.callback(self._freeze_instead, reading, fallback)
             try:
                 async with asyncio.timeout(self._settings().recall.deadline_ms / 1000):
@@ -112,7 +112,7 @@ class Blocks:
         return _new(await self._freeze(reading, block), "recalled" if recalled else "nothing_relevant")
 
     def _rendered(self, reading: Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
-        # What is kept may be older than the rule that knows a secret.
+        # A memory may be older than the rule that recognises a secret in it.
         redactor = self._redactor()
         return render(
             [replace(item, memory=redactor.memory(item.memory)) for item in recalled],
@@ -123,14 +123,14 @@ class Blocks:
         )
 
     async def _freeze(self, reading: Reading, block: Block) -> Block:
-        """The block that is frozen for its message: this one, unless another attempt froze one first."""
+        """The block that is frozen for the message: this one, unless another attempt froze one first."""
         if reading.request.dry:
             return block
         with reading.notes.stage("freeze"):
             return await self._ledger.blocks.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
 
     def _freeze_instead(self, reading: Reading, fallback: Block) -> None:
-        """Freezes ``fallback`` in place of what this request may still be freezing."""
+        """Freezes ``fallback`` in place of a block whose freeze may still be in flight."""
         if not reading.request.dry:
             self._ledger.blocks.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
 
@@ -140,10 +140,10 @@ def _new(block: Block, reason: str) -> NewBlock:
 
 
 def query_of(reading: Reading, wanted: str, earlier: Mapping[str, Block], settings: Settings) -> Query:
-    """What recall searches for: ``wanted``, in the reading's scope, without what the conversation carries already."""
+    """The query for ``wanted`` in the reading's scope, without the memories that the conversation already carries."""
     recall, options = settings.recall, reading.options
     return Query(
-        text=wanted[:LONGEST_QUERY],
+        text=wanted[:MAX_QUERY_CHARACTERS],
         scope=reading.scope,
         limit=_bounded(options.max_memories, recall.max_memories, recall.header_ceiling),
         tokens=_bounded(options.token_budget, recall.token_budget, recall.header_ceiling),
@@ -158,10 +158,10 @@ def query_of(reading: Reading, wanted: str, earlier: Mapping[str, Block], settin
 
 
 def _bounded(asked: int | None, default: int, ceiling: float) -> int:
-    """What a header asked for, at most ``ceiling`` times the default; the default when it asked for nothing."""
+    """The value of a header, at most ``ceiling`` times the default; the default when there is no header."""
     return default if asked is None else max(0, min(asked, int(default * ceiling)))
 
 
 def reason_of(error: Exception) -> str:
-    """The error's kind as a reason: ``StoreError`` is ``store``. Its text may name paths, so it stays in the log."""
+    """The error's type as a reason: ``StoreError`` is ``store``. Its text may name paths, so only the log has it."""
     return type(error).__name__.removesuffix("Error").lower()

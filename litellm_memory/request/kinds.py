@@ -1,4 +1,4 @@
-"""What sort of request is it? Only new words of a person are recalled for and learned from."""
+"""Which kind of request is it? Only a person's new words are recalled for and learned from."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def built_in_rules() -> tuple[KindRule, ...]:
 
 
 def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] = ()) -> tuple[Kind, str]:
-    """The kind of a request and the reason's name. ``headers`` have names in lower case.
+    """The kind of a request and the name of the reason. ``headers`` have names in lower case.
 
-    The first of ``rules`` and then of the built-in ones that holds decides, else the shape. In doubt it is not
-    ``person``: a rule that says so leaves it to the shape, which alone can tell that a person said something new.
+    The first match decides, among ``rules`` and then the built-in ones; without a match the shape decides. In doubt it
+    is not ``person``: a rule with that kind only skips the other rules, and the shape must still show new words.
     """
     if not turn.messages:
         return "other", "no_messages"
-    words = _TextsLookedAt(turn)
+    words = _TextsToMatch(turn)
     decides = next((rule for rule in (*rules, *built_in_rules()) if _holds(rule, turn, headers, words)), None)
     if decides is not None and decides.kind != "person":
         return decides.kind, decides.name
@@ -43,9 +43,9 @@ def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] =
 
 
 def is_trivial(words: str) -> bool:
-    """True for a greeting, an acknowledgement, a question to the assistant about itself, or up to 3 characters.
+    """True for a greeting, an acknowledgement, a question about the assistant itself, or at most 3 characters.
 
-    Nothing is worth recalling for such words; they may still be the answer that is worth learning.
+    Such words are not worth a recall; they may still be worth learning from, as the answer to a question.
     """
     return _TRIVIAL.match(words.strip()) is not None
 
@@ -61,8 +61,8 @@ _TRIVIAL: Final = re.compile(
 )
 
 
-class _TextsLookedAt:
-    """The texts of a turn that rules look at, without leading blanks."""
+class _TextsToMatch:
+    """The texts of a turn that rules match against, without leading white space."""
 
     def __init__(self, turn: Turn) -> None:
         latest = [
@@ -71,8 +71,8 @@ class _TextsLookedAt:
             if message.role == "person"
         ]
         self.latest: Sequence[Message] = latest
-        """The person's messages since the last answer or tool result, the newest first."""
-        # A wrapper may stand before a mark, and what strips wrappers may take a mark for one: both are looked at.
+        """The person's messages since the last answer or tool result, newest first."""
+        # A rule's text may come after a wrapper, or be mistaken for one and stripped: match raw and stripped texts.
         said = (text.text.lstrip() for message in latest for text in (*message.texts, *own_words(message)))
         self.said = list(dict.fromkeys(said))
         self.system = [
@@ -80,8 +80,8 @@ class _TextsLookedAt:
         ]
 
 
-def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _TextsLookedAt) -> bool:
-    """True when every condition that ``rule`` gives holds."""
+def _holds(rule: KindRule, turn: Turn, headers: Mapping[str, str], words: _TextsToMatch) -> bool:
+    """True when every condition of ``rule`` is met."""
     return (
         (rule.tools is None or rule.tools == turn.tools)
         and (rule.max_tokens is None or (turn.max_tokens is not None and turn.max_tokens <= rule.max_tokens))
@@ -96,8 +96,8 @@ def _carries(wanted: Mapping[str, re.Pattern[str]], headers: Mapping[str, str]) 
     return all(name in headers and pattern.search(headers[name][:_LONGEST_HEADER]) for name, pattern in wanted.items())
 
 
-def _by_shape(turn: Turn, words: _TextsLookedAt) -> tuple[Kind, str]:
-    """``person`` when words of their own come last; wrappers that a client sends as messages count as system text."""
+def _by_shape(turn: Turn, words: _TextsToMatch) -> tuple[Kind, str]:
+    """``person`` when the person's own words come last; wrappers sent as messages count as system text."""
     for message in words.latest:
         if own_words(message):
             return "person", "own_words"

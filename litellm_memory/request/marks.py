@@ -1,4 +1,4 @@
-"""Which message is which: a keyed mark for each message of a person, the same whenever a client sends it again."""
+"""Recognises a message that a client sends again: each message of a person has a keyed, deterministic mark."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ class Said:
 
 
 def said_in(turn: Turn, scope: Scope, key: bytes, *, after: str = "") -> list[Said]:
-    """The person's messages of a conversation in order. ``after``: what stands for the part that the server keeps.
+    """The person's messages of a conversation in order. ``after``: the mark that the server-side part ends with.
 
-    A mark covers the whole of what the person said up to that message, inside one namespace, project and session. So
-    the same words of another person, in another project or conversation, or after other words have another mark: what
-    one scope was given is never put back in another. Nobody without ``key`` can make one.
+    A mark is an HMAC over everything the person said up to that message, in one namespace, project and session. The
+    same words of another person, in another project or conversation, or after other words get another mark, so a block
+    is never replayed in another scope. Nobody without ``key`` can forge one.
 
-    ``scope`` has its project as the client told it: what a path is an alias of may become known in the middle of a
-    conversation. One that a session tells from others goes by its path, because Codex finds its remote only while its
-    first request is on the way.
+    ``scope`` must have its project as the client sent it, because an alias may become known in mid-conversation. With
+    a session id the path is used instead of the project: Codex finds its git remote only after its first request.
     """
     mark = ""
     project = scope.path if scope.path and scope.session else scope.project

@@ -1,4 +1,4 @@
-"""What is noted on a request's way, to explain afterwards what memory did and why."""
+"""Notes taken while a request is handled, to explain afterwards what memory did and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from litellm_memory.memories.recall import Query, Recollection
 
 @dataclass(slots=True)
 class Notes:
-    """The query, what came of it, and milliseconds by stage."""
+    """The query, its results, and milliseconds by stage."""
 
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     query: Query | None = None
@@ -22,7 +22,7 @@ class Notes:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times what happens inside."""
+        """Measures how long the body of the ``with`` takes."""
         begun = time.perf_counter()
         try:
             yield

@@ -19,13 +19,13 @@ class Injection:
     status: Status
     reason: str
     body: dict[str, Any] | None = None
-    """The body to send; None: send what the client sent."""
+    """The body to send; None: send the client's own."""
     count: int = 0
     """Memories in all blocks of the body."""
     tokens: int = 0
     """Tokens of all blocks of the body."""
     block: str = ""
-    """The text that the newest message was given; empty when that is none."""
+    """The text of the newest message's block; empty when it has none."""
     carried: tuple[str, ...] = ()
     """Ids of the memories that the conversation carries after this call."""
 
@@ -41,9 +41,9 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An injection with what its answer needs later: the reading, and whether the answer is learned from.
+    """An injection with what is needed once the answer comes: the reading, and whether to learn from it.
 
-    ``reading`` is None for a request that memory keeps out of. ``scope`` may be known all the same.
+    ``reading`` is None for a request that memory stays out of; ``scope`` may still be known.
     """
 
     injection: Injection

@@ -14,14 +14,14 @@ from litellm_memory.wire.positions import with_block_at
 
 
 def carriers(reading: Reading, position: Position) -> Sequence[Said]:
-    """The messages that carry a block: all of them where blocks are replayed, else the newest alone."""
+    """The messages that carry a block: all of them at position ``turn``, which replays blocks, else only the newest."""
     return reading.said if position == "turn" else reading.said[-1:]
 
 
 def injection_of(
     reading: Reading, frozen: Mapping[str, Block], position: Position, status: Status, reason: str
 ) -> Injection:
-    """The body with every frozen block in its place; a request that got nothing but earlier blocks was replayed."""
+    """The body with every frozen block in its place; the status is ``replayed`` when there is no new block."""
     given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
     carried = carried_in((block for _, block in given), reading.earlier)
     if not given:
@@ -47,6 +47,6 @@ def _placed(reading: Reading, given: Sequence[tuple[Place, str]], position: Posi
 
 
 def carried_in(blocks: Iterable[Block], earlier: Earlier | None) -> tuple[str, ...]:
-    """Ids of the memories that a conversation carries: in these blocks, and in what the server keeps of it."""
+    """Ids of the memories that a conversation carries: in these blocks, and in the part that the server keeps."""
     kept = earlier.carried if earlier else ()
     return (*kept, *(given.memory for block in blocks for given in block.given))

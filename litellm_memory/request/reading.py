@@ -1,4 +1,4 @@
-"""A request understood: its format, the conversation, whose memory it may see, what sort of request it is."""
+"""A parsed request: its format, its conversation, whose memory it may see, and its kind."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Reading:
     """What decided the kind."""
     said: Sequence[Said]
     earlier: Earlier | None = None
-    """Where the part of the conversation stands that the server keeps."""
+    """The state of the part of the conversation that the server keeps; None when it keeps none."""
     notes: Notes = field(default_factory=Notes)
 
     @property
     def mark(self) -> str | None:
-        """The person's message that the answer will belong to; None when it belongs to none."""
+        """The mark of the person's message that the answer will belong to; None when there is none."""
         if self.kind not in ("person", "continuation"):
             return None
         if self.said:
@@ -49,7 +49,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """Why memory keeps out of a request, and whose it is where that is known."""
+    """Why memory stays out of a request, and its scope where that is known."""
 
     status: Status
     reason: str
@@ -57,14 +57,14 @@ class Excluded:
 
 
 class Reader:
-    """Reads requests under the settings in force."""
+    """Parses requests under the current settings."""
 
     def __init__(self, settings: Callable[[], Settings], ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
 
     async def read(self, request: Request) -> Reading | Excluded:
-        """The request understood, or why memory keeps out of it. Raises LedgerError while the ledger is not open."""
+        """The parsed request, or why memory stays out of it. Raises LedgerError while the ledger is not open."""
         settings = self._settings()
         format = recognise(request.call_type, request.route, request.body)
         turn = format.read(request.body) if format else None
@@ -87,7 +87,7 @@ class Reader:
         return Reading(request, format, turn, options, await self._joined(scope), kind, reason, said, earlier)
 
     async def _joined(self, scope: Scope) -> Scope:
-        """``scope`` with the project's name that all clients of the user share; unchanged when that takes too long."""
+        """``scope`` with the project name that all clients of the user share; unchanged on a timeout or failure."""
         if scope.project is None:
             return scope
         try:
@@ -100,16 +100,16 @@ class Reader:
         return replace(scope, project=names.project)
 
     async def _earlier(self, previous: str, scope: Scope) -> Earlier:
-        """Where the conversation stands that the server keeps up to its answer ``previous``."""
+        """The state of the server-side conversation whose last answer is ``previous``."""
         try:
             async with asyncio.timeout(replay_timeout_s(self._settings())):
                 known = await self._ledger.answers.earlier(previous, namespace=scope.namespace)
         except (TimeoutError, LiteLLMMemoryError):
             known = None
-        # An answer that memory did not see still distinguishes this conversation from others.
+        # The id of an answer that memory did not see still tells this conversation from others.
         return known or Earlier(previous)
 
 
 def replay_timeout_s(settings: Settings) -> float:
-    """Seconds that a look into the ledger may take: as long as recall, because a lost block costs the prompt cache."""
+    """Timeout in seconds of a ledger lookup: as long as recall's, because a lost block invalidates the prompt cache."""
     return settings.recall.deadline_ms / 1000

@@ -10,7 +10,7 @@ from litellm_memory.models import Body, Caller
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that is authenticated and not yet sent. Header names are in lower case."""
+    """An authenticated request, not yet sent. Header names are in lower case."""
 
     id: str
     call_type: str
@@ -19,13 +19,13 @@ class Request:
     body: Body
     caller: Caller
     models: tuple[str, ...] = ()
-    """The model asked for and every fallback that the call may reach."""
+    """The requested model and every fallback that the call may reach."""
     no_logging: bool = False
-    """LiteLLM was configured not to keep this call's messages."""
+    """LiteLLM is configured not to log this call's messages."""
     dry: bool = False
     """A dry run keeps nothing: no block is frozen, nothing is journalled or traced."""
 
     @property
     def model(self) -> str | None:
-        """The model asked for; None when the request names none."""
+        """The requested model; None when the request names none."""
         return self.models[0] if self.models else None

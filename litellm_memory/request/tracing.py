@@ -1,4 +1,4 @@
-"""The trace of a request: what memory did and why, without a word of any text."""
+"""The trace of a request: what memory did and why, without any message or memory text."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
 
 
 def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) -> Trace | None:
-    """Why memory kept out of a request, under nobody's name where it is not known whose it is; None without partition.
+    """The trace of a request that memory stayed out of; None without a partition. An unknown user is left empty.
 
-    ``partition_by``: what binds memory, by the settings.
+    ``partition_by``: the setting ``identity.partition``.
     """
     partition = partition_of(request.caller, partition_by)
     if partition is None:
@@ -68,7 +68,7 @@ def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) 
 
 
 def _candidates(notes: Notes) -> tuple[TracedMemory, ...]:
-    """What was recalled, then what was left out, each in falling score."""
+    """The recalled memories, then the rejected ones, each by descending score."""
     kept = [_traced(item, None) for item in notes.found.recalled]
     return (*kept, *(_traced(item, item.reason) for item in notes.found.rejected))
 
