@@ -16,14 +16,14 @@ from litellm_memory.identity import (
     Refusal,
     RoutingInfo,
     RuleInForce,
+    client_checkouts,
     identify,
     partition_of,
     routing_info,
     rules_in_force,
-    told_checkouts,
     vendor_user_id,
 )
-from litellm_memory.identity.directories import told_directory
+from litellm_memory.identity.directories import client_directory
 from litellm_memory.identity.headers import NAMES, RequestOptions, read_options
 from litellm_memory.identity.projects import normalised_remote
 from litellm_memory.models import Caller, Message, Role, Scope, Text, Turn
@@ -414,7 +414,7 @@ def test_a_path_told_with_its_remote_is_a_checkout(
     headers = {**CODEX, **headers}
     scope = scope_of(headers, turn=turn)
     assert isinstance(scope, Scope)
-    assert told_checkouts(scope, headers) == checkouts
+    assert client_checkouts(scope, headers) == checkouts
 
 
 def test_what_codex_finds_later_leaves_its_marks_alone() -> None:
@@ -468,7 +468,7 @@ def test_two_remotes_in_one_directory_are_two_conversations_even_without_a_sessi
     ],
 )
 def test_a_client_tells_its_directory_in_its_system_text(client: str | None, text: str, path: str | None) -> None:
-    assert told_directory(conversation(("system", text), ("person", "Which port is free?")), client) == path
+    assert client_directory(conversation(("system", text), ("person", "Which port is free?")), client) == path
 
 
 QWEN = (
@@ -506,26 +506,26 @@ KILO = "<environment_details>\nWorking directory: /a/b\nWorkspace root folder: /
 def test_a_client_tells_its_directory_in_what_it_puts_before_the_persons_words(
     client: str | None, turn: Turn, path: str | None
 ) -> None:
-    assert told_directory(turn, client) == path
+    assert client_directory(turn, client) == path
 
 
 def test_kilo_tells_its_directory_behind_what_the_person_pastes() -> None:
     texts = (KILO.replace("/a", "/other"), "Why does it say so?", KILO + "\nWorking directory: /other")
     pasted = Message("person", tuple(Text(text, (number,)) for number, text in enumerate(texts)))
-    assert told_directory(Turn((pasted,)), "kilo-code") == "/a"
+    assert client_directory(Turn((pasted,)), "kilo-code") == "/a"
 
 
 def test_the_directory_may_come_in_a_system_message_behind_the_persons() -> None:
     turn = conversation(
         ("system", "Be brief."), ("person", "Hello"), ("assistant", "Hi"), ("system", "- Primary working directory: /a")
     )
-    assert told_directory(turn, "claude-code") == "/a"
+    assert client_directory(turn, "claude-code") == "/a"
 
 
 def test_the_first_telling_of_a_conversation_counts() -> None:
     """So a conversation stays in its project, and its messages keep their marks."""
     resumed = (*codex_in("/a").messages, *codex_in("/b").messages)
-    assert told_directory(Turn(resumed), "codex") == "/a"
+    assert client_directory(Turn(resumed), "codex") == "/a"
 
 
 CLIENTS = st.sampled_from([None, "claude-code", "codex", "gemini-cli", "qwen-code", "kilo-code", "opencode", "pi"])
@@ -563,13 +563,13 @@ def test_nobody_is_moved_to_another_project_by_what_is_quoted(client: str | None
         "pi": ("system", "Current working directory: /home"),
     }
     first = opening.get(client, ("system", "Working directory: /home"))
-    assert told_directory(conversation(first, *said), client) == "/home"
+    assert client_directory(conversation(first, *said), client) == "/home"
 
 
 @given(client=CLIENTS, text=st.text(max_size=60), lure=LURES)
 def test_a_persons_own_words_never_name_a_project(client: str | None, text: str, lure: str) -> None:
     turn = conversation(("system", "Be brief."), ("person", f"Look at this: {text}\n{lure}"))
-    assert told_directory(turn, client) is None
+    assert client_directory(turn, client) is None
 
 
 HEADER_NAMES = st.sampled_from(

@@ -2,7 +2,7 @@
 
 from litellm_memory.identity.headers import RequestOptions, read_options
 from litellm_memory.identity.partition import Binding, partition_of
-from litellm_memory.identity.projects import told_checkouts
+from litellm_memory.identity.projects import client_checkouts
 from litellm_memory.identity.routing import RoutingInfo, RuleInForce, routing_info, rules_in_force
 from litellm_memory.identity.scope import identify, vendor_user_id
 from litellm_memory.identity.users import Refusal
@@ -13,11 +13,11 @@ __all__ = [
     "RequestOptions",
     "RoutingInfo",
     "RuleInForce",
+    "client_checkouts",
     "identify",
     "partition_of",
     "read_options",
     "routing_info",
     "rules_in_force",
-    "told_checkouts",
     "vendor_user_id",
 ]

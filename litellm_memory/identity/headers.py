@@ -1,4 +1,4 @@
-"""What a request asks of memory in its own headers: names, aliases, and what an unreadable value means."""
+"""The memory headers of a request: names, aliases, and what an unreadable value means."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from litellm_memory.settings import IdentitySettings
 Value = TypeVar("Value")
 Readers = Mapping[str, Callable[[str], Value | None]]
 
-LONGEST_ID: Final = 256
-MOST_TAGS: Final = 100
-INDEXED: Final = 12
-"""Memories of a block whose client says how it is to be written and not how many, as ai-mem has it."""
+MAX_ID_CHARACTERS: Final = 256
+MAX_TAGS: Final = 100
+STYLED_MAX_MEMORIES: Final = 12
+"""How many memories a block has when the headers set its style but not their number: ai-mem's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOptions:
-    """What the memory headers of one request ask for. None, or an empty tuple: nothing was said."""
+    """What the memory headers of one request ask for. None, or an empty tuple: not given."""
 
     user: str | None = None
     project: str | None = None
@@ -42,29 +42,29 @@ class RequestOptions:
 
 
 def read_options(headers: Mapping[str, str], settings: IdentitySettings) -> RequestOptions:
-    """The options in ``headers`` (names in lower case). Never raises: what cannot be read takes the private side.
+    """The options in ``headers`` (names in lower case). Never raises; an unreadable value fails closed.
 
-    An unreadable user, project or session, or two names of one wish that disagree, refuse the request;
-    an unreadable switch is off; any other unreadable value is left out.
+    The request gets no memory when its user, project or session is unreadable, or when two aliases of one option
+    disagree. An unreadable switch is off; any other unreadable value is ignored.
     """
     reading = _Reading(headers)
-    user = reading.one(_user_readers(settings))
-    project = reading.one(PROJECT)
-    session = reading.one(SESSION)
+    user = reading.value(_user_readers(settings))
+    project = reading.value(PROJECT)
+    session = reading.value(SESSION)
     unreadable_identity = bool(reading.unreadable)
     layout = _layout(reading)
-    max_memories = reading.one(MAX_MEMORIES)
+    max_memories = reading.value(MAX_MEMORIES)
     return RequestOptions(
         user=user,
         project=project,
         session=session,
-        inject=reading.one(INJECT, unreadable=False),
-        store=reading.one(STORE, unreadable=False),
-        token_budget=reading.one(TOKEN_BUDGET),
-        max_memories=INDEXED if max_memories is None and layout else max_memories,
-        query=reading.one(QUERY),
-        kinds=reading.one(_kinds_readers(headers)) or (),
-        tags=reading.one(TAGS) or (),
+        inject=reading.value(INJECT, unreadable=False),
+        store=reading.value(STORE, unreadable=False),
+        token_budget=reading.value(TOKEN_BUDGET),
+        max_memories=STYLED_MAX_MEMORIES if max_memories is None and layout else max_memories,
+        query=reading.value(QUERY),
+        kinds=reading.value(_kinds_readers(headers)) or (),
+        tags=reading.value(TAGS) or (),
         layout=layout,
         unreadable=tuple(reading.unreadable),
         refused=(
@@ -74,19 +74,19 @@ def read_options(headers: Mapping[str, str], settings: IdentitySettings) -> Requ
 
 
 def is_memory_header(name: str, settings: IdentitySettings) -> bool:
-    """True for a header that speaks to memory alone and so must not reach a provider; in any case and spelling.
+    """True for a header, in any spelling, that is meant for memory only and so must not reach a provider.
 
-    A credential that is configured as ``identity.header`` is not one: LiteLLM needs it to authenticate.
+    False for a credential that is configured as ``identity.header``: LiteLLM needs it to authenticate.
     """
     plain = plain_name(name)
     return plain in NAMES or (plain == plain_name(settings.header) and not holds_credentials(plain))
 
 
 def gathered(headers: Iterable[tuple[str, str]], settings: IdentitySettings) -> dict[str, str]:
-    """Headers by name in lower case, those that speak to memory by their plain name, so that every spelling is obeyed.
+    """Headers by name in lower case; memory headers by their plain name, so that every spelling works.
 
-    A repeated header is joined by commas, as HTTP says. One of ours that is repeated with another value is joined so
-    that it cannot be read, which takes the private side.
+    Repeated headers are joined by commas, as HTTP specifies. A memory header that is repeated with another value is
+    joined so that it is unreadable, and fails closed.
     """
     found: dict[str, str] = {}
     for given, value in headers:
@@ -100,7 +100,7 @@ def gathered(headers: Iterable[tuple[str, str]], settings: IdentitySettings) -> 
 
 
 def plain_name(name: str) -> str:
-    """The one name of a header that is spelled in several ways."""
+    """The canonical spelling of a header name."""
     # LiteLLM's pass-through routes forward `x-pass-<name>` as `<name>`, and gateways write `_` for `-`.
     return name.lower().replace("_", "-").removeprefix("x-pass-")
 
@@ -109,7 +109,7 @@ _UNREADABLE = "\n"
 
 
 def holds_credentials(name: str) -> bool:
-    """True for a header whose value must never be shown, judged by its name."""
+    """True for a header whose name suggests that its value must never be shown."""
     return _CREDENTIAL_NAME.search(name) is not None
 
 
@@ -117,16 +117,16 @@ _CREDENTIAL_NAME = re.compile(r"auth|key|token|secret|cookie|passw|credential|jw
 
 
 def readable_id(value: str) -> str | None:
-    """``value`` as the id of a user, project or session, in normal form C; None when it cannot be one.
+    """``value`` as the id of a user, project or session, in Unicode NFC; None when it cannot be one.
 
-    An id has 1 to 256 characters, not all blank, and no control characters or line separators.
+    An id has 1 to 256 characters, is not blank, and has no control characters or line separators.
     """
     text = readable_text(value)
-    return text if text is not None and len(text) <= LONGEST_ID else None
+    return text if text is not None and len(text) <= MAX_ID_CHARACTERS else None
 
 
 def readable_text(value: str) -> str | None:
-    """``value`` without outer blanks, in normal form C; None when it is blank or has control characters."""
+    """``value`` stripped, in Unicode NFC; None when it is blank or has control characters."""
     text = unicodedata.normalize("NFC", value).strip()
     if not text or any(unicodedata.category(character) in _UNFIT for character in text):
         return None
@@ -137,7 +137,7 @@ _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def decoded(value: str) -> str:
-    """The value of a header as its sender meant it."""
+    """The value of a header, decoded as UTF-8 where that is valid."""
     # ASGI servers decode header bytes as Latin-1, and clients send UTF-8.
     try:
         return value.encode("latin-1").decode("utf-8")
@@ -167,7 +167,7 @@ def _count(value: str) -> int | None:
 def _tags(value: str) -> tuple[str, ...] | None:
     tags = [readable_id(tag) for tag in value.split(",") if tag.strip()]
     readable = tuple(tag for tag in tags if tag is not None)
-    return readable if 0 < len(readable) == len(tags) <= MOST_TAGS else None
+    return readable if 0 < len(readable) == len(tags) <= MAX_TAGS else None
 
 
 def _field(value: str) -> str | None:
@@ -180,7 +180,7 @@ def _kinds(value: str) -> tuple[MemoryKind, ...] | None:
     return tuple(kind for kind in known if kind in wanted) if wanted and wanted <= set(known) else None
 
 
-# The canonical name comes first; the others are what earlier memory proxies call the same wish.
+# The canonical name comes first; the others are the names that earlier memory proxies use for the same option.
 USER: Final[Readers[str]] = dict.fromkeys(("x-memory-user-id", "x-maia-namespace"), readable_id)
 PROJECT: Final[Readers[str]] = dict.fromkeys(("x-memory-project", "x-ai-mem-project"), readable_id)
 SESSION: Final[Readers[str]] = dict.fromkeys(("x-memory-session-id", "x-ai-mem-session-id"), readable_id)
@@ -224,25 +224,25 @@ NAMES: Final = frozenset(
         *WRAP,
     )
 )
-"""Every header of this package, in lower case, but for the configured ``identity.header``."""
+"""Every memory header, in lower case, except the configured ``identity.header``."""
 
 
 def _user_readers(settings: IdentitySettings) -> Readers[str]:
-    """The headers that name the user: the configured one, and the standing names as its aliases."""
+    """The headers that name the user: the configured one, and the built-in names as its aliases."""
     return {plain_name(settings.header): readable_id, **USER}
 
 
 def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]]:
-    """The headers that filter by kind; a single type wins over the list of types, as where both come from."""
+    """The headers that filter by kind; ai-mem's single type overrides its list of types, as in ai-mem."""
     if "x-ai-mem-obs-type" in headers:
         return {name: reader for name, reader in KINDS.items() if name != "x-ai-mem-obs-types"}
     return KINDS
 
 
 def _layout(reading: _Reading) -> BlockStyle | None:
-    """How the block is to be written, what is not said being as ai-mem has it; None when nothing was said of it."""
-    full, field = reading.one(FULL), reading.one(FULL_FIELD)
-    show_tokens, wrap = reading.one(SHOW_TOKENS, unreadable=False), reading.one(WRAP, unreadable=False)
+    """The style of the block, with ai-mem's defaults for what is not given; None when no header sets a style."""
+    full, field = reading.value(FULL), reading.value(FULL_FIELD)
+    show_tokens, wrap = reading.value(SHOW_TOKENS, unreadable=False), reading.value(WRAP, unreadable=False)
     if full is None and field is None and show_tokens is None and wrap is None:
         return None
     usual = BlockStyle()
@@ -255,15 +255,15 @@ def _layout(reading: _Reading) -> BlockStyle | None:
 
 
 class _Reading:
-    """Reads one wish after another, and notes the headers that it cannot read or that contradict each other."""
+    """Reads one option after another, and notes which headers are unreadable and whether aliases disagree."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
         self.unreadable: list[str] = []
         self.disagreement = False
 
-    def one(self, readers: Readers[Value], *, unreadable: Value | None = None) -> Value | None:
-        """The one value that the headers named in ``readers`` give; ``unreadable`` stands for one that says nothing."""
+    def value(self, readers: Readers[Value], *, unreadable: Value | None = None) -> Value | None:
+        """The value that the headers named in ``readers`` give; ``unreadable`` replaces one that cannot be read."""
         values: list[Value] = []
         for name, read in readers.items():
             if name not in self._headers:

@@ -1,4 +1,4 @@
-"""The partition: what the verified key binds memory to. Nothing that a client writes is looked at here."""
+"""The partition: what the verified key binds memory to. Nothing here depends on what a client writes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FALLBACKS: Final[Mapping[Binding, tuple[Binding, ...]]] = {
 
 
 def partition_of(caller: Caller, binding: Binding) -> str | None:
-    """32 hex digits for what ``binding`` finds in the key, ``default`` for the master key alone, else None."""
-    # LiteLLM gives the master key a made-up user id, so it is told by its marker and comes first.
+    """32 hex digits from what ``binding`` finds in the key; ``default`` only for the master key; else None."""
+    # LiteLLM gives the master key a made-up user id, so it is checked first, by LiteLLM's marker.
     if caller.master:
         return MASTER_PARTITION
     kind = bound_by(caller, binding)
@@ -29,7 +29,7 @@ def partition_of(caller: Caller, binding: Binding) -> str | None:
 
 
 def bound_by(caller: Caller, binding: Binding) -> Binding | None:
-    """What the partition of ``caller`` is made from: ``binding``, or the first of its fall-backs that the key has."""
+    """What the partition of ``caller`` is derived from: ``binding``, or the first of its fallbacks that the key has."""
     if caller.master:
         return None
     return next((kind for kind in _FALLBACKS[binding] if getattr(caller, kind)), None)

@@ -1,4 +1,4 @@
-"""The project of a request: its header, a rule, or the git remote or working directory that the client tells of."""
+"""The project of a request: from its header, a rule, or the git remote or working directory that the client states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from litellm_memory.identity.directories import normalised_path, told_directory
+from litellm_memory.identity.directories import client_directory, normalised_path
 from litellm_memory.identity.headers import RequestOptions, decoded, readable_id
 from litellm_memory.identity.rules import first_match
 from litellm_memory.models import Scope, Turn
@@ -24,7 +24,7 @@ _SHORT_REMOTE: Final = re.compile(r"(?:[^/\s]+@)?(?P<host>[^:/@\s]{2,}):(?P<path
 
 @dataclass(frozen=True, slots=True)
 class ChosenProject:
-    """The project, and the working directory when the project is known by nothing but what the client tells of it."""
+    """The project, and the working directory when only the client's own statements name the project."""
 
     project: str | None = None
     path: str | None = None
@@ -33,24 +33,24 @@ class ChosenProject:
 def choose_project(
     headers: Mapping[str, str], options: RequestOptions, turn: Turn, client: str | None, settings: IdentitySettings
 ) -> ChosenProject:
-    """The project: the explicit header, the first rule with a project, the client's git remote, its directory."""
+    """The project, from the explicit header, else a rule, else the client's git remote, else its directory."""
     if options.project is not None:
         return ChosenProject(options.project)
     match = first_match("project", headers, settings)
     if match is not None:
         return ChosenProject(match.rule.project)
-    directory = told_directory(turn, client)
+    directory = client_directory(turn, client)
     checkouts = _codex_checkouts(headers)
     root = _root_of(directory, checkouts)
     if root is None:
         return ChosenProject(directory, directory)
-    # Codex tells of its checkout only once it has looked at it, and of its directory always: see said_in.
+    # Codex always states its directory, but its git remote only after it has looked that up: see said_in.
     path = root if directory is None else directory
     return ChosenProject(checkouts[root] or path, path)
 
 
-def told_checkouts(scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
-    """The directories that a request itself says are checkouts of a git remote: path to remote."""
+def client_checkouts(scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
+    """The git checkouts that the client states in this request: directory to remote."""
     if scope.path is None:
         return {}
     checkouts = _codex_checkouts(headers)
@@ -63,7 +63,7 @@ def told_checkouts(scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
 def normalised_remote(url: str) -> str | None:
     """A git remote as ``host/path``, the same for all its spellings; None when it names no host.
 
-    Credentials, scheme, usual ports and ``.git`` are gone, the host is in lower case.
+    Credentials, scheme, default ports and ``.git`` are removed, the host is in lower case.
     """
     host_and_path = _of_url(url.strip()) if "://" in url else _of_short_form(url.strip())
     if host_and_path is None:
@@ -91,7 +91,7 @@ def _of_short_form(url: str) -> tuple[str, str] | None:
 
 
 def _codex_checkouts(headers: Mapping[str, str]) -> dict[str, str | None]:
-    """The workspaces that Codex tells of: the root of each checkout, and its remote if it has one."""
+    """The workspaces that Codex states: the root of each checkout, and its remote if it has one."""
     if CODEX_METADATA not in headers:
         return {}
     try:
@@ -99,8 +99,9 @@ def _codex_checkouts(headers: Mapping[str, str]) -> dict[str, str | None]:
     except (ValueError, RecursionError):
         return {}
     workspaces = metadata.get("workspaces") if isinstance(metadata, dict) else None
-    told = workspaces if isinstance(workspaces, dict) else {}
-    return {root: _remote(workspace) for path, workspace in told.items() if (root := normalised_path(path)) is not None}
+    known = workspaces if isinstance(workspaces, dict) else {}
+    roots = {normalised_path(path): _remote(workspace) for path, workspace in known.items()}
+    return {root: remote for root, remote in roots.items() if root is not None}
 
 
 def _remote(workspace: object) -> str | None:
@@ -110,7 +111,7 @@ def _remote(workspace: object) -> str | None:
 
 
 def _root_of(directory: str | None, checkouts: Mapping[str, str | None]) -> str | None:
-    """The checkout that holds ``directory``; the first when none is known to. None when there is none."""
+    """The innermost checkout that contains ``directory``, else the first one; None when there are no checkouts."""
     holding = [root for root in checkouts if directory is not None and _holds(root, directory)]
     return max(holding, key=len, default=next(iter(checkouts), None))
 

@@ -1,4 +1,4 @@
-"""How a request would be routed, for people to look at: the same choices as for a real one, with no credentials."""
+"""How a request would be routed, for people to inspect: the same choices as for a real one, without credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HIDDEN: Final = "[hidden]"
 
 
 class MatchedPattern(TypedDict):
-    """The rule that named the user, and the header value that it was found in."""
+    """The rule that set the user, and the header value that it matched."""
 
     header: str
     value: str
@@ -41,7 +41,7 @@ class RoutingInfo(TypedDict):
 
 
 class RuleInForce(TypedDict):
-    """One identity rule, and whether the settings or the built-in catalogue hold it."""
+    """One identity rule, and whether it comes from the settings or the built-in catalogue."""
 
     source: Literal["settings", "catalogue"]
     header: str
@@ -56,7 +56,7 @@ def routing_info(
 ) -> RoutingInfo:
     """How this request would be routed. Without an authenticated ``caller`` there is no partition and no delegation.
 
-    The value and the pattern of a rule on a header with credentials are hidden.
+    For a rule on a credential header, the value and the pattern are hidden.
     """
     chosen = _chosen(caller, headers, options, turn, settings)
     user = chosen if isinstance(chosen, ChosenUser) else None

@@ -1,4 +1,4 @@
-"""The client rules: those of the settings, then the built-in catalogue of clients, and how both are matched."""
+"""The client rules, from the settings and then the built-in catalogue of clients, and how they are matched."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from litellm_memory.models import Turn
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 LONGEST_VALUE: Final = 1024
-"""Characters of a header value that a rule sees."""
+"""Characters of a header value that rules are matched against."""
 
 _LONGEST_HINT: Final = 4000
 
-Saying: TypeAlias = Literal["user_id", "project"]
+RuleField: TypeAlias = Literal["user_id", "project"]
 
 
 class Hint(BaseModel):
-    """A client's label, found at the start of a system text. A vendor may reword it any day, so it names no user."""
+    """A client's label, found at the start of a system text. Vendors may reword that text, so it never sets a user."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Hint(BaseModel):
 
 
 class DirectoryHint(BaseModel):
-    """How clients tell the directory that they work in. The words are those of clients.yaml."""
+    """How clients state their working directory. clients.yaml explains the fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class DirectoryHint(BaseModel):
 
 
 class Catalogue(BaseModel):
-    """What is known about clients: rules that tell applications and libraries, hints, sessions and directories."""
+    """What is known about clients: rules that recognise applications and libraries, hints, sessions, directories."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,28 +71,28 @@ def catalogue() -> Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule, and the part of the header value that it was searched in."""
+    """A rule that matched, and the part of the header value that was searched."""
 
     rule: HeaderPattern
     value: str
 
 
 def in_force(settings: IdentitySettings) -> Iterator[tuple[Literal["settings", "catalogue"], HeaderPattern]]:
-    """Every rule and where it comes from, in the order in which they are tried."""
+    """Every rule and its source, in the order in which they are tried."""
     for rule in settings.header_patterns:
         yield "settings", rule
     for rule in catalogue().rules:
         yield "catalogue", rule
 
 
-def first_match(saying: Saying, headers: Mapping[str, str], settings: IdentitySettings) -> Match | None:
-    """The first rule in force that says a user or a project and is found in ``headers``."""
-    own = [rule for rule in settings.header_patterns if getattr(rule, saying)]
-    return _first_found((*own, *_built_in(saying)), headers)
+def first_match(field: RuleField, headers: Mapping[str, str], settings: IdentitySettings) -> Match | None:
+    """The first rule that matches ``headers`` and sets a user or project, as ``field`` says."""
+    own = [rule for rule in settings.header_patterns if getattr(rule, field)]
+    return _first_found((*own, *_built_in(field)), headers)
 
 
 def client_label(headers: Mapping[str, str], turn: Turn, settings: IdentitySettings) -> str | None:
-    """The client's label: a rule of the settings, an application, a hint in a system text, at last a library."""
+    """The client's label, from the settings' rules, else an application, a hint in a system text, or a library."""
     named = [rule for rule in settings.header_patterns if rule.client]
     application = _first_found((*named, *catalogue().applications), headers)
     if application is not None:
@@ -105,7 +105,7 @@ def client_label(headers: Mapping[str, str], turn: Turn, settings: IdentitySetti
 
 
 def client_session(headers: Mapping[str, str]) -> str | None:
-    """The session that the client's own headers carry; one that cannot be read is as good as none."""
+    """The session id in the client's own headers; None when there is none or it is unreadable."""
     for name in catalogue().sessions:
         session = readable_id(decoded(headers[name])) if name in headers else None
         if session is not None:
@@ -114,9 +114,9 @@ def client_session(headers: Mapping[str, str]) -> str | None:
 
 
 @cache
-def _built_in(saying: Saying) -> tuple[HeaderPattern, ...]:
-    """The catalogue's rules that say it: few or none, where looking through all took longer than all other rules."""
-    return tuple(rule for rule in catalogue().rules if getattr(rule, saying))
+def _built_in(field: RuleField) -> tuple[HeaderPattern, ...]:
+    """The catalogue's rules that set ``field``, cached: there are few, and scanning the whole catalogue was slow."""
+    return tuple(rule for rule in catalogue().rules if getattr(rule, field))
 
 
 def _first_found(rules: Sequence[HeaderPattern], headers: Mapping[str, str]) -> Match | None:

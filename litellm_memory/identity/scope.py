@@ -1,4 +1,4 @@
-"""One request's Scope, put together from partition, user, project, session and client."""
+"""One request's Scope, assembled from partition, user, project, session and client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def identify(
 ) -> Scope | Refusal:
     """Whose memory the request may see, or why it may see none. ``headers`` have names in lower case.
 
-    The partition comes from ``caller`` alone; everything that the client wrote chooses only inside it.
+    The partition comes from ``caller`` alone; what the client writes can only choose inside it.
     """
     if options.refused is not None:
         return Refusal(options.refused)
@@ -43,15 +43,15 @@ def identify(
 
 
 def choose_session(headers: Mapping[str, str], options: RequestOptions, turn: Turn) -> str | None:
-    """The session: the explicit header, the client's own header, the body's, else None."""
+    """The session, from the explicit header, else the client's own header, else the body."""
     return options.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
 
 
 def vendor_user_id(scope: Scope) -> str:
     """The user id for a memory vendor: ``partition/user``, so that no two keys share a memory there.
 
-    The master key's partition is left out. The user is percent-encoded: it has no ``/``, and nothing that a header
-    cannot hold.
+    The master key's partition is omitted. The user is percent-encoded: no ``/``, and nothing that is invalid in a
+    header.
     """
     user = quote(scope.user, safe=" @:.+")
     return user if scope.partition == MASTER_PARTITION else f"{scope.partition}/{user}"

@@ -1,4 +1,4 @@
-"""The user inside a partition: who may be named, by what, and who may speak for end users of their own."""
+"""The user inside a partition: what may name it, and which keys may act for end users of their own."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from litellm_memory.settings import IdentitySettings
 END_USER_HEADERS: Final = ("x-openwebui-user-id", "x-litellm-end-user-id", "x-litellm-customer-id")
 """Headers in which a client names an end user of its own."""
 
-# Open WebUI can send its user signed, in place of the plain headers. We have no key to check it with.
+# Open WebUI can send its user as a signed JWT instead of the plain headers. We have no key to verify it.
 UNREADABLE_END_USER_HEADERS: Final = ("x-openwebui-user-jwt",)
 
 MASTER: Final = "master"
-"""The word in ``identity.delegating_keys`` that stands for the master key, and for nothing else."""
+"""The word in ``identity.delegating_keys`` that means the master key, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ChosenUser:
-    """The user inside the partition, the rule that named it if one did, and whether nothing named it."""
+    """The user inside the partition, the rule that set it if any, and whether it is the default."""
 
     user: str
     match: Match | None = None
@@ -42,9 +42,9 @@ class ChosenUser:
 def choose_user(
     caller: Caller, headers: Mapping[str, str], options: RequestOptions, turn: Turn, settings: IdentitySettings
 ) -> ChosenUser | Refusal:
-    """The user: the explicit header, an end user of a delegating key, the first rule with a user, the default.
+    """The user, from the explicit header, else an end user of a delegating key, else a rule, else the default.
 
-    An end user that a header claims without the right to, or that cannot be read, refuses the request.
+    A header that claims an end user without the right to, or unreadably, means a refusal.
     """
     end_user = _end_user(caller, headers, turn, settings)
     if isinstance(end_user, Refusal):
@@ -59,9 +59,9 @@ def choose_user(
 
 
 def delegates(caller: Caller, settings: IdentitySettings) -> bool:
-    """True when the operator lets this key speak for end users: its alias, its hash or its user is listed.
+    """True when the operator lets this key act for end users: its alias, its hash or its user is listed.
 
-    The master key delegates only when the word ``master`` is listed; that word stands for no other key.
+    The master key delegates only when the word ``master`` is listed; that word matches no other key.
     """
     if caller.master:
         return MASTER in settings.delegating_keys
@@ -73,7 +73,7 @@ def _end_user(
     caller: Caller, headers: Mapping[str, str], turn: Turn, settings: IdentitySettings
 ) -> str | Refusal | None:
     """The end user that the request claims, when its key may claim one; None when none is claimed."""
-    # An operator who made one of these the explicit user header has allowed it to every key.
+    # An operator who configured one of these as ``identity.header`` has allowed it to every key.
     claiming = [
         name
         for name in (*END_USER_HEADERS, *UNREADABLE_END_USER_HEADERS)
@@ -94,7 +94,7 @@ _SESSION_OF_CLAUDE_CODE = re.compile(r'"session_id"|_session_[0-9a-f-]{36}$')
 
 
 def _agreed(claims: set[str | None]) -> str | Refusal:
-    """The one user that all claims name."""
+    """The one user that all claims name; a refusal when they disagree or one is unreadable."""
     if None in claims:
         return Refusal("unreadable_end_user")
     first, *others = (claim for claim in claims if claim is not None)
@@ -102,7 +102,7 @@ def _agreed(claims: set[str | None]) -> str | Refusal:
 
 
 def _default_user(caller: Caller, settings: IdentitySettings) -> ChosenUser | Refusal:
-    """The user when nothing names one: in a partition of a team the key's own, elsewhere the configured one."""
+    """The user when nothing names one: the key's own user in a team's partition, else the configured default."""
     if bound_by(caller, settings.partition) != "team" or not caller.user:
         return ChosenUser(settings.default_user_id, default=True)
     user = readable_id(caller.user)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from litellm_memory.identity import told_checkouts
+from litellm_memory.identity import client_checkouts
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Exchange
 from litellm_memory.redact import Redactor
@@ -37,7 +37,7 @@ class Acceptor:
             return Acceptance()
         if reading.request.dry:
             return Acceptance(learns=True)
-        self._ledger.paths.note(reading.scope.namespace, told_checkouts(reading.scope, reading.request.headers))
+        self._ledger.paths.note(reading.scope.namespace, client_checkouts(reading.scope, reading.request.headers))
         if reading.kind != "person":
             return Acceptance(learns=True)
         return Acceptance(True, self._background.spawn(self._journal(reading, reading.said[-1])))
