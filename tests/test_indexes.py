@@ -72,19 +72,19 @@ def birds(*numbers: int) -> set[str]:
 
 async def test_a_scope_that_fits_is_whole(store: Store) -> None:
     indexes = of_size(store, 40)
-    assert indexes.whole("p", "ann") is None
-    index = await indexes.of("p", "ann")
-    assert indexes.whole("p", "ann") is index
+    assert indexes.complete_or_start_load("p", "ann") is None
+    index = await indexes.load("p", "ann")
+    assert indexes.complete_or_start_load("p", "ann") is index
     assert texts(index) == birds(*range(30))
 
 
 async def test_of_a_scope_too_large_the_newest_are_in_ram_and_the_store_finds_the_rest(store: Store) -> None:
     indexes = of_size(store, 20)
-    index = await indexes.of("p", "ann")
+    index = await indexes.load("p", "ann")
     assert texts(index) == birds(*range(15, 30))
-    assert indexes.whole("p", "ann") is None
+    assert indexes.complete_or_start_load("p", "ann") is None
     await store.put([Entry(remembered("The heron nests."), None)])
-    found = await indexes.widened("p", "ann", vector=axis(3), text="Which heron?", seconds=20)
+    found = await indexes.add_from_store("p", "ann", vector=axis(3), text="Which heron?", seconds=20)
     assert found is index
     assert {"The heron nests.", *birds(3)} <= texts(index)
 
@@ -92,19 +92,19 @@ async def test_of_a_scope_too_large_the_newest_are_in_ram_and_the_store_finds_th
 async def test_what_a_query_brought_is_forgotten_like_everything_else(store: Store) -> None:
     indexes = of_size(store, 20)
     old = remembered("Bird number3 sings.")
-    await indexes.of("p", "ann")
-    index = await indexes.widened("p", "ann", vector=None, text="number3", seconds=20)
+    await indexes.load("p", "ann")
+    index = await indexes.add_from_store("p", "ann", vector=None, text="number3", seconds=20)
     assert old.text in texts(index)
     await store.delete("p", [old.id])
     await indexes.refresh([(old.namespace, old.id)])
-    assert await indexes.widened("p", "ann", vector=None, text="number3", seconds=20) is index
+    assert await indexes.add_from_store("p", "ann", vector=None, text="number3", seconds=20) is index
     assert old.text not in texts(index)
 
 
 async def test_what_changes_while_the_store_is_asked_is_not_undone_by_its_answer(store: Store) -> None:
     indexes = of_size(store, 20)
     old = remembered("Bird number3 sings.")
-    index = await indexes.of("p", "ann")
+    index = await indexes.load("p", "ann")
     asked, answering = asyncio.Event(), asyncio.Event()
     nearest = store.nearest
 
@@ -115,7 +115,7 @@ async def test_what_changes_while_the_store_is_asked_is_not_undone_by_its_answer
         return found
 
     store.nearest = slow  # type: ignore[method-assign, assignment]
-    widening = asyncio.create_task(indexes.widened("p", "ann", vector=axis(3), text="", seconds=20))
+    widening = asyncio.create_task(indexes.add_from_store("p", "ann", vector=axis(3), text="", seconds=20))
     await asked.wait()
     await store.delete("p", [old.id])
     await indexes.refresh([(old.namespace, old.id)])
@@ -126,16 +126,16 @@ async def test_what_changes_while_the_store_is_asked_is_not_undone_by_its_answer
 
 async def test_a_store_that_is_slow_or_gone_leaves_what_is_in_ram(store: Store) -> None:
     indexes = of_size(store, 20)
-    await indexes.of("p", "ann")
-    index = await indexes.widened("p", "ann", vector=axis(3), text="heron", seconds=0)
+    await indexes.load("p", "ann")
+    index = await indexes.add_from_store("p", "ann", vector=axis(3), text="heron", seconds=0)
     assert texts(index) == birds(*range(15, 30))
 
 
 async def test_a_scope_of_which_nothing_is_known_yet_does_not_pass_for_an_empty_one(store: Store) -> None:
     indexes = of_size(store, 40)
-    assert texts(await indexes.widened("p", "ann", vector=axis(3), text="", seconds=0)) == birds(*range(30))
+    assert texts(await indexes.add_from_store("p", "ann", vector=axis(3), text="", seconds=0)) == birds(*range(30))
     again = of_size(store, 40)
-    assert texts(await again.widened("p", "ann", vector=None, text="heron", seconds=20)) == birds(*range(30))
+    assert texts(await again.add_from_store("p", "ann", vector=None, text="heron", seconds=20)) == birds(*range(30))
 
 
 async def test_a_load_that_fails_while_the_store_is_asked_does_not_pass_for_an_empty_scope(store: Store) -> None:
@@ -152,10 +152,10 @@ async def test_a_load_that_fails_while_the_store_is_asked_does_not_pass_for_an_e
 
     store.ids, store.nearest = gone_once_asked, gone  # type: ignore[method-assign, assignment]
     indexes = of_size(store, 40)
-    assert indexes.whole("p", "ann") is None
+    assert indexes.complete_or_start_load("p", "ann") is None
     loads = list(indexes._loading.values())
     with pytest.raises(StoreError):
-        await indexes.widened("p", "ann", vector=axis(3), text="", seconds=20)
+        await indexes.add_from_store("p", "ann", vector=axis(3), text="", seconds=20)
 
 
 async def test_the_longest_unused_scope_leaves_first(store: Store) -> None:
@@ -163,8 +163,12 @@ async def test_the_longest_unused_scope_leaves_first(store: Store) -> None:
         await store.put([Entry(remembered(f"{user} {n}", user=user), axis(n)) for n in range(8)])
     indexes = of_size(store, 38)
     for user in ("ann", "bob", "ann", "cid"):
-        await indexes.of("p", user)
-    assert [indexes.whole("p", user) is not None for user in ("ann", "cid", "bob")] == [True, True, False]
+        await indexes.load("p", user)
+    assert [indexes.complete_or_start_load("p", user) is not None for user in ("ann", "cid", "bob")] == [
+        True,
+        True,
+        False,
+    ]
     await indexes.aclose()
 
 
@@ -176,7 +180,7 @@ async def test_a_request_does_not_wait_for_a_scope_that_is_being_loaded(tmp_path
         memories._indexes = ScopeIndexes(lambda: memories.store)
         loading = memories._indexes
         loading._newest_that_fit = lambda ids, index: ids[:0]  # type: ignore[method-assign]  # nothing is loaded
-        assert texts(await memories.searched("p", "ann", "heron")) == {"The heron nests behind the mill."}
+        assert texts(await memories.index_for_query("p", "ann", "heron")) == {"The heron nests behind the mill."}
 
 
 async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_on_it(tmp_path: Path) -> None:
@@ -210,7 +214,10 @@ async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> 
                 await asyncio.sleep(0.01)
         assert await memories.warm_up() == 3
         assert await memories.warm_up(share=-1) == 0
-        loaded = {user: memories._indexes.whole("p", user) is not None for user in ("ann", "bob", "cid", "dan")}
+        loaded = {
+            user: memories._indexes.complete_or_start_load("p", user) is not None
+            for user in ("ann", "bob", "cid", "dan")
+        }
         assert loaded == {"ann": True, "bob": True, "cid": True, "dan": False}
 
 

@@ -62,7 +62,7 @@ def memories_of(person: Person, key: bytes) -> list[Memory]:
 
 
 async def found(engine: Engine, person: Person, text: str, *, min_score: float = 0.0) -> list[Recalled]:
-    query = Query(text, Scope("default", person.name), 10, min_score, wishes=False)
+    query = Query(text, Scope("default", person.name), 10, min_score, standing_instructions=False)
     return (await engine.recall(query, now=datetime.now(UTC))).recalled
 
 

@@ -83,7 +83,7 @@ def remembered(text: str, *, user: str = "ann") -> Memory:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for a model that is down, and a worker looks at its store every second."""
     monkeypatch.setattr("litellm_memory.care.reembed.TRIES", 1)
-    monkeypatch.setattr("litellm_memory.engine.housekeeping.LOOK_EVERY", 1)
+    monkeypatch.setattr("litellm_memory.engine.housekeeping.CHECK_EVERY", 1)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Everything assembled once from Settings, and what runs in the background: opening, following, housekeeping."""
+"""Everything assembled once from Settings, and the background work: opening, following other workers, housekeeping."""
 
 from litellm_memory.engine.engine import Engine
 from litellm_memory.engine.health import Health

@@ -33,11 +33,11 @@ class CallableModels(EmbeddingModels, ChatModels, Protocol):
 
 
 class Engine:
-    """Memory for one proxy worker: ``before`` and ``after`` a call, and what runs beside the requests.
+    """Memory for one proxy worker: ``before`` and ``after`` a call, and the background work.
 
-    Call ``open`` from the worker's event loop. Building is quick and synchronous, so that nothing that is said from
-    then on is lost. When the disk does not allow the ledger to be opened, ``health`` says so, and ``open`` tries again.
-    ``models`` are needed for an embedder other than the local one, and for learning by model. Raises SettingsError.
+    Call ``open`` from the worker's event loop. The constructor is quick and synchronous, so that no message is lost
+    from then on. When the ledger cannot be opened, ``health`` says so, and ``open`` retries. ``models`` are needed for
+    an embedder other than the local one, and for learning by model. Raises SettingsError.
     """
 
     def __init__(self, settings: Settings, *, count: Count, models: CallableModels | None = None) -> None:
@@ -58,7 +58,7 @@ class Engine:
         self.use(settings)
 
     def _assemble(self) -> None:
-        """The story of a request, and the housekeeping. Both ask for the settings in force each time they need them."""
+        """Builds the path of a request, and the housekeeping. Both look up the current settings each time."""
         ledger, memories = self.ledger, self.memories
 
         def settings() -> Settings:
@@ -74,7 +74,7 @@ class Engine:
         self.after = After(redactor, ledger, self._background, self.learner.wake)
 
     def use(self, settings: Settings) -> None:
-        """From now on these settings hold; what needs a restart stays as it was."""
+        """Applies new settings; ``store``, ``ledger`` and others that need a restart have no effect here."""
         self.settings = settings
         self.redactor = self.embedders.redactor = Redactor.of(settings.learn)
         self.memories.vectors.query_vector_timeout_s = (
@@ -85,7 +85,7 @@ class Engine:
         self.retention.settings = settings.retention
 
     def open(self) -> None:
-        """Starts opening what is not open and, once all is, learning. Does not wait."""
+        """Starts opening ledger and store and, once they are open, learning. Does not wait."""
         self.spawn(self._run())
 
     async def open_data(self) -> None:
@@ -97,7 +97,7 @@ class Engine:
         return self._background.spawn(work)
 
     async def aclose(self) -> None:
-        """Ends what runs, commits what waits and closes; what is not learned yet stays in the journal."""
+        """Cancels background work, commits pending writes and closes; unlearned exchanges stay in the journal."""
         await self.after.aclose()
         await self._background.aclose()
         await self.ledger.aclose()
@@ -106,7 +106,7 @@ class Engine:
         self.embedders.close()
 
     async def _run(self) -> None:
-        await self._housekeeping.opened()
+        await self._housekeeping.open_with_retries()
         self.spawn(self._housekeeping.warm_up())
         self._background.keep(self.learner.run)
         if self._models is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Health:
-    """What works. Each field but ``opened`` is None when all is well, else one sentence that says what to do."""
+    """What works. Each field except ``opened`` is None when all is well, else one sentence that says what to do."""
 
     opened: bool = False
     ledger: str | None = None
@@ -18,11 +18,11 @@ class Health:
     sidecar: str | None = None
 
     def problems(self) -> dict[str, str]:
-        """The sentences by part; empty when all is well."""
+        """The sentences by component; empty when all is well."""
         parts = {name: getattr(self, name) for name in ("ledger", "store", "model", "learning", "wrap", "sidecar")}
         return {name: sentence for name, sentence in parts.items() if sentence is not None}
 
     @property
     def ready(self) -> bool:
-        """True when memories are recalled and learned, if perhaps by words alone, or not from all that is said."""
+        """True when memories are recalled and learned, even if degraded: by words alone, or not from every message."""
         return self.opened and self.ledger is None and self.store is None

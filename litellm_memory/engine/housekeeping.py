@@ -1,4 +1,4 @@
-"""What keeps memory going beside the requests: opening the data, following other workers, writing down, pruning."""
+"""Background upkeep: opening the data, following other workers, flushing to disk, pruning."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from litellm_memory.store import Store, open_known_store, open_store
 logger = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 1.0
-"""Seconds between two rounds: how often a worker looks for what the others wrote."""
-LOOK_EVERY = 5
-"""Rounds after which the store's health is checked and uses are written down: many uses are one write."""
+"""Polling interval: how often a worker looks for what other workers wrote."""
+CHECK_EVERY = 5
+"""The store's health is checked and uses are written every this many rounds: many uses make one write."""
 PRUNE_EVERY = 3600
-"""Rounds between two prunings of the ledger: about an hour."""
+"""The ledger is pruned every this many rounds: about once an hour."""
 REOPEN_SECONDS = 2.0
-"""Seconds between two attempts to open ledger and store."""
+"""Backoff between two attempts to open ledger and store."""
 
 
 class Housekeeping:
-    """Opens ledger and store, then does a round of small duties each FOLLOW_SECONDS; ``health`` says how it goes."""
+    """Opens ledger and store, then does a round of upkeep every FOLLOW_SECONDS; reports failures in ``health``."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class Housekeeping:
         self._embedders = embedders
         self._health = health
 
-    async def opened(self) -> None:
-        """Returns once ledger and store are open; tries until they are."""
+    async def open_with_retries(self) -> None:
+        """Opens ledger and store, and retries until both are open."""
         while not self._health.opened:
             try:
                 await self.open_data()
@@ -65,7 +65,7 @@ class Housekeeping:
             dimension = await self._embedders.dimension()
             store = await open_store(place, data_dir, embedder=self._embedders.identity, dimension=dimension)
         async with AsyncExitStack() as unless_used:
-            # An open store holds files or a process, also when this is cancelled.
+            # An open store holds files or a process: close it also when this is cancelled.
             unless_used.push_async_callback(store.aclose)
             if place.mode == "embedded":
                 await self._ledger.facts.expect_store(store.id)
@@ -74,12 +74,12 @@ class Housekeeping:
         self._health.opened, self._health.store = True, None
 
     async def warm_up(self) -> None:
-        """Loads the scopes that were asked for last into RAM."""
+        """Loads the most recently used scopes into RAM."""
         with suppress(LiteLLMMemoryError):
             logger.debug("%d scopes were loaded at start.", await self._memories.warm_up())
 
     async def run(self) -> None:
-        """Rounds until cancelled. What fails is in ``health`` and tried again."""
+        """Runs rounds until cancelled. A failure is reported in ``health`` and retried in the next round."""
         for round_ in itertools.count():
             try:
                 await self._round(round_)
@@ -95,7 +95,7 @@ class Housekeeping:
         await self._memories.embed_missing()
         self._ledger.traces.flush()
         self._ledger.calls.flush()
-        if round_ % LOOK_EVERY == 0 or self._health.store is not None:
+        if round_ % CHECK_EVERY == 0 or self._health.store is not None:
             await self._memories.store.health()
             await self._memories.uses.write()
         if round_ % PRUNE_EVERY == 0:
@@ -104,7 +104,7 @@ class Housekeeping:
             await self._ledger.prune(now, calls_days=settings.usage.keep_days)
 
     async def _use(self, store: Store) -> None:
-        """From now on memories are in ``store``, with the embedder that made its vectors where that is available."""
+        """Switches to ``store``, with the embedder that made its vectors where that is available."""
         embedder = await asyncio.to_thread(self._embedders.of, store.embedder)
         self._health.model = await asyncio.to_thread(self._embedders.problem, store.embedder)
         await self._memories.use(store, embedder)

@@ -1,1 +1,1 @@
-"""What lies in RAM to be searched, and the arithmetic that ranks it."""
+"""The in-memory search indexes, one per user, and the arithmetic that ranks what they find."""

@@ -12,11 +12,11 @@ Link: TypeAlias = tuple[float, int]
 """When a memory was said, in seconds since 1970, and its position."""
 
 MAX_PAUSE_SECONDS = 30 * 60.0
-"""After a longer silence a memory without a session does not go on from the one before."""
+"""Memories without a session that are further apart than this are not neighbours."""
 
 
 class Neighbours:
-    """The memories of each session and project in the order of time, linked in ``columns``. The index locks."""
+    """The memories of each session and project in chronological order, linked in ``columns``. The index locks."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -32,7 +32,7 @@ class Neighbours:
         self._link(memory, link, chain[place + 1] if place + 1 < len(chain) else None)
 
     def drop(self, memory: Memory, position: int) -> None:
-        """Links the memories before and after one to each other."""
+        """Unlinks a memory, and links those before and after it to each other."""
         chain = self._chains[memory.session, memory.project]
         place = bisect.bisect_left(chain, (memory.created.timestamp(), position))
         del chain[place]

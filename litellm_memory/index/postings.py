@@ -1,4 +1,4 @@
-"""Which memories have a word, and how much that is worth: BM25 over arrays."""
+"""Which memories contain a word, and what that is worth: BM25 over posting lists in arrays."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from numpy.typing import NDArray
 from litellm_memory.index.ranking import Floats, Positions
 
 Matches: TypeAlias = tuple[NDArray[np.int32], Floats]
-"""The positions that have a word, and the share (0 to 1) of the query's weight that it gives each of them."""
+"""The positions that contain a word, and for each the share (0 to 1) of the query's weight that the match is worth."""
 
 K1, B = 0.9, 0.4
-"""BM25 for short texts, with the constants that Anserini takes for passages: a memory is seldom long for want of
-focus."""
+"""BM25 parameters for short texts, as Anserini uses them for passages: length says little about a memory's focus."""
 ASSUMED_MEMORIES = 50
-"""Memories without any word of the query that are assumed besides the scope's own: in a scope of one memory a word that
-it has then weighs about as much as one that it lacks, as it does in a large scope."""
+"""Smoothing of word weights: the scope is assumed to have this many more memories without any word of the query. In a
+scope of one memory, a word that it has then weighs about as much as one that it lacks, as in a large scope."""
 WEIGHTIEST_WORDS = 12
-"""Words of a query that are looked for in neighbours too: a question seldom has more, and each costs time."""
+"""Words of a query that also match in neighbours: a question seldom has more, and each costs time."""
 COMMON = 4
-"""Words held by more than this many times the examined rows are not looked for there: they co-occur with almost
+"""A word in more than this many times the examined rows does not match in neighbours: it co-occurs with almost
 everything."""
 
 
 class Postings:
-    """The positions of each word, in rising order. Not safe for threads: the index locks."""
+    """The positions of each word, ascending. Not thread-safe: the index holds the lock."""
 
     def __init__(self) -> None:
         self._positions: dict[str, array[int]] = {}
@@ -40,7 +39,7 @@ class Postings:
         self._words = 0
 
     def add(self, position: int, counts: Counter[str]) -> None:
-        """Adds the words of a memory, whose position is above all others."""
+        """Adds the words of a memory; its position must be higher than all others."""
         for word, times in counts.items():
             self._positions.setdefault(word, array("i")).append(position)
             self._times.setdefault(word, array("f")).append(times)
@@ -62,11 +61,11 @@ class Postings:
         return sum(not self._holders[word] for word in asked) / len(asked) if asked else 0.0
 
     def matches(self, query: Sequence[str], lengths: Floats, count: int) -> list[Matches]:
-        """For each word of the query that any of the ``count`` memories has, its matches; the weightiest word first.
+        """The matches of each query word that any of the ``count`` memories contains, the weightiest word first.
 
-        A match is the word's BM25 as a share of the weight of all words of the query, so that shares mean the same in
-        every scope: together they are 1 for a memory of average length that has each word once. ``lengths``: words in
-        the memory at each position.
+        A match is the word's BM25 divided by the weight of all query words, so that shares are comparable across
+        scopes: they sum to 1 for a memory of average length that contains each word once. ``lengths``: words in the
+        memory at each position.
         """
         weights = {word: self._weight(word, count) for word in sorted(set(query))}
         whole = sum(weights.values())
@@ -87,7 +86,7 @@ class Postings:
 
 
 def total(matches: Iterable[Matches], size: int) -> Floats:
-    """For each of ``size`` positions the sum of its shares."""
+    """The sum of the shares at each of ``size`` positions."""
     sums = np.zeros(size, np.float32)
     for positions, shares in matches:
         sums[positions] += shares
@@ -97,7 +96,7 @@ def total(matches: Iterable[Matches], size: int) -> Floats:
 def by_word(matches: Sequence[Matches], row_of: Positions, rows: int) -> Floats:
     """The shares of the weightiest words by row and word; ``row_of`` has the row of each position, -1 for none."""
     chosen = [one for one in matches[:WEIGHTIEST_WORDS] if len(one[0]) <= COMMON * rows]
-    columns = np.zeros((rows + 1, len(chosen)), np.float32)  # The last row takes what has none.
+    columns = np.zeros((rows + 1, len(chosen)), np.float32)  # The last row collects positions without a row.
     for column, (positions, shares) in enumerate(chosen):
         columns[row_of[positions], column] = shares
     return columns[:-1]

@@ -1,7 +1,7 @@
 """From signals to scores: arithmetic, no I/O.
 
-A memory's rank is the sum of its parts: what its vector and its words say, and what each cue of CUES adds. A new cue is
-a function of a text in `text/cues.py` and an entry of CUES here.
+A memory's rank is the sum of its parts: vector match, word match, and what each cue of CUES adds. To add a cue, write
+a function of a text in `text/cues.py` and add an entry to CUES here.
 
 The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the
 even half of LoCoMo), fitted on four and measured on the fifth; they were rounded, and some were moved since with all
@@ -25,16 +25,16 @@ from litellm_memory.text.cues import asks, asks_time, is_long, statement, tells_
 
 Floats = NDArray[np.float32]
 Positions: TypeAlias = NDArray[np.intp]
-"""Indexes of the type that numpy looks up without converting it first, which takes as long as looking up."""
+"""Indexes of numpy's native index type: converting another type takes as long as the lookup itself."""
 
 DENSE = 0.6
 """Weight of vectors in a memory's own match (0 to 1); words have the rest. R@10 of vectors alone is 66.9, of words
 alone 76.4."""
 NEAR, FAR = 2, 8
-"""Memories before and after one that are its near and its wider context: a direct reply, and the same subject."""
+"""How many memories on each side are near context (a direct reply) and wider context (the same subject)."""
 FADE, REACH = 0.5, 2
-"""What a word of the query is worth in a neighbour, for each step away, and how many steps it counts. A dialogue says a
-thing in pieces; R@10 without is 81.0."""
+"""Factor per step on a query word that matches in a neighbour, and how many steps count. Dialogues spread a statement
+over several turns; R@10 without is 81.0."""
 CONFIDENCE_DENSE = 0.85
 """Weight of vectors in confidence (0 to 1); words have the rest. More than in a rank: shared words are often small
 talk. With 0.6, related questions are given something in 71.9 %."""
@@ -54,49 +54,49 @@ RANK_SHARE = 0.05
 """Weight of the rank in a score (0 to 1), so that memories capped by the same confidence keep their order. It costs 0.8
 of the related questions in the made-up chats."""
 SORTED_FIRST = 64
-"""Scores that are sorted first: a block seldom takes more memories, and the rest is sorted only when it does."""
+"""How many of the best scores are sorted first: a block seldom needs more, and the rest is sorted only when it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for each memory of an index as an answer to one query. All columns have the same length."""
+    """How well each memory of an index matches one query, signal by signal. All columns have the same length."""
 
     positions: Positions
     """The memory's position in the index."""
     dense: Floats
     """Cosine of its vector to the query's."""
     words: Floats
-    """The share (0 to 1) of the weight of the query's words that it has."""
+    """The share (0 to 1) of the query's word weight that it matches."""
     nearby: Floats
-    """The same, counting the words of its neighbours, worth half with each step away."""
+    """The same including the words of its neighbours, which count half for each step away."""
     cues: Floats
-    """A row for each entry of CUES."""
+    """One row per entry of CUES."""
     previous: Positions
     following: Positions
     """The rows of its neighbours in time, in the same session; -1 for none."""
     count: int = 0
-    """How many memories the index holds; a large one gives rows for some of them only."""
+    """How many memories the index holds; for a large index, only some of them have rows."""
     unknown_names: float = 0.0
-    """The share of the query's names that no memory of the index has."""
+    """The share of the query's names that occur in no memory of the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A property of a memory, known before any query, that moves its rank."""
+    """A query-independent property of a memory that raises or lowers its rank."""
 
     name: str
-    """The name of its part of a rank."""
+    """The name of its part in a rank."""
     weight: float
     of_memory: Callable[[Memory], float]
-    """The value that an index keeps for a memory, in a column of float32; 0 once the memory is dropped."""
+    """The value of a memory, stored in a float32 column; 0 once the memory is dropped."""
     applied: Callable[[Floats, Floats, Signals], Floats] = lambda values, own, signals: values
-    """From weighted values and the memories' own matches to what the cue adds to each rank."""
+    """What the cue adds to each rank, from weighted values and the memories' own matches."""
     asked_by: Callable[[str], bool] = lambda query: True
-    """Whether a query makes the cue count."""
+    """Whether the cue counts for a query."""
 
 
 def to_context(values: Floats, own: Floats, signals: Signals) -> Floats:
-    """The values times how much better the context of a memory matches than the memory itself."""
+    """The values multiplied by how much better a memory's context matches than the memory itself."""
     near = spread(own, signals, NEAR)
     around: Floats = (near + spread(near, signals, FAR - NEAR)) / np.float32(2)
     added: Floats = values * (around - own)
@@ -104,18 +104,18 @@ def to_context(values: Floats, own: Floats, signals: Signals) -> Floats:
 
 
 def to_following(values: Floats, own: Floats, signals: Signals) -> Floats:
-    """The values times the matches, each counted for the memory after it."""
+    """The values multiplied by the matches, each added to the following memory."""
     added: Floats = np.append(values * own, np.float32(0))
     return added[signals.previous]
 
 
 CUES: Final = (
-    # In a dialogue an answer seldom repeats its question. A long memory needs less of its context to be understood.
+    # In a dialogue an answer seldom repeats its question. A long memory depends less on its context.
     # R@10 without this and FADE: 74.0.
     Cue("from_context", 0.5, lambda memory: 0.7 if is_long(memory.text) else 1.0, to_context),
     # Questions and talk about the listener are seldom what is asked for. R@10 without: 80.8.
     Cue("from_statement", 0.5, lambda memory: statement(memory.text)),
-    # What follows a question that matches is likely to be its answer. R@10 without: 82.6.
+    # The memory after a question that matches is likely to be its answer. R@10 without: 82.6.
     Cue("from_answer", 0.06, lambda memory: asks(memory.text), to_following),
     # R@10 without: 82.9, but 0.8 less where turns do not begin with the speaker's name.
     Cue("from_time", 0.11, lambda memory: tells_time(memory.text), asked_by=asks_time),
@@ -136,7 +136,7 @@ def cues_of(memory: Memory) -> list[float]:
 
 
 def rank(signals: Signals, query: str, *, trust: float) -> Ranking:
-    """The memories' ranks for a query; ``trust``, from 0 to 1: how far vectors count. At 0 words decide."""
+    """The memories' ranks for a query. ``trust`` (0 to 1): how much vectors count; at 0 only words do."""
     share = np.float32(DENSE * trust)
     parts = {"from_vectors": share * np.clip(signals.dense, 0, 1), "from_words": (1 - share) * signals.nearby}
     ranks = own = parts["from_vectors"] + parts["from_words"]
@@ -148,10 +148,10 @@ def rank(signals: Signals, query: str, *, trust: float) -> Ranking:
 
 
 def confidence(signals: Signals, *, trust: float, english: float) -> Floats:
-    """How likely each memory is about the query at all, from 0 to 1.
+    """How likely each memory is to be about the query, from 0 to 1.
 
-    It means the same in a scope of any size, with vectors or without, and in any language: of questions that have
-    nothing to do with the memories, few reach 0.3. ``english``: how far the query is English, from 0 to 1.
+    It is comparable across scopes of any size, with or without vectors, and across languages: few questions that are
+    unrelated to the memories reach 0.3. ``english`` (0 to 1): how much of the query is English.
     """
     by_words = signals.nearby * np.float32(1 - (1 - WORDS_ALONE) * english)
     by_both = CONFIDENCE_DENSE * np.clip(signals.dense, 0, 1) + (1 - CONFIDENCE_DENSE) * signals.nearby
@@ -164,8 +164,8 @@ def confidence(signals: Signals, *, trust: float, english: float) -> Floats:
 def shown_scores(ranks: Floats, *, sure: float) -> Floats:
     """The scores that people see and set a threshold for, in the order of ``ranks``, from 0 to 1.
 
-    ``sure`` is the confidence in the best hit: when it is low, every score is, and when it is high, what belongs to
-    the hit is above the threshold too.
+    ``sure`` is the confidence in the best hit: when it is low, all scores are low; when it is high, memories related to
+    that hit pass the threshold too.
     """
     capped = np.minimum(COMPANION_FACTOR * ranks, sure)
     scores: Floats = np.clip((1 - RANK_SHARE) * capped + RANK_SHARE * ranks, 0, 1)
@@ -173,7 +173,7 @@ def shown_scores(ranks: Floats, *, sure: float) -> Floats:
 
 
 def with_neighbours(columns: Floats, shares: Floats, previous: Positions, following: Positions) -> Floats:
-    """``shares`` plus what a memory's neighbours have of the words that it lacks: a dialogue says a thing in pieces.
+    """``shares`` plus the query words that only a memory's neighbours contain, each step away worth FADE as much.
 
     ``columns`` has the shares by memory and word, of the weightiest words.
     """
@@ -181,14 +181,14 @@ def with_neighbours(columns: Floats, shares: Floats, previous: Positions, follow
     best = np.concatenate([columns, np.zeros((1, columns.shape[1]), np.float32)])
     rows = best[:-1]
     for _ in range(REACH):
-        beside = np.maximum(best.take(previous, axis=0), best.take(following, axis=0))
-        np.maximum(rows, FADE * beside, out=rows)
+        neighbours = np.maximum(best.take(previous, axis=0), best.take(following, axis=0))
+        np.maximum(rows, FADE * neighbours, out=rows)
     gained: Floats = np.minimum(shares + (rows - columns).sum(axis=1), 1)
     return gained
 
 
 def spread(scores: Floats, signals: Signals, reach: int) -> Floats:
-    """For each memory the best score among it and its ``reach`` neighbours on both sides."""
+    """The best score among each memory and its ``reach`` neighbours on either side."""
     best: Floats = np.append(scores, np.float32(0))  # The last row stands for "no neighbour", which is row -1.
     rows = best[:-1]
     for _ in range(reach):
@@ -197,7 +197,7 @@ def spread(scores: Floats, signals: Signals, reach: int) -> Floats:
 
 
 def best_first(scores: Floats, *, at_least: float) -> Iterator[int]:
-    """Rows in falling order of score down to ``at_least``; few are sorted until more are asked for."""
+    """Rows by descending score down to ``at_least``; lazily sorted, a few first."""
     rest = np.arange(len(scores))
     if len(scores) > SORTED_FIRST:
         top = np.argpartition(-scores, SORTED_FIRST)[:SORTED_FIRST]

@@ -1,4 +1,4 @@
-"""One user's memories in RAM, as the hot path searches them."""
+"""The in-memory search index of one user's memories."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from litellm_memory.store import Entry
 from litellm_memory.text.words import names, words
 
 BY_VECTOR, BY_WORDS, WITH_NEIGHBOURS = 1200, 400, 100
-"""Memories of a large scope that are examined for a query: about so many nearest by few axes, so many with the
-weightiest words, and the neighbours of so many of the best of each."""
+"""Candidates in a large scope, about: the nearest by coarse vectors, the best by words, and the neighbours of this many
+of the best of each."""
 SAMPLED = 8192
-"""Scores from which the lowest of the best is estimated, because sorting all of 100,000 is slow."""
+"""Sample size to estimate the score of the lowest candidate: selecting from all 100,000 scores is slow."""
 TEXT_BYTES, OBJECT_BYTES = 300, 1536
-"""What one memory takes in RAM besides its vector: its text as a rule, and objects and postings, measured on short
-texts."""
+"""Bytes of RAM per memory besides its vector: a typical text, and objects and postings, measured on short texts."""
 
 
 class ScopeIndex:
-    """The memories of one namespace. Positions of dropped memories stay empty until the index is loaded again.
+    """The memories of one namespace. Positions of dropped memories stay empty until the index is reloaded.
 
-    Safe for threads: searches of large scopes run in threads, changes come from the event loop.
+    Thread-safe: large scopes are searched in threads, while changes come from the event loop.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -50,26 +49,26 @@ class ScopeIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that this index takes, about."""
+        """Approximate size in bytes."""
         return self._vectors.nbytes + self._text_bytes + OBJECT_BYTES * len(self._memories)
 
     @property
     def bytes_per_memory(self) -> int:
-        """Bytes that one more memory of a large scope takes, about."""
+        """Approximate bytes per additional memory of a large scope."""
         return self._vectors.bytes_per_vector + OBJECT_BYTES + TEXT_BYTES
 
     def standing_instructions(self) -> list[Memory]:
-        """The instructions among the memories: they are recalled whatever is asked."""
+        """The instructions among the memories: they are recalled for every query."""
         with self._lock:
             return list(self._standing.values())
 
     def all(self) -> list[Memory]:
-        """Every memory, in the order in which they came."""
+        """Every memory, in insertion order."""
         with self._lock:
             return [memory for memory in self._memories if memory is not None]
 
     def unembedded(self) -> list[Memory]:
-        """The memories that have no vector: they were kept while there was no model, or while it failed."""
+        """The memories without a vector: they were kept while the model was missing or failing."""
         with self._lock:
             return list(self._unembedded.values())
 
@@ -78,7 +77,7 @@ class ScopeIndex:
         return self._memories[position]
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Adds memories, in place of those with the same id."""
+        """Adds memories, replacing those with the same id."""
         for entry in entries:
             with self._lock:
                 self._drop(entry.memory.id)
@@ -92,7 +91,7 @@ class ScopeIndex:
                     self._append(entry)
 
     def prepare(self) -> None:
-        """Does now what the first search in a large scope would have to do."""
+        """Computes now what the first search in a large scope would otherwise compute."""
         with self._lock:
             if len(self._memories) >= TWO_STEPS_FROM:
                 self._vectors.prepare(len(self._memories))
@@ -104,7 +103,7 @@ class ScopeIndex:
                 self._drop(memory_id)
 
     def signals(self, vector: Floats | None, query: str) -> Signals:
-        """What speaks for each memory as an answer to the query; of a large scope, for those that may be near it."""
+        """How well each memory matches the query; in a large scope, only for candidates that may be near it."""
         with self._lock:
             size, columns = len(self._memories), self._columns
             matches = self._postings.matches(words(query), columns.lengths[:size], len(self._positions))
@@ -129,7 +128,7 @@ class ScopeIndex:
             )
 
     def _candidates(self, vector: Floats | None, shares: Floats) -> Positions:
-        """The positions of a large scope that are near the query by a few axes or by words, and their neighbours."""
+        """The positions that are near the query by coarse vectors or by words, and neighbours of the best of them."""
         size, columns = len(self._memories), self._columns
         found = [_best(shares, BY_WORDS)]
         best = [_best(shares, WITH_NEIGHBOURS)]

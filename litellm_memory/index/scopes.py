@@ -1,7 +1,7 @@
 """An LRU cache of per-user indexes, capped by bytes and loaded in the background.
 
-While an index is loading, or when it is larger than the cap, what is loaded of it is searched, and the store adds what
-it finds for each query.
+While an index is loading, or when it is larger than the cap, the loaded part is searched, and the store's own results
+for each query are added to it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 300 * 2**20
 """Enough for one scope of 100,000 memories, the default limit of a scope."""
 NEAREST_FROM_STORE, HOLDING_FROM_STORE = 30, 60
-"""Memories that the store is asked for by vector and by words: each takes about 0.1 ms until it is in RAM."""
+"""How many memories the store is asked for by vector and by words: adding each to RAM takes about 0.1 ms."""
 LONGEST_WORDS = 3
 """The store is asked for the longest words of a query: as a rule they are the rarest."""
 
 
 @dataclass(slots=True)
 class _Scope:
-    """One scope in RAM. ``changes`` counts refreshes, so that what was read before one is not put in after it."""
+    """One scope in RAM. ``changes`` counts refreshes, so that a stale read is not added after one."""
 
     partition: str
     user: str
     index: ScopeIndex
-    whole: bool = False
+    is_complete: bool = False
     changes: int = 0
 
 
@@ -52,7 +52,7 @@ class ScopeIndexes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all indexes, about."""
+        """Approximate size of all indexes in bytes."""
         return sum(scope.index.nbytes for scope in self._scopes.values())
 
     @property
@@ -60,31 +60,31 @@ class ScopeIndexes:
         """The cap: above it the least recently used index is evicted."""
         return self._max_bytes
 
-    def whole(self, partition: str, user: str) -> ScopeIndex | None:
-        """The index of one user of a partition, if it is loaded whole; otherwise None, and its load is started."""
-        scope = self._touched(namespace(partition, user), partition, user)
-        return scope.index if scope.whole else None
+    def complete_or_start_load(self, partition: str, user: str) -> ScopeIndex | None:
+        """The index of one user of a partition when all of it is loaded; else None, and its load is started."""
+        scope = self._touch(namespace(partition, user), partition, user)
+        return scope.index if scope.is_complete else None
 
-    async def of(self, partition: str, user: str) -> ScopeIndex:
+    async def load(self, partition: str, user: str) -> ScopeIndex:
         """The index of one user of a partition once it is loaded; of a scope above the cap, the newest memories.
 
         Cancelling the wait does not cancel the load.
         """
         name = namespace(partition, user)
-        scope = self._touched(name, partition, user)
+        scope = self._touch(name, partition, user)
         if (loading := self._loading.get(name)) is not None:
             await asyncio.shield(loading)
         return scope.index
 
-    async def widened(
+    async def add_from_store(
         self, partition: str, user: str, *, vector: Floats | None, text: str, seconds: float
     ) -> ScopeIndex:
-        """What is loaded of one user's memories, with those that the store finds for a query within ``seconds``."""
+        """The loaded part of one user's index, after adding what the store finds for a query within ``seconds``."""
         name = namespace(partition, user)
-        scope = self._touched(name, partition, user)
+        scope = self._touch(name, partition, user)
         before, loading, store = scope.changes, self._loading.get(name), self._store()
         asked = [] if vector is None else [store.nearest(partition, user, vector, NEAREST_FROM_STORE)]
-        # Chroma reads all texts to find words, which would delay a load.
+        # Chroma scans all texts to find words, which would slow down a load.
         if loading is None and (said := _longest(text)):
             asked.append(store.holding(partition, user, said, HOLDING_FROM_STORE))
         try:
@@ -94,18 +94,18 @@ class ScopeIndexes:
             logger.debug("The store found nothing for a query: %s", type(error).__name__)
             found = []
         if not found and loading is not None:
-            # Nothing is known yet, even if the load has failed meanwhile: the scope must not look empty.
+            # Wait for the load, or raise its error: a scope that was never read must not look empty.
             await asyncio.shield(loading)
-        # What changed meanwhile may be newer than what was read.
+        # If the scope was refreshed meanwhile, the results may be stale.
         if found and scope.changes == before:
             await asyncio.to_thread(scope.index.add, chain.from_iterable(found))
-        if scope.index.nbytes > self._max_bytes and not scope.whole and name not in self._loading:
-            # Queries have filled it: the next one loads it anew.
+        if scope.index.nbytes > self._max_bytes and not scope.is_complete and name not in self._loading:
+            # The results of queries have filled it up to the cap: the next query reloads it.
             self._scopes.pop(name, None)
         return scope.index
 
     async def refresh(self, changed: Iterable[tuple[str, str]]) -> None:
-        """Reloads what changed: (namespace, memory id) pairs. Namespaces that are not cached are skipped."""
+        """Reloads changed memories, given as (namespace, memory id). Namespaces that are not cached are skipped."""
         by_namespace: dict[str, set[str]] = {}
         for name, memory_id in changed:
             by_namespace.setdefault(name, set()).add(memory_id)
@@ -120,7 +120,7 @@ class ScopeIndexes:
                 scope.index.drop(ids - {entry.memory.id for entry in own})
 
     def unembedded(self, limit: int, *, without: Collection[str]) -> list[Memory]:
-        """Up to ``limit`` cached memories that have no vector, except those with the ids in ``without``."""
+        """At most ``limit`` cached memories without a vector, except those with the ids in ``without``."""
         missing = (memory for scope in self._scopes.values() for memory in scope.index.unembedded())
         return list(islice((memory for memory in missing if memory.id not in without), limit))
 
@@ -130,12 +130,12 @@ class ScopeIndexes:
             task.cancel()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
 
-    def _touched(self, name: str, partition: str, user: str) -> _Scope:
-        """The scope, marked as the most recently used; its load is started when it is not cached."""
+    def _touch(self, name: str, partition: str, user: str) -> _Scope:
+        """Marks the scope as the most recently used and returns it; starts its load when it is not cached."""
         if name not in self._scopes:
             scope = self._scopes[name] = _Scope(partition, user, ScopeIndex(self._store().dimension))
             self._loading[name] = task = asyncio.create_task(self._load(name, scope))
-            # asyncio warns of an exception that nobody retrieves, and nobody may be waiting.
+            # Retrieves the exception: otherwise asyncio warns when nobody is waiting.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._scopes.move_to_end(name)
         return self._scopes[name]
@@ -148,8 +148,8 @@ class ScopeIndexes:
             async for page in store.read(scope.partition, fitting, user=scope.user):
                 await asyncio.to_thread(scope.index.put, page)
             await asyncio.to_thread(scope.index.prepare)
-            scope.whole = len(fitting) == len(ids)
-        except BaseException:  # Cancelled too: the next query must not find what is half loaded.
+            scope.is_complete = len(fitting) == len(ids)
+        except BaseException:  # Cancellation too: the next query must not find a half-loaded index.
             self._scopes.pop(name, None)
             raise
         finally:
@@ -157,7 +157,7 @@ class ScopeIndexes:
         self._evict()
 
     def _newest_that_fit(self, ids: Sequence[str], index: ScopeIndex) -> Sequence[str]:
-        """All ids if they fit under the cap; else the newest, which leave a quarter of it to what queries add."""
+        """All ids if they fit under the cap; else the newest, leaving a quarter of the cap for what queries add."""
         fitting = self._max_bytes // index.bytes_per_memory
         return ids if len(ids) <= fitting else ids[-(fitting * 3 // 4) :]
 

@@ -1,4 +1,4 @@
-"""The vectors of an index: all axes of each, and for large scopes also the few axes in which they differ most."""
+"""The vectors of an index; for large scopes also coarse ones, reduced to their principal axes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from litellm_memory.index.ranking import Floats, Positions
 Rows: TypeAlias = slice | Positions
 
 TWO_STEPS_FROM = 8192
-"""Memories from which on vectors are compared in two steps: few axes of all, then all axes of the nearest."""
+"""From this many memories, vectors are compared in two steps: coarse vectors of all, then full ones of the nearest."""
 COARSE_AXES = 48
-"""Axes of the first step. Of the MiniLM vectors of 3,000 turns of dialogue, the ten nearest by all axes are among the
-36 nearest by these in 95 of 100 cases."""
+"""Dimensions of a coarse vector. With MiniLM vectors of 3,000 dialogue turns, the ten nearest by full vectors are
+among the 36 nearest by coarse ones in 95 of 100 cases."""
 AXES_SAMPLE = 4096
 """Vectors that the axes are computed from, evenly spread: more make no better axes and take longer."""
 HALF_FROM = 32768
-"""Above so many memories vectors are kept as float16, which halves most of an index's RAM for a millisecond a query. It
-is exact enough to order what the first step has found."""
+"""Above this many memories vectors are float16, which halves most of an index's RAM and costs 1 ms per query. It is
+precise enough to order the candidates of the first step."""
 
 
 class Vectors:
-    """One unit vector for each position, zeros where there is none. Not safe for threads: the index locks."""
+    """One unit vector per position, zeros where there is none. Not thread-safe: the index holds the lock."""
 
     def __init__(self, dimension: int) -> None:
         self._all: Floats | NDArray[np.float16] = np.zeros((0, dimension), np.float32)
@@ -39,7 +39,7 @@ class Vectors:
 
     @property
     def bytes_per_vector(self) -> int:
-        """Bytes that one more vector of a large scope takes."""
+        """Bytes per additional vector of a large scope."""
         return int(self._all.shape[1]) * np.dtype(np.float16).itemsize + COARSE_AXES * self._coarse.itemsize
 
     def grow(self, rows: int) -> None:
@@ -54,19 +54,19 @@ class Vectors:
             self._coarse = grown(self._coarse, rows)
 
     def put(self, position: int, vector: Floats) -> None:
-        """Keeps a vector."""
+        """Stores the vector of a position."""
         self._all[position] = vector
         if self._axes is not None:
             self._coarse[position] = vector @ self._axes
 
     def clear(self, position: int) -> None:
-        """Leaves nothing of a vector."""
+        """Zeroes the vector of a position."""
         self._all[position] = 0
         if self._axes is not None:
             self._coarse[position] = 0
 
     def prepare(self, size: int) -> Floats:
-        """The axes of the first step, computed from the first ``size`` vectors on the first call."""
+        """The axes of the coarse vectors, computed from the first ``size`` vectors on the first call."""
         if self._axes is None:
             self._axes = _principal_axes(self._all[:size])
             steps = range(0, len(self._all), TWO_STEPS_FROM)
@@ -76,26 +76,26 @@ class Vectors:
         return self._axes
 
     def cosines(self, vector: Floats, rows: Rows) -> Floats:
-        """The cosine of ``vector`` to the vectors of these positions."""
+        """The cosine similarity of ``vector`` to the vectors of these rows."""
         return _dot(self._all[rows].astype(np.float32, copy=False), vector)
 
     def coarse_cosines(self, vector: Floats, size: int) -> Floats:
-        """The same to the first ``size`` vectors, about."""
+        """The approximate cosine similarity to the first ``size`` vectors."""
         axes = self.prepare(size)
         return _dot(self._coarse[:size], _dot(axes.T, vector))
 
 
 def _dot(rows: Floats, vector: Floats) -> Floats:
-    """The product of each row with ``vector``, in the calling thread alone.
+    """The product of each row with ``vector``, computed in the calling thread.
 
-    OpenBLAS shares such products out to threads of its own: on a busy host that took 16 ms where one thread takes 1.
+    OpenBLAS would use threads of its own: on a busy host that took 16 ms where one thread takes 1 ms.
     """
     products: Floats = np.einsum("ij,j->i", rows, vector)
     return products
 
 
 def _principal_axes(vectors: NDArray[np.floating]) -> Floats:
-    """The directions in which vectors differ most, as columns, from a sample of them."""
+    """The principal axes of a sample of the vectors, as columns."""
     sample = vectors[:: max(1, len(vectors) // AXES_SAMPLE)].astype(np.float64)
     _, axes = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(axes[:, -COARSE_AXES:], np.float32)

@@ -1,4 +1,4 @@
-"""The memories of all scopes: written to the store, to RAM and to the other workers' notice in one place."""
+"""The memories of all scopes: the one place that writes them to the store and RAM and notifies other workers."""
 
 from __future__ import annotations
 

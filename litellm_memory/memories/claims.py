@@ -1,4 +1,4 @@
-"""Which memory holds a text: two workers that learn the same words at once keep one memory."""
+"""Deduplication: two workers that learn the same text at the same time keep one memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from litellm_memory.text.words import same_text
 
 
 class TextClaims:
-    """The claims on texts in the ledger, for the store that ``store`` gives."""
+    """Claims in the ledger: which memory owns a text. ``store`` returns the open store."""
 
     def __init__(self, ledger: Ledger, store: Callable[[], Store]) -> None:
         self._ledger = ledger
         self._store = store
 
     async def merged(self, memory: Memory, *, across_sessions: bool) -> Memory:
-        """``memory``, or the memory in force that says the same in the same scope, confirmed."""
+        """``memory``, or the memory in force with the same text in the same scope, with its confidence raised."""
         mark = self._text_mark(replace(memory, session=None) if across_sessions else memory)
         holder = await self._ledger.texts.claim(mark, memory.id, namespace=memory.namespace)
         fresh = replace(memory, id=holder)
@@ -38,7 +38,7 @@ class TextClaims:
         )
 
     async def is_first(self, memory: Memory, now: datetime) -> bool:
-        """True when no other memory in force says the same in the same scope; what is not in force says nothing."""
+        """True when no other memory in force has the same text in the same scope, or ``memory`` is not in force."""
         if not memory.in_force(now):
             return True
         holder = await self._ledger.texts.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
@@ -48,15 +48,15 @@ class TextClaims:
         return not found or not found[0].memory.in_force(now)
 
     async def move(self, memory: Memory) -> None:
-        """``memory`` holds the text that it has now, and no longer any other."""
+        """Moves the claim of ``memory`` to its current text."""
         await self._ledger.texts.move(self._text_mark(memory), memory.id, namespace=memory.namespace)
 
     def one_each(self, memories: list[Memory], now: datetime) -> list[Memory]:
-        """Of those in force that say the same, the last; all that are not in force."""
+        """``memories`` without duplicates: of those in force with the same text, the last."""
         said = {self._text_mark(memory) if memory.in_force(now) else memory.id: memory for memory in memories}
         return list(said.values())
 
     def _text_mark(self, memory: Memory) -> str:
-        """A keyed hash of what a memory says, the same for what merges with it."""
+        """A keyed hash of a memory's scope and text: memories with the same mark are merged."""
         text = f"{memory.namespace}:{memory.project or ''}:{memory.session or ''}:{same_text(memory.text)}"
         return hmac.digest(self._ledger.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -1,4 +1,4 @@
-"""Keeping, correcting and forgetting memories: the store first, then RAM, then word to the other workers."""
+"""Keeping, correcting and forgetting memories: first the store, then RAM, then a notice to the other workers."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class Memories:
 
     def __init__(self, ledger: Ledger, *, count: Count) -> None:
         self.scope_load_timeout_s = 0.05
-        """How long a query waits for a scope that is being loaded."""
+        """How long a query waits for a scope that is loading."""
         self.vectors = MemoryVectors()
         self.lists = MemoryLists(ledger, lambda: self.store)
         self.uses = Uses(lambda: self.store)
         self._ledger = ledger
         self._refused: set[str] = set()
-        """Ids of memories whose text the embedder does not take."""
+        """Ids of memories whose text the embedder refuses."""
         self._count = count
         self._store: Store | None = None
         self._claims = TextClaims(ledger, lambda: self.store)
         self._indexes = ScopeIndexes(lambda: self.store)
         self._newest_change = 0
-        self._told: set[int] = set()
-        """Numbers of changes that this worker made, and that are in its RAM."""
+        self._own_changes: set[int] = set()
+        """Sequence numbers of this worker's own changes, which are already in its RAM."""
 
     @property
     def store(self) -> Store:
@@ -58,7 +58,7 @@ class Memories:
         return self._store
 
     async def use(self, store: Store, embedder: Embedder | None) -> None:
-        """From now on memories are kept in ``store``, and ``embedder`` makes its vectors; None: words alone decide."""
+        """Switches to ``store``, with ``embedder`` to make its vectors; None: recall goes by words alone."""
         newest = await self._ledger.changes.newest()
         await self._indexes.aclose()
         self._indexes = ScopeIndexes(lambda: self.store)
@@ -74,48 +74,49 @@ class Memories:
             await self._store.aclose()
 
     async def index(self, partition: str, user: str) -> ScopeIndex:
-        """All memories of one user, once they are in RAM; of a scope too large for that, the newest."""
-        return await self._indexes.of(partition, user)
+        """All memories of one user, once loaded; of a scope too large for RAM, the newest."""
+        return await self._indexes.load(partition, user)
 
-    async def searched(self, partition: str, user: str, text: str) -> ScopeIndex:
-        """What the hot path searches for ``text``: all memories of one user, if they are in RAM in time.
+    async def index_for_query(self, partition: str, user: str, text: str) -> ScopeIndex:
+        """The index that the hot path searches for ``text``: all memories of one user, if loaded in time.
 
-        Otherwise, after ``scope_load_timeout_s``, what is there of them, widened by what the store finds by vector and
-        by words.
+        Otherwise, after ``scope_load_timeout_s``, the loaded part plus what the store finds by vector and by words.
         """
-        if (whole := self._indexes.whole(partition, user)) is not None:
+        if (whole := self._indexes.complete_or_start_load(partition, user)) is not None:
             return whole
         try:
             async with asyncio.timeout(self.scope_load_timeout_s):
-                await self._indexes.of(partition, user)
+                await self._indexes.load(partition, user)
         except TimeoutError:
             pass
-        if (whole := self._indexes.whole(partition, user)) is not None:
+        if (whole := self._indexes.complete_or_start_load(partition, user)) is not None:
             return whole
         vector = await self.vectors.query(text)
-        return await self._indexes.widened(partition, user, vector=vector, text=text, seconds=self.scope_load_timeout_s)
+        return await self._indexes.add_from_store(
+            partition, user, vector=vector, text=text, seconds=self.scope_load_timeout_s
+        )
 
     async def warm_up(self, *, seconds: float = WARM_SECONDS, share: float = WARM_SHARE) -> int:
-        """How many scopes were loaded: those asked for last, for so long or until they fill that share of the cap."""
+        """Loads the most recently used scopes for at most ``seconds`` or ``share`` of the cache; returns how many."""
         loaded = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for partition, user in await self._ledger.traces.scopes(WARM_SCOPES):
                     if self._indexes.nbytes > share * self._indexes.max_bytes:
                         break
-                    await self._indexes.of(partition, user)
+                    await self._indexes.load(partition, user)
                     loaded += 1
         await self.lists.fill()
         return loaded
 
     async def keep(self, memories: Sequence[Memory], *, across_sessions: Collection[str] = ()) -> list[Memory]:
-        """What stands for each memory now: itself, or the one in force that said the same before, confirmed.
+        """Stores memories and returns each as kept: itself, or the existing one with the same text, confirmed.
 
-        That has to be of the same session, but for those whose ids are in ``across_sessions``.
+        Only memories of the same session merge, except those whose ids are in ``across_sessions``.
 
-        Once this returns, all of them are durable and other workers have been told.
+        Once this returns, all of them are durable and other workers are notified.
         """
-        # Side by side, so that the ledger commits their claims together.
+        # Concurrently, so that the ledger commits their claims in one batch.
         merged = await asyncio.gather(
             *(self._claims.merged(memory, across_sessions=memory.id in across_sessions) for memory in memories)
         )
@@ -124,11 +125,11 @@ class Memories:
         return kept
 
     async def get(self, partition: str, memory_id: str) -> Memory:
-        """One memory of a partition. Raises NotFoundError for an unknown or a foreign id alike."""
+        """One memory of a partition. Raises NotFoundError for an id that is unknown or in another partition."""
         return (await _entry(self.store, partition, memory_id)).memory
 
     async def entries(self, partition: str, ids: Sequence[str]) -> list[Memory]:
-        """The memories of a partition with these ids; unknown and foreign ones are left out."""
+        """The memories of a partition with these ids; ids that are unknown or elsewhere are skipped."""
         return [entry.memory for entry in await self.store.get(partition, ids)]
 
     async def all(self, partition: str, user: str | None) -> list[Memory]:
@@ -137,15 +138,15 @@ class Memories:
         return sorted(found, key=lambda m: (m.created, m.id), reverse=True)
 
     async def pages(self, partition: str, user: str | None = None) -> AsyncIterator[list[Memory]]:
-        """All memories of a user, or of a whole partition, a page at a time, in no order that means anything."""
+        """All memories of a user, or of a whole partition, in pages and in no particular order."""
         async for page in self.store.pages(partition, user, vectors=False):
             yield [entry.memory for entry in page]
 
     async def correct(self, partition: str, memory_id: str, corrected: Callable[[Memory], Memory]) -> Memory:
-        """The memory as ``corrected`` made it, once that is durable; its id and its user stay.
+        """The memory as changed by ``corrected``, once that is durable; its id and its user stay.
 
-        ``corrected`` may be called twice: what changes while a new text is embedded is kept. Raises NotFoundError for
-        an unknown or a foreign id alike, and when the memory is forgotten meanwhile, which stays so.
+        ``corrected`` may be called twice, so that changes made while a new text is embedded are not lost. Raises
+        NotFoundError for an id that is unknown or in another partition, and when the memory is deleted meanwhile.
         """
         before = await _entry(self.store, partition, memory_id)
         after = corrected(before.memory)
@@ -160,21 +161,21 @@ class Memories:
         await self._claims.move(after)
         await self._write(self.store.amend([(before, Entry(after, vector if after.text == text else None))]), [after])
         if not await self.store.get(partition, [memory_id]):
-            # Whoever forgets it later takes the claim out after the deletion.
+            # It was deleted meanwhile: delete the claim that was just moved.
             await self._ledger.deleted([(after.namespace, memory_id)])
             raise NotFoundError(UNKNOWN)
         return after
 
     async def restore(self, memories: Sequence[Memory]) -> int:
-        """How many of these memories were kept as they are: those whose id, or whose text in force, is not here yet."""
+        """Stores memories unchanged and returns how many; skips those whose id, or text in force, is already here."""
         now = datetime.now(UTC)
         known: set[str] = set()
         for partition in {memory.partition for memory in memories}:
             known |= {entry.memory.id for entry in await self.store.get(partition, [m.id for m in memories])}
-        # Of those with one id, and of those in force that say the same, the first.
+        # Of those with the same id, and of those in force with the same text, the first.
         once = {memory.id: memory for memory in reversed(memories) if memory.id not in known}
         said = self._claims.one_each(list(once.values()), now)
-        # Side by side, so that the ledger commits their claims together.
+        # Concurrently, so that the ledger commits their claims in one batch.
         firsts = await asyncio.gather(*(self._claims.is_first(memory, now) for memory in said))
         kept = [memory for memory, first in zip(said, firsts, strict=True) if first]
         new = [_counted(memory, self._count) for memory in reversed(kept)]
@@ -182,14 +183,14 @@ class Memories:
         return len(new)
 
     async def forget(self, partition: str, memory_id: str) -> None:
-        """Deletes one memory. Raises NotFoundError for an unknown or a foreign id alike."""
+        """Deletes one memory. Raises NotFoundError for an id that is unknown or in another partition."""
         await self.forget_all([await self.get(partition, memory_id)])
 
     async def forget_all(self, memories: Sequence[Memory]) -> None:
-        """Deletes memories; those that are gone already are passed over."""
+        """Deletes memories. Idempotent: those that are already gone are skipped."""
         pairs = [(memory.namespace, memory.id) for memory in memories]
-        # First, so that a deletion that breaks off leaves nothing in blocks that no memory leads to any more, and
-        # nothing for a model to find again.
+        # The ledger goes first: an interrupted deletion must not leave text in blocks whose memory is gone, nor
+        # messages from which a model would learn the memory again.
         await self._ledger.forget(pairs)
         await self._ledger.model_queue.done(*(memory.message for memory in memories if memory.message is not None))
         for partition in {memory.partition for memory in memories}:
@@ -198,16 +199,16 @@ class Memories:
         await self._indexes.refresh(pairs)
 
     async def follow(self) -> None:
-        """Brings into RAM what other workers wrote since the last call."""
+        """Loads into RAM what other workers wrote since the last call."""
         changed = await self._ledger.changes.since(self._newest_change)
         if changed:
-            others = [(namespace, memory) for seq, namespace, memory in changed if seq not in self._told]
+            others = [(namespace, memory) for seq, namespace, memory in changed if seq not in self._own_changes]
             await self._indexes.refresh(others)
             self._newest_change = changed[-1][0]
-            self._told = {seq for seq in self._told if seq > self._newest_change}
+            self._own_changes = {seq for seq in self._own_changes if seq > self._newest_change}
 
     async def embed_missing(self) -> int:
-        """How many memories in use got the vector that they were kept without."""
+        """Embeds a batch of cached memories that have no vector yet; returns how many."""
         if not self.vectors.available:
             return 0
         missing = self._indexes.unembedded(EMBEDDED_AT_ONCE, without=self._refused)
@@ -218,7 +219,7 @@ class Memories:
         self._refused |= {memory_id for memory_id, (_, vector) in made.items() if vector is None}
         changes: list[tuple[Entry, Entry]] = []
         for partition in {memory.partition for memory in missing}:
-            # Read again: a model may take its time, and the memory may have changed or gone meanwhile.
+            # Read again: embedding may take long, and the memory may have been changed or deleted meanwhile.
             for entry in await self.store.get(partition, list(made)):
                 text, vector = made[entry.memory.id]
                 if entry.vector is None and entry.memory.text == text and vector is not None:
@@ -235,22 +236,21 @@ class Memories:
             await self._write(self.store.put(entries), memories)
 
     async def _write(self, writing: Awaitable[None], memories: Sequence[Memory]) -> None:
-        """Waits for the store to write these memories, brings them into RAM and tells the other workers."""
+        """Waits for the store to write these memories, loads them into RAM and notifies the other workers."""
         for partition in {memory.partition for memory in memories}:
             self._ledger.partitions.note(partition)
         changed = [(memory.namespace, memory.id) for memory in memories]
         written = False
         try:
             await writing
-            # Before the ledger: what the store shows, the next question finds.
+            # Before the ledger, so that the next query finds what the store lists.
             await self._indexes.refresh(changed)
             written = True
         finally:
             if not written:
-                # What failed may be written all the same, so the others look at it.
+                # A failed write may still have reached the store, so the other workers must reload.
                 await self._ledger.changes.publish(changed)
-        told = await self._ledger.listing.changed(memories)
-        self._told.update(told)
+        self._own_changes.update(await self._ledger.listing.changed(memories))
 
 
 async def _entry(store: Store, partition: str, memory_id: str) -> Entry:

@@ -1,4 +1,4 @@
-"""Memories in pages, newest first: the ledger gives the order, the store the memories of one page."""
+"""Pages of memories, newest first: the ledger gives the order, the store the memories of one page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from litellm_memory.ledger import Ledger, ListFilter, ListPosition
 from litellm_memory.models import Memory
 from litellm_memory.store import Store, every_memory
 
-AT_ONCE = 1000
-"""Memories of one page where all of them are wanted."""
+PAGE_SIZE = 1000
+"""Memories per page when all of them are read."""
 
 
 class MemoryLists:
-    """Lists of the memories in the store that ``store`` gives; what any worker wrote is in the next page."""
+    """Lists of the memories in the store that ``store`` returns; the next page shows what any worker wrote before."""
 
     def __init__(self, ledger: Ledger, store: Callable[[], Store]) -> None:
         self._ledger = ledger
@@ -24,14 +24,14 @@ class MemoryLists:
     async def page(
         self, partition: str, asked: ListFilter, *, after: ListPosition | None = None, limit: int
     ) -> tuple[list[Memory], ListPosition | None]:
-        """At most ``limit`` memories after a position, newest first, then by id; and the position of the next page.
+        """At most ``limit`` memories after a position, newest first, then by id; and where the next page begins.
 
-        That is None when there is no next page.
+        The latter is None when there is no next page.
         """
         await self.fill()
         found: list[tuple[ListPosition, Memory]] = []
         while True:
-            # One more than is wanted tells whether there is a next page.
+            # One more than needed, to know whether there is a next page.
             wanted = limit + 1 - len(found)
             positions = await self._ledger.listing.page(partition, asked, after=after, limit=wanted)
             entries = await self._store().get(partition, [position.memory for position in positions], vectors=False)
@@ -44,35 +44,35 @@ class MemoryLists:
             after = positions[-1]
 
     async def all(self, partition: str, asked: ListFilter) -> list[Memory]:
-        """All memories of a partition that are asked for, newest first, then by id."""
-        found, after = await self.page(partition, asked, limit=AT_ONCE)
+        """All memories of a partition that match ``asked``, newest first, then by id."""
+        found, after = await self.page(partition, asked, limit=PAGE_SIZE)
         while after is not None:
-            more, after = await self.page(partition, asked, after=after, limit=AT_ONCE)
+            more, after = await self.page(partition, asked, after=after, limit=PAGE_SIZE)
             found += more
         return found
 
     async def superseded_by(self, partition: str, successors: Sequence[str]) -> list[Memory]:
-        """The memories of a partition whose place one of these, named by id, took; in no order."""
+        """The memories of a partition that one of ``successors`` (ids) superseded, in no particular order."""
         await self.fill()
         found: list[Memory] = []
-        for start in range(0, len(successors), AT_ONCE):
-            ids = await self._ledger.listing.superseded_by(partition, successors[start : start + AT_ONCE])
+        for start in range(0, len(successors), PAGE_SIZE):
+            ids = await self._ledger.listing.superseded_by(partition, successors[start : start + PAGE_SIZE])
             found += [entry.memory for entry in await self._store().get(partition, ids, vectors=False)]
         return found
 
     async def fill(self) -> None:
-        """Lists every memory of the store, once in the life of a ledger; costs about 0.1 ms a memory then.
+        """Adds every memory of the store to the ledger's list, once per ledger; takes about 0.1 ms per memory.
 
-        That is work where a ledger is new and the store is not. Raises StoreError and LedgerError.
+        There is work only when the ledger is newer than the store. Raises StoreError and LedgerError.
         """
         if self._filling is None or _has_failed(self._filling):
             self._filling = asyncio.create_task(self._fill())
-            # A failure that nobody waits for any more is still looked at.
+            # Retrieves the exception: otherwise asyncio warns when nobody is waiting.
             self._filling.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._filling)
 
     async def aclose(self) -> None:
-        """Ends the filling that is under way."""
+        """Cancels a fill that is in progress."""
         if self._filling is not None:
             self._filling.cancel()
             await asyncio.gather(self._filling, return_exceptions=True)

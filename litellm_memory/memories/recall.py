@@ -1,4 +1,4 @@
-"""A turn and its scope to what is worth remembering for it."""
+"""Recall: the memories of a scope that are relevant to a query."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english
 
 MAX_ON_EVENT_LOOP = 2048
-"""Most memories of a scope that is searched on the event loop, which takes 0.3 ms for 1,000, as long as reading the
-request does. A thread has to wait for the GIL some twenty times while it searches: 24 ms beside a busy event loop."""
+"""Scopes of at most this many memories are searched on the event loop: 0.3 ms per 1,000, as long as parsing the
+request. A search in a thread waits for the GIL some twenty times: 24 ms when the event loop is busy."""
 SEARCH_THREADS = 4
-"""Most searches of larger scopes at once."""
+"""At most this many larger scopes are searched at once."""
 MAX_STANDING_INSTRUCTIONS = 4
-"""Most standing instructions of a block: they hold whatever is asked, so they must not crowd out what was asked for."""
+"""At most this many per block: they are recalled for every query, so they must not crowd out what was asked for."""
 MAX_REJECTED_REPORTED = 16
 """At most this many rejected memories are reported with a reason."""
 EXTRA_CANDIDATES = 16
-"""Memories that are looked at beyond the limit, in place of those that do not fit into the budget."""
+"""Candidates beyond the limit, to replace those that do not fit into the budget."""
 
 Hidden: TypeAlias = Literal[
     "other_scope",
@@ -50,34 +50,34 @@ Reason: TypeAlias = Hidden | Rejection | Literal["threshold"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for, in whose memory, and how much of it may come back."""
+    """What to search for, in whose memory, and how much to return."""
 
     text: str
     scope: Scope
     limit: int
     min_score: float
     tokens: int | None = None
-    """Most tokens of the block; None when the results go into no block, and may say a thing twice."""
+    """The block's token budget; None when the results go into no block, and duplicates may stay."""
     layout: BlockStyle | None = None
-    """How the client wishes the block to be written, which decides what fits."""
+    """The client's style of block, which decides what fits."""
     kinds: frozenset[MemoryKind] = frozenset()
     tags: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
-    """Ids that the conversation carries already."""
+    """Ids of memories that the conversation already carries."""
     said: frozenset[str] = frozenset()
     """Marks of the conversation's own messages, which already hold what was learned from them."""
-    wishes: bool = True
-    """Standing instructions come too, whatever is asked."""
+    standing_instructions: bool = True
+    """Whether to return standing instructions too, which match every query."""
     strict_projects: bool = False
     aliases: frozenset[str] = frozenset()
-    """Paths that are the scope's project too; ``Recall`` looks them up."""
+    """Other names of the scope's project; filled in by ``Recall``."""
     any_language: bool = False
-    """The embedding model tells texts apart in any language; ``Recall`` asks."""
+    """True when the embedding model is multilingual; filled in by ``Recall``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A memory that came near and was not recalled, with its score and the reason."""
+    """A candidate that was not recalled, with its score and the reason."""
 
     memory: Memory
     score: float
@@ -88,7 +88,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Recollection:
-    """What a query brought: the memories recalled, and the best of the rejected, at most MAX_REJECTED_REPORTED."""
+    """The result of a query: the recalled memories, and the best MAX_REJECTED_REPORTED of the rejected."""
 
     recalled: Sequence[Recalled] = ()
     rejected: Sequence[Rejected] = ()
@@ -127,12 +127,12 @@ class Recall:
         self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="litellm-memory-search")
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Shuts down the search threads."""
         self._threads.shutdown(wait=False)
 
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
-        """The memories for a query: standing instructions, then the rest in falling score, within limit and tokens."""
-        index = await self._memories.searched(query.scope.partition, query.scope.user, query.text)
+        """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
+        index = await self._memories.index_for_query(query.scope.partition, query.scope.user, query.text)
         if not len(index) or query.limit == 0:
             return Recollection()
         scope = query.scope
@@ -148,7 +148,7 @@ class Recall:
 
 
 class _Hit(NamedTuple):
-    """A memory that may be recalled, and its row in the ranking; None for a standing instruction, which has none."""
+    """A memory that may be recalled, and its row in the ranking; None for a standing instruction."""
 
     memory: Memory
     row: int | None = None
@@ -156,7 +156,7 @@ class _Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """The memories of an index with their scores for a query. All columns have a row for each of ``memories``."""
+    """The candidates of an index with their scores for a query. All columns have the same length."""
 
     index: ScopeIndex
     positions: NDArray[np.intp]
@@ -165,10 +165,10 @@ class _Scored:
     columns: Mapping[str, NDArray[np.float32]]
     """The numbers that explain a score, by name."""
     sure: float
-    """Confidence in the best memory that the query may see: what caps every score."""
+    """Confidence in the best memory that the query may see; it caps every score."""
 
     def near(self, query: Query, now: datetime) -> tuple[list[_Hit], list[tuple[_Hit, Reason]]]:
-        """What the query may see and is near enough, in falling score, and the best of the rest."""
+        """The visible memories above the threshold, by descending score, and the best of the rest."""
         near: list[_Hit] = []
         rejected: list[tuple[_Hit, Reason]] = []
         passes = self.scores >= query.min_score
@@ -186,7 +186,7 @@ class _Scored:
         return near, rejected
 
     def recollection(self, recalled: Iterable[_Hit], rejected: Iterable[tuple[_Hit, Reason]]) -> Recollection:
-        """These memories with their scores and what explains them."""
+        """These memories with their scores and the parts that explain them."""
         return Recollection(
             [Recalled(hit.memory, *self._score(hit.row)) for hit in recalled],
             [Rejected(hit.memory, *self._score(hit.row), reason) for hit, reason in rejected],
@@ -201,10 +201,10 @@ class _Scored:
 
 
 def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
-    """What an index holds for a query; with a budget of tokens, only what goes into the block."""
+    """The memories of an index for a query; with a token budget, only those that go into the block."""
     scored = _scored(index, vector, query, now)
     near, rejected = scored.near(query, now)
-    standing = _standing_instructions(index, query, now) if query.wishes else []
+    standing = _standing_instructions(index, query, now) if query.standing_instructions else []
     ids = {hit.memory.id for hit in standing}
     candidates = [*standing, *(hit for hit in near if hit.memory.id not in ids)]
     rejected = [(hit, reason) for hit, reason in rejected if hit.memory.id not in ids]
@@ -217,8 +217,8 @@ def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, 
 def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> _Scored:
     """Scores an index.
 
-    The local model reads English: of other texts, vectors count as far as the letters are English, and confidence goes
-    by words alone.
+    The local model is English only: for other queries, vectors count in proportion to the words in English letters,
+    and confidence goes by words alone.
     """
     signals = index.signals(vector, query.text)
     letters = plain(query.text)
@@ -240,7 +240,7 @@ def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query,
 
 
 def _standing_instructions(index: ScopeIndex, query: Query, now: datetime) -> list[_Hit]:
-    """The person's newest instructions, in the order in which they were given."""
+    """The person's newest instructions, oldest first."""
     standing = [memory for memory in index.standing_instructions() if visible(memory, query, now)]
     count = min(MAX_STANDING_INSTRUCTIONS, query.limit)
     return [_Hit(memory) for memory in sorted(standing, key=lambda memory: (memory.created, memory.id))[-count:]]

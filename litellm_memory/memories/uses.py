@@ -1,4 +1,4 @@
-"""How often memories are used: counted in RAM, written to the store some at a time."""
+"""How often memories are used: counted in RAM, written to the store in small batches."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from litellm_memory.errors import StoreError
 from litellm_memory.store import Store
 
 USES_AT_ONCE = 32
-"""At most this many memories' uses are written in one go: the store answers no other call meanwhile."""
+"""Memories per batch: the store answers no other call while it writes one."""
 
 
 class Uses:
-    """The uses that are not written yet, for the store that ``store`` gives."""
+    """The uses that are not written yet. ``store`` returns the open store."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Uses:
         self._counts.update(memories)
 
     async def write(self) -> None:
-        """Writes the uses of the memories noted first. The others wait, and so does what fails. Raises StoreError."""
+        """Writes one batch of uses, oldest first; a batch that fails is kept for the next call. Raises StoreError."""
         uses = {memory: self._counts.pop(memory) for memory in list(islice(self._counts, USES_AT_ONCE))}
         if not uses:
             return

@@ -1,4 +1,4 @@
-"""The embedder as memories use it: what it cannot do is left to words, and a failure costs no request its memory."""
+"""The embedder as memories use it: fails open. Without a vector, words alone are searched."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 PAUSE_SECONDS = 5.0
-"""After the model failed, memories without a vector wait this long before they are embedded again."""
+"""Backoff after a failure of the model, before memories without a vector are embedded again."""
 
 
 class MemoryVectors:
-    """Vectors of queries and of memories, or None where the embedder is missing, late or fails."""
+    """Vectors of queries and of memories; None when the embedder is missing, times out or fails."""
 
     def __init__(self) -> None:
         self.query_vector_timeout_s = 0.1
-        """How long a query waits for its vector; words decide after that."""
+        """Timeout of a query's vector; after it, words alone are searched."""
         self.failing = False
-        """True from a failure of the model until it next answers."""
+        """True from a failure of the model until its next answer."""
         self._embedder: Embedder | None = None
         self._retry_at = 0.0
 
     def use(self, embedder: Embedder | None) -> None:
-        """From now on ``embedder`` makes the vectors; None: there are none."""
+        """Sets the embedder; None: there are no vectors."""
         self._embedder = embedder
 
     @property
@@ -43,11 +43,11 @@ class MemoryVectors:
 
     @property
     def read_any_language(self) -> bool:
-        """False for the local model, to which all that is not English looks much alike, and when there is none."""
+        """False without a model, and for the local one, whose vectors of texts in other languages are all similar."""
         return self._embedder is not None and not isinstance(self._embedder, LocalModel)
 
     async def query(self, text: str) -> Floats | None:
-        """The vector of what is searched for; None when the model is missing or late, or fails."""
+        """The vector of a query; None when the model is missing, times out or fails."""
         if self._embedder is None:
             return None
         try:
@@ -62,7 +62,7 @@ class MemoryVectors:
         return vector
 
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
-        """One vector per text; None for each when the model is missing or fails, and for a text that it refuses."""
+        """One vector per text; None for all when the model is missing or fails, and for a text that it refuses."""
         if self._embedder is None or not texts:
             return [None] * len(texts)
         try:

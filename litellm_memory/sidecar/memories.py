@@ -177,6 +177,6 @@ def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:
         min_score=0.0,
         kinds=frozenset(given.kinds),
         tags=frozenset(given.tags),
-        wishes=False,
+        standing_instructions=False,
         strict_projects=engine.settings.identity.projects == "strict",
     )

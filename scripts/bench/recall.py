@@ -86,7 +86,7 @@ class InProcess:
                 self._names.setdefault(memory.id, said.name)
 
     async def find(self, person: Person, question: str, *, limit: int) -> list[tuple[str, float]]:
-        query = Query(question, Scope("default", person.name), limit, 0.0, wishes=False)
+        query = Query(question, Scope("default", person.name), limit, 0.0, standing_instructions=False)
         found = await self._engine.recall(query, now=datetime.now(UTC))
         return [(self._names[item.memory.id], item.score) for item in found.recalled]
 
