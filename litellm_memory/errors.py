@@ -2,7 +2,7 @@
 
 
 class LiteLLMMemoryError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class SettingsError(LiteLLMMemoryError):
@@ -10,11 +10,11 @@ class SettingsError(LiteLLMMemoryError):
 
 
 class StoreError(LiteLLMMemoryError):
-    """The store of memories is down, damaged, owned by somebody else or of another version."""
+    """The store is down, damaged, owned by another installation, or of another version."""
 
 
 class StoreMovedError(StoreError):
-    """The store has moved to another embedder since it was opened: it has to be opened again."""
+    """The store has moved to another embedder since it was opened: reopen it."""
 
 
 class LedgerError(LiteLLMMemoryError):
@@ -26,11 +26,11 @@ class ModelMissingError(LiteLLMMemoryError):
 
 
 class ModelCallError(LiteLLMMemoryError):
-    """A model that LiteLLM calls is not known, did not answer in time, or not as it should."""
+    """A model that LiteLLM calls is unknown, timed out, or gave an invalid answer."""
 
 
 class RefusedTextError(ModelCallError):
-    """A model will not take what it was given: asking again does not help."""
+    """A model rejects its input: a retry does not help."""
 
 
 class NotFoundError(LiteLLMMemoryError):

@@ -1,4 +1,4 @@
-"""What we ask of LiteLLM's library: token counts, and vectors and answers from any model that it can call."""
+"""What we use of LiteLLM's library: token counts, and vectors and answers from any model that it can call."""
 
 from __future__ import annotations
 
@@ -21,53 +21,53 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PRIVATE: Mapping[str, Any] = {
-    # What is remembered goes neither into LiteLLM's response cache nor, as text, to its logging callbacks.
+    # Memories must reach neither LiteLLM's response cache nor, as text, its logging callbacks.
     "cache": {"no-cache": True, "no-store": True},
     "turn_off_message_logging": True,
 }
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of ``text`` by the encoding that LiteLLM carries (cl100k), which needs no network.
+    """The number of tokens of ``text`` in LiteLLM's bundled encoding (cl100k), which needs no network.
 
-    Not ``litellm.token_counter``: with an unknown model name it may wait half a minute for a download.
+    Not ``litellm.token_counter``: with an unknown model name it may block for half a minute on a download.
     """
     return len(encoding.encode(text, disallowed_special=()))
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """How models of a family are told whether a text asks or is to be found: by a parameter, else before the text."""
+class InputTypes:
+    """How an embedding model family distinguishes queries from documents: by a parameter, else by a prefix."""
 
     models: re.Pattern[str]
     parameter: str | None
-    asking: str
-    told: str
+    query: str
+    document: str
 
-    def said(self, texts: Sequence[str], *, asking: bool) -> tuple[list[str], dict[str, str]]:
-        """The texts and the parameters to send."""
-        side = self.asking if asking else self.told
-        return ([*texts], {self.parameter: side}) if self.parameter else ([side + text for text in texts], {})
-
-
-def _sides(models: str, parameter: str | None, asking: str, told: str) -> Sides:
-    return Sides(re.compile(models, re.IGNORECASE), parameter, asking, told)
+    def inputs(self, texts: Sequence[str], *, asking: bool) -> tuple[list[str], dict[str, str]]:
+        """The texts and the parameters to send; ``asking``: the texts are queries."""
+        kind = self.query if asking else self.document
+        return ([*texts], {self.parameter: kind}) if self.parameter else ([kind + text for text in texts], {})
 
 
-SIDES = (
-    _sides(r"cohere", "input_type", "search_query", "search_document"),
-    _sides(r"^voyage/", "input_type", "query", "document"),
-    _sides(r"^nvidia_nim/", "input_type", "query", "passage"),
-    _sides(r"^(vertex_ai|gemini)/", "task_type", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"),
-    _sides(r"nomic-embed-text", None, "search_query: ", "search_document: "),
-    _sides(r"(^|[/-])e5-", None, "query: ", "passage: "),
+def _input_types(models: str, parameter: str | None, query: str, document: str) -> InputTypes:
+    return InputTypes(re.compile(models, re.IGNORECASE), parameter, query, document)
+
+
+INPUT_TYPES = (
+    _input_types(r"cohere", "input_type", "search_query", "search_document"),
+    _input_types(r"^voyage/", "input_type", "query", "document"),
+    _input_types(r"^nvidia_nim/", "input_type", "query", "passage"),
+    _input_types(r"^(vertex_ai|gemini)/", "task_type", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"),
+    _input_types(r"nomic-embed-text", None, "search_query: ", "search_document: "),
+    _input_types(r"(^|[/-])e5-", None, "query: ", "passage: "),
 )
-"""By their model cards and LiteLLM's names for the parameters; a model that is not here makes no difference."""
+"""From the model cards, with LiteLLM's parameter names; other models do not distinguish the two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A chat model's answer, the tokens that were sent and answered, and dollars; None where LiteLLM does not tell."""
+    """A chat model's answer, its input and output tokens, and its cost in dollars; None where LiteLLM has no figure."""
 
     text: str
     sent: int | None
@@ -76,18 +76,18 @@ class Completion:
 
 
 class Models:
-    """The models that LiteLLM can call: by their names in a router where they stand there, else by provider name.
+    """The models that LiteLLM can call: by the router's name if it has one, else by provider and name.
 
-    ``router`` is asked at every call: the proxy makes its router after its callbacks, and anew when models are added.
+    ``router`` is looked up at every call: the proxy creates it after its callbacks, and again when models are added.
     """
 
     def __init__(self, router: Callable[[], Router | None] = lambda: None) -> None:
         self._router = router
 
     def behind(self, model: str) -> str:
-        """The provider and its own name of what is called ``model``, such as ``openai/text-embedding-3-small``.
+        """The provider and its name for ``model``, such as ``openai/text-embedding-3-small``.
 
-        Raises ModelCallError for an unknown name, and for one that stands for several models.
+        Raises ModelCallError for an unknown name, and for one that several models share.
         """
         names = {_provider_name(**deployment) for deployment in self._deployments(model)} or {_provider_name(model)}
         if len(names) > 1:
@@ -99,23 +99,25 @@ class Models:
     async def vectors(
         self, model: str, texts: Sequence[str], *, asking: bool, dimensions: int | None, seconds: float
     ) -> list[list[float]]:
-        """A vector each, by this model and no fallback of it; ``asking``: the texts are queries.
+        """One vector per text, from this model and never from a fallback; ``asking``: the texts are queries.
 
-        Raises RefusedTextError when the model will not take one of the texts, ModelCallError for all else that fails.
+        Raises RefusedTextError when the model rejects one of the texts, ModelCallError for any other failure.
         """
-        said, parameters = list(texts), dict[str, Any]()
+        inputs, parameters = list(texts), dict[str, Any]()
         behind = self.behind(model)
-        if sides := next((sides for sides in SIDES if sides.models.search(behind)), None):
-            said, parameters = sides.said(texts, asking=asking)
+        if types := next((types for types in INPUT_TYPES if types.models.search(behind)), None):
+            inputs, parameters = types.inputs(texts, asking=asking)
         if dimensions is not None:
             parameters["dimensions"] = dimensions
         router = self._router()
         if router is not None and self._deployments(model):
-            # A fallback would answer with vectors of another model.
+            # A fallback would return vectors of another model.
             parameters |= {"num_retries": 0, "disable_fallbacks": True}
-            call = router.aembedding(model=model, input=said, timeout=seconds, **PRIVATE, **parameters)
+            call = router.aembedding(model=model, input=inputs, timeout=seconds, **PRIVATE, **parameters)
         else:
-            call = litellm.aembedding(model=model, input=said, timeout=seconds, max_retries=0, **PRIVATE, **parameters)
+            call = litellm.aembedding(
+                model=model, input=inputs, timeout=seconds, max_retries=0, **PRIVATE, **parameters
+            )
         answer = await _answered(model, call, seconds)
         try:
             rows = sorted(answer.data, key=lambda row: int(row["index"]))
@@ -132,9 +134,9 @@ class Models:
         most_tokens: int,
         seconds: float,
     ) -> Completion:
-        """The answer in at most ``most_tokens``; ``schema``: JSON that follows it. One attempt, and by no other model.
+        """The answer in at most ``most_tokens``, as JSON if there is a ``schema``. One attempt, without fallbacks.
 
-        Raises RefusedTextError when the model will not take what it is sent, ModelCallError for all else that fails.
+        Raises RefusedTextError when the model rejects its input, ModelCallError for any other failure.
         """
         parameters: dict[str, Any] = {"num_retries": 0, "max_retries": 0, "drop_params": True}
         if schema is not None:
@@ -143,7 +145,7 @@ class Models:
         parameters |= {"model": model, "messages": [*messages], "max_tokens": most_tokens, "timeout": seconds}
         router = self._router()
         if router is not None and self._deployments(model):
-            # A fallback would cost what the cap does not know of.
+            # The cost cap does not know the price of a fallback.
             call = router.acompletion(**parameters, **PRIVATE, disable_fallbacks=True)
         else:
             call = litellm.acompletion(**parameters, **PRIVATE)
@@ -157,9 +159,9 @@ class Models:
         return Completion(text, sent, answered, answer._hidden_params.get("response_cost"))
 
     def prices(self, model: str) -> tuple[float, float]:
-        """Dollars of a token that is sent and of one that is answered, at the dearest that ``model`` stands for.
+        """Dollars per input token and per output token, each the highest among the deployments of ``model``.
 
-        What LiteLLM knows no price of costs nothing, as in LiteLLM's own figures.
+        A model without a price in LiteLLM costs 0, as in LiteLLM's own figures.
         """
         router = self._router()
         listed = (router.get_model_list(model_name=model) if router is not None else None) or ()
@@ -180,7 +182,7 @@ class Models:
 
 
 def models_of(config: Mapping[str, Any]) -> Models:
-    """The models of a LiteLLM config outside its proxy."""
+    """The models of a LiteLLM config, for use without the proxy."""
     listed = config.get("model_list")
     if not isinstance(listed, list) or not listed:
         return Models()
@@ -193,7 +195,7 @@ def _info(model: str) -> Mapping[str, Any]:
 
 
 def _provider_name(model: str, given: str = "") -> str:
-    """``model`` with its provider. ``given`` is what a wildcard such as ``openai/*`` was asked for."""
+    """``model`` with its provider. ``given``: the requested name, which replaces a wildcard such as ``openai/*``."""
     found = _known(litellm.get_llm_provider, given if "*" in model else model)
     if found is None:
         raise ModelCallError(f"{given or model} is neither in model_list nor a name that LiteLLM knows a provider for.")
@@ -202,7 +204,7 @@ def _provider_name(model: str, given: str = "") -> str:
 
 
 def _known(look_up: Callable[[str], T], model: str) -> T | None:
-    """What LiteLLM knows of a model's name; None when that is nothing."""
+    """What ``look_up`` returns for a model's name; None when LiteLLM does not know the name."""
     try:
         return look_up(model)
     # LiteLLM raises a bare Exception for a name that it does not know.
@@ -213,7 +215,7 @@ def _known(look_up: Callable[[str], T], model: str) -> T | None:
 
 async def _answered(model: str, call: Coroutine[Any, Any, T], seconds: float) -> T:
     """What a call to a model returns within ``seconds``. Raises RefusedTextError, else ModelCallError."""
-    # In a context of its own: LiteLLM's callbacks, ours among them, must not take it for the person's request.
+    # In a separate context, so that LiteLLM's callbacks, ours included, do not take it for the person's request.
     task = asyncio.create_task(call, context=Context())
     try:
         async with asyncio.timeout(seconds):
@@ -223,5 +225,5 @@ async def _answered(model: str, call: Coroutine[Any, Any, T], seconds: float) ->
     except (litellm.BadRequestError, litellm.UnprocessableEntityError) as error:
         raise RefusedTextError(f"{model} refuses what it was sent ({type(error).__name__}).") from None
     except Exception as error:
-        # Their texts may quote what was sent, and LiteLLM's mapping of errors lets many kinds through.
+        # LiteLLM may raise any type, and the error's text may quote the input, so only its type is shown.
         raise ModelCallError(f"{model} cannot be asked ({type(error).__name__}).") from None

@@ -1,6 +1,6 @@
-"""What is counted, as Prometheus metrics: requests, what memory did to them, what calls cost, what was learned.
+"""Prometheus metrics: requests, what memory did to them, what calls cost, what was learned.
 
-They stand in the registry that LiteLLM's own ``/metrics`` serves. No label holds a user, a key or a text.
+They are in the registry that LiteLLM's own ``/metrics`` serves. No label contains a user, a key or a text.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from litellm_memory.ledger import CallRecord, Figure, Figures
 from litellm_memory.models import Memory
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
-WAITING: Final = 100_000
-"""Most requests that wait to be counted; past that the oldest are lost, and no request waits."""
-MOST_VALUES: Final = 64
-"""Most values of one label; all later ones are ``other``, so that nobody fills a Prometheus server."""
+MAX_PENDING: Final = 100_000
+"""At most this many requests are queued to be counted; above that the oldest are dropped, and no request blocks."""
+MAX_LABEL_VALUES: Final = 64
+"""At most this many values per label; later ones become ``other``, so that cardinality stays bounded."""
 OTHER: Final = "other"
 NONE: Final = "none"
 
@@ -72,7 +72,7 @@ LEARNED = Counter(
     "Memories made from exchanges, by kind, and whether they wait for review.",
     ("kind", "review"),
 )
-# Every worker sees the same value, so that the newest one stands for all of them.
+# Every worker reports the same value, so the most recent one is right for all of them.
 JOURNAL = Gauge(
     "litellm_memory_journal_exchanges",
     "Exchanges that wait in the journal to be learned, of all workers.",
@@ -104,7 +104,7 @@ SEEN: Final[tuple[MetricWrapperBase, ...]] = (JOURNAL, JUNK, READY)
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """One request as it is counted. ``stages`` are milliseconds."""
+    """One request to be counted. ``stages`` are milliseconds."""
 
     status: str
     reason: str
@@ -116,16 +116,16 @@ class Noted:
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
-_noted: deque[Noted] = deque(maxlen=WAITING)
+_noted: deque[Noted] = deque(maxlen=MAX_PENDING)
 
 
 def note(request: Noted) -> None:
-    """Counts a request soon: ``count_noted`` does, so that this costs a request nothing."""
+    """Queues a request for ``count_noted``, so that counting adds no latency to it."""
     _noted.append(request)
 
 
 def count_noted() -> None:
-    """Counts what was noted since the last time, in as few steps as there are different things to count."""
+    """Counts the queued requests in a batch: one increment per combination of labels."""
     requests: Tally[tuple[str, str, str, str]] = Tally()
     recalls: Tally[str] = Tally()
     late: Tally[str] = Tally()
@@ -155,7 +155,7 @@ _RESULTS: Final = {"recalled": "hit", "nothing_relevant": "empty", "deadline": "
 
 
 def _result(request: Noted) -> str | None:
-    """What a recall came to; None for a request that asked for none."""
+    """The result of a recall; None for a request without one."""
     if request.status == "error" and "recall" in request.stages:
         return "error"
     return _RESULTS.get(request.reason)
@@ -183,34 +183,34 @@ _values: defaultdict[str, set[str]] = defaultdict(set)
 def _bounded(label: str, value: str) -> str:
     known = _values[label]
     if value not in known:
-        if len(known) >= MOST_VALUES:
+        if len(known) >= MAX_LABEL_VALUES:
             return OTHER
         known.add(value)
     return value
 
 
 class Shared:
-    """The figures of all workers of this host: each adds what it counted to the ledger, where they are one sum."""
+    """The metrics of all workers of this host: each worker adds its counts to one sum in the ledger."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
-        self._told = _own()
-        self._telling = asyncio.Lock()
+        self._flushed = _own()
+        self._flush_lock = asyncio.Lock()
 
-    async def tell(self) -> None:
-        """Adds what this process counted since the last time. Raises LedgerError; nothing is lost then."""
+    async def flush(self) -> None:
+        """Adds what this process counted since the last flush. Raises LedgerError; the next flush adds the rest."""
         count_noted()
-        async with self._telling:
+        async with self._flush_lock:
             own = _own()
-            grown = {figure: value - self._told.get(figure, 0.0) for figure, value in own.items()}
+            grown = {figure: value - self._flushed.get(figure, 0.0) for figure, value in own.items()}
             grown = {figure: value for figure, value in grown.items() if value}
             if grown:
                 await self._figures.add(grown)
-                self._told = own
+                self._flushed = own
 
     async def exposition(self) -> bytes:
-        """Everything in Prometheus' text format: sums of all workers, and what this one sees. Raises LedgerError."""
-        await self.tell()
+        """All metrics in Prometheus' text format: sums of all workers, and this worker's gauges. Raises LedgerError."""
+        await self.flush()
         sums = {**dict.fromkeys(_own(), 0.0), **await self._figures.all()}
         registry = CollectorRegistry()
         registry.register(_Summed(sums))
@@ -240,13 +240,13 @@ class _Summed(Collector):
 
 
 def _in_order(figure: Figure) -> tuple[str, list[tuple[str, str]], float]:
-    """Buckets of one histogram stand together, and rise."""
+    """Sort key: the buckets of one histogram together, in ascending order."""
     name, labels = figure
     return name, [label for label in labels if label[0] != "le"], float(dict(labels).get("le", 0.0))
 
 
 def _own() -> dict[Figure, float]:
-    """What this process counted so far."""
+    """The counts of this process so far."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for counted in COUNTED

@@ -1,4 +1,4 @@
-"""The nouns. Frozen, standard library only: every room speaks in these words."""
+"""The data types that all rooms share. Frozen dataclasses, standard library only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 Body: TypeAlias = Mapping[str, Any]
-"""A request body as JSON gave it. Never changed in place."""
+"""A request body, parsed from JSON. Never changed in place."""
 
 Place: TypeAlias = tuple[str | int, ...]
-"""The way from a body to one of its texts, as keys and indexes: ``("messages", 3, "content", 0, "text")``."""
+"""The path from a body to one of its texts, as keys and indexes: ``("messages", 3, "content", 0, "text")``."""
 
 Role: TypeAlias = Literal["person", "assistant", "tool", "system"]
 Kind: TypeAlias = Literal["person", "continuation", "side_call", "compaction", "probe", "subagent", "other"]
@@ -27,7 +27,7 @@ MemoryKind: TypeAlias = Literal["fact", "preference", "decision", "instruction",
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who LiteLLM says is calling. Nothing in here comes from a header or a body that the client wrote."""
+    """The caller, as LiteLLM verified it. Nothing in here comes from a header or body that the client wrote."""
 
     user: str | None = None
     team: str | None = None
@@ -37,9 +37,9 @@ class Caller:
     master: bool = False
     inject: bool = True
     remember: bool = True
-    """The two switches, as the metadata of the key and of its team narrow them."""
+    """False when the metadata of the key or of its team switches it off."""
     unlogged: bool = False
-    """LiteLLM was told, for this key or its team, not to keep messages."""
+    """LiteLLM is configured, for this key or its team, not to log messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Scope:
     only_session: bool = False
     """The client named the session in a memory header: recall and storage stay inside it."""
     path: str | None = None
-    """The directory that the client itself says it works in, when nothing else named the project."""
+    """The working directory that the client states, when nothing else named the project."""
 
     @property
     def namespace(self) -> str:
@@ -63,13 +63,13 @@ class Scope:
 
 
 def namespace(partition: str, user: str) -> str:
-    """32 hex digits that stand for one user of one partition; no two pairs share one (lengths are hashed too)."""
+    """32 hex digits for one user of one partition, unique to the pair (the length is hashed too)."""
     return sha256(f"{len(partition)}:{partition}:{user}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text of a message, as the client sent it, and where it stands in the body."""
+    """One text of a message, as the client sent it, and its place in the body."""
 
     text: str
     place: Place
@@ -86,7 +86,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a request asks, and the conversation around it: the same shape for every wire format."""
+    """A parsed request body: its conversation and settings, in the same shape for every wire format."""
 
     messages: tuple[Message, ...]
     model: str | None = None
@@ -96,11 +96,11 @@ class Turn:
     output_keys: tuple[str, ...] = ()
     """Property names of a JSON schema that the answer must follow."""
     previous: str | None = None
-    """Id of the answer that a conversation kept by the server goes on from."""
+    """Id of the previous answer, in a conversation that the server keeps."""
     user: str | None = None
-    """The body's own claim of an end user."""
+    """The end user that the body claims."""
     session: str | None = None
-    """A session id that the body itself carries."""
+    """The session id in the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,12 @@ class Reply:
     tools: bool = False
     complete: bool = False
     id: str | None = None
-    """By which a conversation that the server keeps goes on from this answer; None where servers keep none."""
+    """Id by which a later request continues from this answer, in a conversation that the server keeps; else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Where a conversation that the server keeps stands: the person's newest message, and the memories it carries."""
+    """The state of a conversation that the server keeps: its newest message of the person, and the memories in it."""
 
     mark: str
     carried: tuple[str, ...] = ()
@@ -133,22 +133,22 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """The memory that took this one's place, and why."""
+    """The memory that superseded this one, and why."""
 
     id: str
     reason: str
 
 
 NAMESPACE_DIGITS = 16
-"""How many hex digits of its namespace an id begins with."""
+"""An id begins with this many hex digits of its namespace."""
 _ID = re.compile(r"[0-9a-f]{40}")
 
 
 def memory_id(namespace: str, *parts: str, key: bytes) -> str:
-    """40 hex digits for the thing that ``parts`` name in ``namespace``: the same again for the same parts.
+    """40 hex digits, deterministic for the same ``parts`` in ``namespace``.
 
-    They begin with the namespace's own first digits, so that the collection is known from the id alone; the other
-    24 are a keyed hash, which nobody without ``key`` can guess.
+    They begin with the namespace's first digits, so that the id alone determines the collection; the other 24 are a
+    keyed hash, which nobody without ``key`` can guess.
     """
     named = b"".join(b"%d:%b" % (len(part), part) for part in (text.encode(errors="replace") for text in parts))
     digest = hmac.new(key, namespace.encode() + b":" + named, sha256).hexdigest()
@@ -156,17 +156,17 @@ def memory_id(namespace: str, *parts: str, key: bytes) -> str:
 
 
 def is_memory_id(text: str) -> bool:
-    """True for the shape that ``memory_id`` gives; ids from outside may be anything."""
+    """True when ``text`` has the format of ``memory_id``; ids from outside may be anything."""
     return _ID.fullmatch(text) is not None
 
 
 CONFIRMED = 0.1
-"""What a memory's confidence gains each time the same thing is said again."""
+"""Added to a memory's confidence each time the same thing is said again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One remembered thing. Times are aware, in UTC."""
+    """One remembered thing. Times are timezone-aware, in UTC."""
 
     id: str
     partition: str
@@ -187,11 +187,11 @@ class Memory:
     last_used: datetime | None = None
     tokens: int = 0
     reply: str | None = None
-    """The answer to this message: shown and packed with it, never searched by itself."""
+    """The answer to this message: shown with it and counted in its tokens, never searched by itself."""
     message: str | None = None
     """Mark of the message that it was learned from."""
     review: str | None = None
-    """Why it waits for its owner's word; None when it does not wait."""
+    """Why it waits for its owner's approval; None when it does not."""
 
     @property
     def namespace(self) -> str:
@@ -200,14 +200,14 @@ class Memory:
 
     @property
     def characters(self) -> int:
-        """How long its texts are: its own and that of the reply."""
+        """The length of its text and its reply together."""
         return len(self.text) + len(self.reply or "")
 
     def in_force(self, now: datetime) -> bool:
-        """True while it waits for no review, nothing has superseded it and ``now`` lies in its time of validity."""
+        """True when it waits for no review, is not superseded and is valid at ``now``."""
         if self.superseded_by is not None or self.review is not None:
             return False
-        # What was true when it was kept is true, whatever the clock was set to since.
+        # A memory that was valid when created stays so, even if the clock was set back since.
         return (self.valid_from is None or self.valid_from <= max(now, self.created)) and (
             self.valid_until is None or now < self.valid_until
         )
@@ -215,7 +215,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A memory with its score (0 to 1, higher is nearer) and every part that the score came from: see docs/api.md."""
+    """A memory with its score (0 to 1, higher is better) and the parts of that score: see docs/api.md."""
 
     memory: Memory
     score: float
@@ -224,27 +224,27 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One memory of a block: its id, the lines that stand for it, and what they cost in tokens."""
+    """One memory of a block: its id, its lines in the block, and what they cost in tokens."""
 
     memory: str
     text: str
     tokens: int
     heading: str = ""
-    """The line that it stands under together with its neighbours; empty when it stands alone."""
+    """The heading line above it, shared with its neighbours; empty when it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStyle:
-    """How a client wants its block: as clients of ai-mem know it, one-line summaries, the nearest memories in full."""
+    """ai-mem's style of block: one-line summaries, with the best memories in full."""
 
     full: int = 4
     """At most this many memories are given in full."""
     summaries: bool = False
-    """Every memory is given as a summary; ``full`` does not count."""
+    """Every memory is given as a summary; ``full`` is ignored."""
     show_tokens: bool = True
-    """The last line says how many tokens the block cost and saved, by the counts from when it was made."""
+    """The last line says how many tokens the block costs and saves, as counted when it was created."""
     wrap: bool = True
-    """The block is wrapped in the tag by which these clients recognise it."""
+    """The block is wrapped in the tag that these clients recognise."""
 
     @property
     def full_entries(self) -> int:
@@ -254,21 +254,21 @@ class BlockStyle:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The text that was given to one message of a person, frozen. An empty text: nothing was given, for good."""
+    """The frozen text that one message of a person was given. An empty text is final too: the message gets none."""
 
     mark: str
     text: str = ""
     given: tuple[Given, ...] = ()
     answered: bool = False
-    """A model has answered the message: sent as the newest again, it is no retry but begins something new."""
+    """A model has answered the message: if it comes as the newest again, that is not a retry but a new start."""
 
     @property
     def tokens(self) -> int:
-        """What the block costs, by the token counts of its memories."""
+        """The sum of its memories' token counts."""
         return sum(given.tokens for given in self.given)
 
     def without(self, memories: Collection[str]) -> Block:
-        """This block with these memories cut out and every other byte as it was; empty when none is left."""
+        """This block without these memories, every other byte unchanged; empty when none is left."""
         kept = tuple(given for given in self.given if given.memory not in memories)
         if not kept:
             return replace(self, text="", given=())
@@ -277,7 +277,7 @@ class Block:
 
 
 def lines_of(given: Iterable[Given]) -> list[str]:
-    """The lines of a block between its first and its last."""
+    """The lines of a block between its opening and closing tags."""
     return [
         line
         for heading, entries in groupby(given, key=lambda one: one.heading)
@@ -297,4 +297,4 @@ class Exchange:
     model: str | None = None
     reply: Reply | None = None
     again: bool = False
-    """The message was learned from before: said again, it brings back what has been superseded since, and no more."""
+    """The message was learned from before: repeating it only restores what has been superseded since."""

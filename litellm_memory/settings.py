@@ -1,4 +1,4 @@
-"""The ``litellm_memory:`` section as frozen models: validated once, passed in, swapped whole when the file changes."""
+"""The ``litellm_memory:`` section as frozen models: validated once, passed in, replaced whole when the file changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Section(BaseModel):
 
 
 class GlobsSettings(Section):
-    """Which names take part: everything, only ``include``, or everything but ``exclude``."""
+    """Which names take part: all, only ``include``, or all except ``exclude``."""
 
     include: tuple[str, ...] = Field((), description="Globs of the names that get memory; empty means all.")
     exclude: tuple[str, ...] = Field((), description="Globs of the names that get none.")
@@ -44,11 +44,11 @@ class StoreSettings(Section):
 
     mode: Literal["embedded", "server", "cloud"] = Field(
         "embedded",
-        description="`embedded`: Chroma in one private process of this host, shared by all workers. "
+        description="`embedded`: Chroma in one private process on this host, shared by all workers. "
         "`server`: a Chroma server that you run. `cloud`: Chroma Cloud.",
     )
     layout: Literal["buckets", "per-namespace"] = Field(
-        "buckets", description="`buckets`: records share a few collections. `per-namespace`: one collection a user."
+        "buckets", description="`buckets`: records share a few collections. `per-namespace`: one collection per user."
     )
     host: str = Field("127.0.0.1", description="`server`: host name of the Chroma server.")
     port: int = Field(8000, ge=1, le=65535, description="`server`: its port.")
@@ -83,18 +83,18 @@ class EmbeddingSettings(Section):
     model: str = Field(
         "local",
         min_length=1,
-        description="`local`: the embedded model, with no network and no key. Otherwise an embedding model by its name "
-        "in `model_list`, or by LiteLLM's name for the provider's, such as `openai/text-embedding-3-small`.",
+        description="`local`: the built-in model, which needs no network and no key. Otherwise an embedding model, by "
+        "its name in `model_list` or by LiteLLM's name, such as `openai/text-embedding-3-small`.",
     )
     dimensions: int | None = Field(
-        None, ge=8, le=8192, description="The length of vectors to ask for, of a model that offers several."
+        None, ge=8, le=8192, description="The number of dimensions to request, for a model that offers several."
     )
     timeout_ms: int = Field(
         100,
         ge=1,
         le=60_000,
-        description="After this many milliseconds a query goes by its words alone; at most two thirds of "
-        "`recall.deadline_ms` are waited.",
+        description="Timeout of a query's vector in milliseconds, capped at two thirds of `recall.deadline_ms`; after "
+        "it, words alone are searched.",
     )
     model_dir: Path | None = Field(
         None, description="A directory that `litellm-memory model install --into` made, for sites without a network."
@@ -104,10 +104,10 @@ class EmbeddingSettings(Section):
 class RecallSettings(Section):
     """How much is recalled for a turn, and how long that may take."""
 
-    max_memories: int = Field(24, ge=0, le=100, description="Most memories in one block.")
-    token_budget: int = Field(1000, ge=0, le=100_000, description="Most tokens of one block.")
+    max_memories: int = Field(24, ge=0, le=100, description="At most this many memories in one block.")
+    token_budget: int = Field(1000, ge=0, le=100_000, description="At most this many tokens in one block.")
     min_score: float = Field(
-        0.3, ge=0, le=1, description="Memories that score lower are left out (0 to 1, higher is nearer)."
+        0.3, ge=0, le=1, description="Threshold: memories with a lower score (0 to 1) are not recalled."
     )
     deadline_ms: int = Field(
         150, ge=1, le=60_000, description="After this many milliseconds the request goes on without new memory."
@@ -117,20 +117,20 @@ class RecallSettings(Section):
     )
     position: Position = Field(
         "turn",
-        description="Where a block stands. `turn`: before the person's own words, put back there in every later "
-        "request, so that prompt caches keep working. The others stand where their names say, hold the newest block "
-        "alone, and make providers read the conversation anew at every turn.",
+        description="Where a block is inserted. `turn`: before the person's own words, and again in every later "
+        "request, so that prompt caches keep working. The other positions hold only the newest block, and invalidate "
+        "the provider's prompt cache at every turn.",
     )
     format: Literal["xml", "markdown"] = Field("xml", description="How the block is written.")
 
 
 class LearnRule(Section):
-    """One sentence pattern of one's own."""
+    """One custom sentence pattern."""
 
-    kind: MemoryKind = Field(description="What such a sentence becomes.")
+    kind: MemoryKind = Field(description="The kind of memory that such a sentence becomes.")
     pattern: re.Pattern[str] = Field(
-        description="Regular expression that a sentence begins with. A group `fact` is what is kept; without one, the "
-        "whole sentence. Letters match in either case."
+        description="Regular expression, matched at the start of a sentence, ignoring case. What its group `fact` "
+        "matches is kept; without that group, the whole sentence."
     )
     about_person: bool = Field(False, description="It belongs to the person and not to the project of the request.")
 
@@ -149,26 +149,29 @@ class LearnSettings(Section):
         None,
         min_length=1,
         description="A chat model, by its name in `model_list`, that reads conversations and finds what the patterns "
-        "miss. Unset, no model is asked.",
+        "miss. Unset, no model is called.",
     )
     quiet_seconds: float = Field(
-        60.0, ge=0, le=86_400, description="The model reads a conversation once it was quiet for so long."
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Debounce: the model reads a conversation after this many seconds without a message.",
     )
     max_tokens_per_day: int = Field(
-        200_000, ge=0, description="Most tokens that the model may use in a day (UTC), sent and answered together."
+        200_000, ge=0, description="Token limit of the model per day (UTC), input and output together."
     )
     max_cost_per_day: float | None = Field(
-        None, ge=0, description="Most dollars that the model may cost in a day (UTC), by LiteLLM's prices."
+        None, ge=0, description="Cost limit of the model per day (UTC), in dollars by LiteLLM's prices."
     )
     rules: tuple[LearnRule, ...] = Field(
         (), description="Sentence patterns of your own, tried before the built-in ones."
     )
     redact: bool = Field(True, description="Secrets are replaced by `[REDACTED:kind]` before anything is stored.")
     redact_words: tuple[str, ...] = Field(
-        (), description="Words of your own that are treated as secrets, such as names of customers, in either case."
+        (), description="Words of your own to treat as secrets, such as names of customers, in upper or lower case."
     )
     despite_no_logging: bool = Field(
-        False, description="Learn also from calls for which LiteLLM's message logging is switched off."
+        False, description="Also learn from calls for which LiteLLM's message logging is switched off."
     )
 
     @field_validator("redact_words")
@@ -180,29 +183,30 @@ class LearnSettings(Section):
 
 
 class RetentionSettings(Section):
-    """What is forgotten by itself. Pinned memories stay."""
+    """What is deleted automatically. Pinned memories stay."""
 
     max_age_days: int | None = Field(
-        None, ge=1, description="Memories that were neither made nor used for so many days are deleted."
+        None, ge=1, description="Memories that were neither made nor used for this many days are deleted."
     )
     max_memories: int = Field(
-        100_000, ge=1, description="Most memories of one user of one partition, pinned ones aside; past that, some go."
+        100_000,
+        ge=1,
+        description="At most this many memories per user and partition, pinned ones not counted; above that, some are "
+        "deleted.",
     )
 
 
 class VendorMemory(Section):
-    """Models behind a memory vendor's router: it remembers by itself, and has to be told for whom."""
+    """Models behind a memory vendor's router, which remembers by itself and needs to know the user."""
 
-    models: tuple[str, ...] = Field(
-        min_length=1, description="Globs of the requested model names, as `model_list` has them."
-    )
+    models: tuple[str, ...] = Field(min_length=1, description="Globs of the requested model names, as in `model_list`.")
     user_header: str = Field(
         "x-sm-user-id", min_length=1, max_length=256, description="The vendor's header that names the user."
     )
 
 
 class HeaderPattern(Section):
-    """One identity rule: a regular expression that is searched for in a header."""
+    """One identity rule: a regular expression that is searched in a header's value."""
 
     header: str = Field(description="Name of the request header.")
     pattern: str = Field(description="Regular expression, searched in the header's value.")
@@ -234,29 +238,31 @@ class IdentitySettings(Section):
     )
     delegating_keys: tuple[str, ...] = Field(
         (),
-        description="Key aliases, key hashes or user ids that may speak for end users, as Open WebUI does; "
-        "`master` stands for the master key.",
+        description="Key aliases, key hashes or user ids that may act for end users, as Open WebUI does; "
+        "`master` means the master key.",
     )
 
 
 class KindRule(Section):
-    """Conditions that tell a kind of request; all that are given must hold, and one at least must be given."""
+    """Conditions that recognise a kind of request; at least one must be given, and all given ones must be met."""
 
     name: str = Field(min_length=1, description="The reason that is shown when the rule decides.")
     kind: Kind = Field(
-        description="What such a request is. `person` spares it the rules below: only its shape is judged then."
+        description="The kind of such a request. `person` skips the rules below, so only the shape decides."
     )
     headers: Mapping[str, re.Pattern[str]] = Field(
-        {}, description="Every named header is there, and its regular expression is found in it."
+        {}, description="Every named header is present, and its regular expression is found in it."
     )
     text: re.Pattern[str] | None = Field(
-        None, description="Regular expression: one of the texts since the last answer starts so."
+        None, description="Regular expression: matches at the start of one of the texts since the last answer."
     )
-    system: re.Pattern[str] | None = Field(None, description="Regular expression: one of the system texts starts so.")
+    system: re.Pattern[str] | None = Field(
+        None, description="Regular expression: matches at the start of one of the system texts."
+    )
     output_keys: tuple[str, ...] | None = Field(
         None, description="The answer must be JSON with exactly these properties."
     )
-    max_tokens: int | None = Field(None, ge=1, description="The answer may have at most so many tokens.")
+    max_tokens: int | None = Field(None, ge=1, description="The answer may have at most this many tokens.")
     tools: bool | None = Field(None, description="Whether tools are offered to the model.")
 
     @field_validator("text", "system", mode="before")
@@ -269,7 +275,7 @@ class KindRule(Section):
     def _compile(cls, value: object) -> object:
         if not isinstance(value, Mapping):
             return value
-        # A request's header names come in lower case.
+        # Header names of requests are in lower case.
         return {str(name).lower(): cls._compiles(pattern) for name, pattern in value.items()}
 
     @model_validator(mode="after")
@@ -281,11 +287,11 @@ class KindRule(Section):
 
 
 class SidecarSettings(Section):
-    """The small web server that shows and steers memory."""
+    """The small web server to inspect and manage memory."""
 
     enabled: bool = Field(True, description="Start the sidecar with the proxy.")
-    host: str = Field("127.0.0.1", description="Address that it listens on.")
-    port: int = Field(8764, ge=0, le=65535, description="Port that it listens on; 0 lets the system choose.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8764, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
     api_key: SecretStr | None = Field(
         None, description="An extra operator key with the master key's rights. Unset, only LiteLLM's keys work."
     )
@@ -295,23 +301,25 @@ class SidecarSettings(Section):
 
     @property
     def address(self) -> str:
-        """The URL by which this host reaches it, without a path."""
+        """Its base URL as seen from this host."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class TracesSettings(Section):
-    """How long it is kept what memory did to a request and why."""
+    """Retention of traces: what memory did to each request, and why."""
 
-    keep_days: int = Field(14, ge=0, le=3650, description="Traces older than so many days are dropped.")
-    max_count: int = Field(100_000, ge=0, description="Most traces of all partitions; the oldest go first.")
+    keep_days: int = Field(14, ge=0, le=3650, description="Traces older than this many days are deleted.")
+    max_count: int = Field(
+        100_000, ge=0, description="At most this many traces of all partitions; the oldest are deleted first."
+    )
 
 
 class UsageSettings(Section):
-    """How long it is kept what calls cost."""
+    """Retention of what calls cost."""
 
     keep_days: int = Field(
-        400, ge=1, le=36_500, description="Calls older than so many days are dropped, from the sums of usage too."
+        400, ge=1, le=36_500, description="Calls older than this many days are deleted, also from the usage totals."
     )
 
 
@@ -324,24 +332,24 @@ class Settings(Section):
     keys: GlobsSettings = Field(GlobsSettings(), description="Which key aliases take part.")
     data_dir: Path = Field(
         Path(".litellm-memory"),
-        description="The directory of everything that is kept on this host; relative to the config file.",
+        description="The directory of all data on this host; relative to the config file.",
     )
     store: StoreSettings = Field(StoreSettings(), description="Where memories are kept.")
     ledger: LedgerSettings = Field(LedgerSettings(), description="Where the journal is kept.")
     embedding: EmbeddingSettings = Field(EmbeddingSettings(), description="What turns texts into vectors.")
     recall: RecallSettings = Field(RecallSettings(), description="What is recalled.")
     learn: LearnSettings = Field(LearnSettings(), description="What is learned.")
-    retention: RetentionSettings = Field(RetentionSettings(), description="What is forgotten by itself.")
+    retention: RetentionSettings = Field(RetentionSettings(), description="What is deleted automatically.")
     identity: IdentitySettings = Field(IdentitySettings(), description="Whose memory it is.")
     kinds: tuple[KindRule, ...] = Field(
-        (), description="Rules that tell the kind of a request, tried before the built-in ones."
+        (), description="Rules for the kind of a request, tried before the built-in ones."
     )
     vendor_memory: tuple[VendorMemory, ...] = Field(
-        (), description="Models that a memory vendor's router answers. They get the resolved user and no block of ours."
+        (), description="Models behind a memory vendor's router. They get the resolved user, but no block of ours."
     )
-    traces: TracesSettings = Field(TracesSettings(), description="What is kept of what was done.")
-    usage: UsageSettings = Field(UsageSettings(), description="What is kept of what calls cost.")
-    sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server beside the proxy.")
+    traces: TracesSettings = Field(TracesSettings(), description="Retention of traces.")
+    usage: UsageSettings = Field(UsageSettings(), description="Retention of call costs.")
+    sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server next to the proxy.")
 
     @property
     def ledger_url(self) -> str:
@@ -360,7 +368,7 @@ Environment: TypeAlias = Annotated[Mapping[str, str], "where os.environ/NAME is 
 
 
 def load_settings(config: Mapping[str, Any], *, directory: Path, environment: Environment = os.environ) -> Settings:
-    """The settings of a parsed LiteLLM config whose file lies in ``directory``.
+    """The settings of a parsed LiteLLM config whose file is in ``directory``.
 
     Raises SettingsError with one sentence that names the key.
     """
@@ -379,7 +387,7 @@ def load_settings(config: Mapping[str, Any], *, directory: Path, environment: En
 
 
 def read_settings(path: Path) -> Settings:
-    """The settings of the LiteLLM config file at ``path``. Raises SettingsError, also when it cannot be read."""
+    """The settings of the LiteLLM config file at ``path``. Raises SettingsError."""
     return load_settings(read_config(path), directory=path.resolve().parent)
 
 
@@ -416,7 +424,7 @@ def _with_environment(value: Any, path: tuple[str, ...], environment: Environmen
 
 
 def _with_user_id_mappings(section: Mapping[str, Any], mappings: Any) -> Mapping[str, Any]:
-    """``section`` with a top-level ``user_id_mappings:`` in its place; the section's own identity keys prevail."""
+    """``section`` merged with a top-level ``user_id_mappings:``; the section's own identity keys win."""
     if mappings is None:
         return section
     known = {"custom_header": "header", "header_patterns": "header_patterns", "default_user_id": "default_user_id"}
@@ -430,9 +438,9 @@ def _with_user_id_mappings(section: Mapping[str, Any], mappings: Any) -> Mapping
 
 
 def _sentence(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong; never the value itself, which may be a secret."""
+    """One sentence for the first mistake; never the value itself, which may be a secret."""
     mistakes = error.errors(include_url=False, include_input=False)
-    # An unknown key goes first: it may be the misspelt one that another mistake misses.
+    # An unknown key goes first: it may be a misspelling of the key that another mistake reports as missing.
     first = next((mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"), mistakes[0])
     path = ".".join((SECTION, *(str(part) for part in first["loc"])))
     if first["type"] == "extra_forbidden":
@@ -442,7 +450,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:
-    """The keys that may stand in the part of the section at ``path``."""
+    """The valid keys of the part of the section at ``path``."""
     model: Any = Settings
     for part in path:
         if isinstance(part, int):
@@ -457,6 +465,6 @@ def _is_section(item: Any) -> bool:
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
-    """The hint that names the known key nearest to ``word``, or all of them when none is near."""
+    """A hint with the known key nearest to ``word``, or with all known keys when none is near."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; the nearest known one is {near[0]}" if near else f"; known are {', '.join(known)}"

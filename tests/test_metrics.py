@@ -16,7 +16,7 @@ from litellm_memory import metrics
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.ledger import CallRecord, Ledger
-from litellm_memory.metrics import COUNTED, MOST_VALUES, SEEN, Noted, Shared, count_call, count_learned, note
+from litellm_memory.metrics import COUNTED, MAX_LABEL_VALUES, SEEN, Noted, Shared, count_call, count_learned, note
 from litellm_memory.models import Caller, Memory
 from litellm_memory.settings import Settings
 from litellm_memory.sidecar import create_app
@@ -111,9 +111,9 @@ async def test_what_one_worker_counted_every_other_shows_also_after_it_is_gone(t
     first = Ledger.open(url)
     shared = Shared(first.figures)
     note(INJECTED)
-    await shared.tell()
+    await shared.flush()
     note(INJECTED)
-    await shared.tell()
+    await shared.flush()
     await first.aclose()
     second = Ledger.open(url)
     try:
@@ -138,11 +138,11 @@ async def test_buckets_of_a_histogram_rise_to_its_count(ledger: Ledger) -> None:
 async def test_a_label_has_a_bounded_number_of_values(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_values", defaultdict(set))
     shared = Shared(ledger.figures)
-    for number in range(MOST_VALUES + 10):
+    for number in range(MAX_LABEL_VALUES + 10):
         note(Noted("skipped", "rule", "other", f"client {number}", 0, 0.1))
     found = samples(await shared.exposition())
     clients = {name[1] for name in found if name[0] == "litellm_memory_requests_total"}
-    assert len(clients) <= MOST_VALUES + 1
+    assert len(clients) <= MAX_LABEL_VALUES + 1
     assert "other" in clients
 
 

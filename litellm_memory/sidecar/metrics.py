@@ -44,7 +44,7 @@ async def keep_figures(engine: Engine, shared: Shared) -> None:
     JUNK.set(float("nan"))
     for round_ in itertools.count():
         try:
-            await shared.tell()
+            await shared.flush()
             await _look(engine)
             if round_ % AUDIT_EVERY == AUDIT_FIRST and engine.health.opened:
                 partitions = await engine.ledger.partitions.all()
