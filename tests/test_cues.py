@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from litellm_memory.embedding.embedder import blend
-from litellm_memory.text.cues import MOST_PARTS, asks, asks_time, passages, plain, statement, tells_time
+from litellm_memory.text.cues import MAX_PASSAGES, asks, asks_time, passages, plain, statement, tells_time
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_passages_are_what_a_text_states_and_its_sentences_under_its_label() -> 
 
 
 def test_passages_of_a_long_text_are_bounded() -> None:
-    assert len(passages("This is one more sentence. " * 1000)) == MOST_PARTS + 1
+    assert len(passages("This is one more sentence. " * 1000)) == MAX_PASSAGES + 1
 
 
 def axis(number: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

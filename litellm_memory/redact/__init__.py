@@ -1,4 +1,4 @@
-"""Secrets and private spans to ``[REDACTED:kind]``: in all that is kept, shown, or sent to a model."""
+"""Replaces secrets and private spans by ``[REDACTED:kind]`` in all that is stored, shown, or sent to a model."""
 
 from litellm_memory.redact.redactor import Redactor
 from litellm_memory.redact.rules import redact

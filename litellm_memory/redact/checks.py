@@ -1,4 +1,4 @@
-"""What must hold of a value, besides its shape, for it to be a secret. Each returns the part that is one, or ``""``."""
+"""Checks on a value whose shape suggests a secret. Each returns the part that is one, or ``""`` otherwise."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Check: TypeAlias = Callable[[str], str]
 
 _CLOSING: Final = ".,;:?)…。、"
 _LEAST_ENTROPY: Final = 2.8
-"""Bits a character. Sixteen random hex digits have more than three; words and counters rarely do."""
+"""Shannon entropy, in bits per character. 16 random hex digits have more than 3; words and counters rarely do."""
 
-# Where a value would stand, but a person or a program wrote that it goes there.
+# Placeholders, which say that a value goes here.
 _PLACEHOLDER: Final = re.compile(
     r"(?i)\A(?:.*(?:x{4,}|\*{3,}|\.{3}|…).*|(?:your|my|some|the|insert|enter|add|put|replace|dummy|placeholder|example)"
     r"[_ -].*|.*(?:[_-]here|example|placeholder|change[_-]?me|redacted|secrets\.|vars\.).*|%[sd(].*"
     r"|os\.environ.*|process\.env.*|env[.:/].*|vault:.*|\$.*)\Z"
 )
-# What programs and pages write in the place of a value: names, calls, and words of the trade.
+# What source code and documentation have in the place of a value: identifiers, calls, and technical terms.
 _NAME: Final = re.compile(
     r"[A-Za-z_][A-Za-z]*(?:(?:[._]|->|::|\?\.)[A-Za-z_][A-Za-z0-9_]*)+|[a-z]+(?:[A-Z][a-z]+)+|[A-Z][a-z]+(?:[A-Z][a-z]+)*"
 )
@@ -35,7 +35,7 @@ _TERM: Final = re.compile(
 
 
 def basic(value: str) -> str:
-    """A name and a password in base64, as HTTP's Basic scheme sends them."""
+    """A user name and password in base64, as in HTTP Basic authentication."""
     try:
         text = base64.b64decode(value, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
@@ -44,12 +44,12 @@ def basic(value: str) -> str:
 
 
 def password(value: str) -> str:
-    """What stands in quotes, or behind a switch, where a password goes; no name in the program and no placeholder."""
+    """A value in quotes, or after a command-line option, in a password's place; no identifier and no placeholder."""
     return "" if len(value) < 4 or _PLACEHOLDER.match(value) or _is_named(value) or _is_plain(value) else value
 
 
 def bare(value: str) -> str:
-    """What stands without quotes where a password goes: a program would have a name or a call there, a file a value."""
+    """An unquoted value in a password's place, as in a config file; source code has an identifier or a call there."""
     value = value.rstrip(_CLOSING)
     if "(" in value or len(value) < 5:
         return ""
@@ -57,7 +57,7 @@ def bare(value: str) -> str:
 
 
 def phrase(value: str) -> str:
-    """What a sentence says a password is: no ordinary word, so a digit or a sign is in it."""
+    """What a sentence states as a password: it contains a digit or a symbol, so it is no ordinary word."""
     value = value.rstrip(_CLOSING)
     if len(value) < 5 or "(" in value or not _classes(value) - {"letter"}:
         return ""
@@ -65,7 +65,7 @@ def phrase(value: str) -> str:
 
 
 def random(value: str) -> str:
-    """What nobody would write by hand: letters and digits mixed, and not in the manner of names."""
+    """A random-looking value: mixed letters and digits, high entropy, and not shaped like an identifier."""
     value = value.rstrip(_CLOSING)
     if (
         len(value) < 12
@@ -82,7 +82,7 @@ def random(value: str) -> str:
 
 
 def card(value: str) -> str:
-    """A payment card's number: 13 to 19 digits whose last one is right, by Luhn."""
+    """A payment card number: 13 to 19 digits with a valid Luhn check digit."""
     digits = [int(character) for character in value if character.isdigit()]
     if not 13 <= len(digits) <= 19 or len(set(digits)) < 2 or not _evenly_spaced(value):
         return ""
@@ -91,7 +91,7 @@ def card(value: str) -> str:
 
 
 def iban(value: str) -> str:
-    """The account number at the start of ``value``: as long as its country's are, with the right check digits."""
+    """The IBAN at the start of ``value``: of its country's length, with valid check digits."""
     length = IBAN_LENGTHS.get(value[:2].upper(), 0)
     places = [place for place, character in enumerate(value) if character.isalnum()]
     if not length or len(places) < length:
@@ -108,7 +108,7 @@ def _is_named(value: str) -> bool:
 
 
 def _is_plain(value: str) -> bool:
-    """Words only, as in a label or a sentence: nothing that tells them from a description."""
+    """True for plain words, as in a label or a sentence, which are indistinguishable from a description."""
     return _classes(value) <= {"letter", "blank"} and (value.islower() or value.istitle() or value.isupper())
 
 
@@ -122,13 +122,13 @@ def _classes(value: str) -> set[str]:
 
 
 def _scrambled(piece: str) -> bool:
-    """Upper and lower case in no order that a name has."""
+    """True when upper and lower case alternate as in no identifier."""
     changes = sum(a.islower() and b.isupper() for a, b in pairwise(piece))
     return len(piece) >= 16 and changes >= 4 and re.fullmatch(r"[A-Z]?[a-z]+(?:[A-Z][a-z]{2,})+\d{0,3}", piece) is None
 
 
 def _evenly_spaced(value: str) -> bool:
-    """Written as cards are: in one piece, or in groups of four to six, the last of three or more, evenly parted."""
+    """True for a card's layout: one run of digits, or groups of 4 to 6 (the last at least 3) with one separator."""
     groups = re.split(r"[ -]", value)
     return len({character for character in value if not character.isdigit()}) <= 1 and (
         len(groups) == 1 or (len(groups[-1]) >= 3 and all(4 <= len(group) <= 6 for group in groups[:-1]))
@@ -140,7 +140,7 @@ def _entropy(value: str) -> float:
     return -sum(count / len(value) * math.log2(count / len(value)) for count in counts)
 
 
-# ISO 13616 register, characters in all.
+# Total length in characters, from the ISO 13616 registry.
 IBAN_LENGTHS: Final[Mapping[str, int]] = {
     country: int(length)
     for length, countries in {

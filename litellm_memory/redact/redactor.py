@@ -1,4 +1,4 @@
-"""What is redacted under the settings in force: the one place that knows whether, and which words of one's own."""
+"""Redaction under the current settings: the one place that knows whether it is on, and which custom words it covers."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from litellm_memory.redact.rules import redact
 
 
 class RedactionSettings(Protocol):
-    """The part of the settings that says what is redacted."""
+    """The part of the settings that configures redaction."""
 
     @property
     def redact(self) -> bool:
-        """False: secrets are kept and shown."""
+        """False: secrets are stored and shown."""
 
     @property
     def redact_words(self) -> tuple[str, ...]:
-        """Words of one's own that are secrets too."""
+        """Custom words that are secrets too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Takes secrets and ``words`` out of texts and memories; with ``on`` False it returns them unchanged."""
+    """Redacts secrets and ``words`` in texts and memories; with ``on`` False it returns them unchanged."""
 
     on: bool = True
     words: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: RedactionSettings) -> Redactor:
-        """The redactor that these settings ask for."""
+        """The redactor for these settings."""
         return cls(settings.redact, settings.redact_words)
 
     @property
     def always(self) -> Redactor:
-        """The same words, redacted also where the settings let secrets be kept."""
+        """A redactor for the same words that is always on, even where the settings switch redaction off."""
         return self if self.on else Redactor(words=self.words)
 
     def text(self, text: str) -> str:
@@ -48,7 +48,7 @@ class Redactor:
         return _redacted(memory, self.words) if self.on else memory
 
 
-# A memory is shown and recalled many times, and all rules over its texts take some 0.1 ms.
+# Cached, because a memory is recalled many times, and applying all rules to its texts takes about 0.1 ms.
 @lru_cache(4096)
 def _redacted(memory: Memory, words: tuple[str, ...]) -> Memory:
     clean = replace(

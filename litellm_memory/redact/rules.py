@@ -1,4 +1,4 @@
-"""The rules of secrets.yaml: a secret is recognised by the shape of its value, not by a word before it."""
+"""The rules of secrets.yaml, and how they are applied to a text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from litellm_memory.redact.checks import CHECKS, Check
 
 _MARK: Final = "[REDACTED:"
 _ALONE: Final = r"(?<!(?<!\\)[A-Za-z0-9_-])"
-"""Before a value that stands alone. A letter behind a backslash is an escape of a string in a program."""
+"""Lookbehind for the start of a token. A letter after a backslash may precede it: an escape in a string literal."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRule:
-    """One shape of a secret. ``hints``: a text without any of them, in lower case, needs no search."""
+    """One shape of a secret. ``hints``: the pattern is skipped for a text that contains none of them in lower case."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -29,7 +29,7 @@ class SecretRule:
     check: Check | None
 
     def replaced_in(self, text: str, lower: str) -> str:
-        """``text`` with what this rule finds replaced; ``lower`` is the same text in lower case, place by place."""
+        """``text`` with this rule's matches replaced; ``lower`` is the same text in lower case, with equal offsets."""
         kept, end = [], 0
         for found in self.pattern.finditer(lower if self.in_lower else text):
             start, stop = self._secret(text, found)
@@ -39,7 +39,7 @@ class SecretRule:
         return "".join((*kept, text[end:])) if kept else text
 
     def _secret(self, text: str, found: re.Match[str]) -> tuple[int, int]:
-        """Where the secret of a match stands; an empty stretch when the match is none, or is redacted already."""
+        """The span of the secret in a match; an empty span when it is no secret, or already redacted."""
         start, stop = found.span("secret" if "secret" in self.pattern.groupindex else 0)
         value = text[start:stop]
         secret = self.check(value) if self.check else value
@@ -50,7 +50,7 @@ class SecretRule:
 
 
 def redact(text: str, words: tuple[str, ...] = ()) -> str:
-    """``text`` with every secret that is recognised replaced by ``[REDACTED:kind]``, and ``words`` in any case too."""
+    """``text`` with every recognised secret, and every one of ``words``, replaced by ``[REDACTED:kind]``."""
     if words:
         text = _pattern_of(words).sub(f"{_MARK}word]", text)
     lower = _lower(text)
@@ -63,20 +63,20 @@ def redact(text: str, words: tuple[str, ...] = ()) -> str:
 
 @cache
 def _pattern_of(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of ``words``, the longest first; a word does not count inside a longer one."""
+    """Matches any of ``words`` as a whole word, in upper or lower case, the longest first."""
     longest_first = sorted(map(re.escape, words), key=len, reverse=True)
     return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
 
 
 def _rules_for(lower: str) -> list[SecretRule]:
-    """The rules that may find something in a text in lower case, in their order."""
+    """The rules whose hints occur in a text (given in lower case), in their order."""
     numbers = {number for hint, hinted in _hints().items() if hint in lower for number in hinted}
     return [_rules()[number] for number in sorted(numbers)]
 
 
 @cache
 def _hints() -> Mapping[str, Sequence[int]]:
-    """The places of the rules that each hint speaks for; every text has the empty one, for rules without any."""
+    """The indexes of the rules by hint; rules without hints are under the empty hint, which every text contains."""
     hints: dict[str, list[int]] = {}
     for number, rule in enumerate(_rules()):
         for hint in rule.hints or ("",):
@@ -104,7 +104,7 @@ def _rule(
 
 
 def _lower(text: str) -> str:
-    """``text`` in lower case, character by character, so that every place stays where it was."""
+    """``text`` in lower case, of the same length, so that offsets stay valid."""
     lower = text.lower()
     if len(lower) == len(text):
         return lower

@@ -1,4 +1,4 @@
-"""Memories to the block of text that a request is given, and what a block costs in tokens."""
+"""Renders memories to the block of text that a request is given, within a token budget."""
 
 from litellm_memory.render.block import CLOSING, NOTE, OPENING, Format, render
 from litellm_memory.render.budget import BlockBudget, Rejection

@@ -1,4 +1,4 @@
-"""Memories to the block: whole entries only, and nothing in it that changes from one request to the next."""
+"""Renders memories to a block: whole entries only, and deterministic, so that prompt caches keep working."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def render(
     layout: BlockStyle | None = None,
     name_projects: bool = False,
 ) -> Block:
-    """The block for these memories, best first; an empty one for none.
+    """The block for ``recalled``, which is sorted best first; an empty block for no memories.
 
-    Standing instructions come first, then a heading for each day, that of the best memory first. With
-    ``name_projects`` the headings also name the project that a memory belongs to.
+    Standing instructions come first, then a heading per day, beginning with the best memory's day. With
+    ``name_projects`` the headings also name the memories' project.
     """
     if not recalled:
         return Block(mark)
@@ -71,7 +71,7 @@ def _entry(memory: Memory, form: EntryFormat, summarized: Collection[str]) -> st
 
 
 def _by_heading(memories: Iterable[Memory], *, name_projects: bool) -> list[tuple[str, list[Memory]]]:
-    """Memories by heading: standing instructions first, then days in the order given, and each day sorted by time."""
+    """Memories by heading: standing instructions first, then days in the given order, each sorted by time."""
     groups: dict[str, list[Memory]] = {"": []}
     for memory in memories:
         groups.setdefault(heading(memory, name_projects=name_projects), []).append(memory)

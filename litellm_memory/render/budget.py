@@ -1,4 +1,4 @@
-"""What fits into a block: tokens, entries, and nothing said twice."""
+"""What fits into a block: limits on tokens and entries, and no duplicates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from litellm_memory.render.content import heading, is_standing
 from litellm_memory.render.costs import entry_tokens, frame_tokens, heading_tokens
 
 Rejection: TypeAlias = Literal["limit", "repeated", "budget"]
-"""Why a memory is not in a block: there are enough entries, the block says it already, or it costs too many tokens."""
+"""Why a memory is not in a block: too many entries, a duplicate of what is in the block, or too many tokens."""
 
 
 class BlockBudget:
-    """What is left of a block's budget while memories are added to it, the best first."""
+    """The remaining budget of a block, while memories are added to it, best first."""
 
     def __init__(self, *, tokens: int | None, limit: int, layout: BlockStyle | None, name_projects: bool) -> None:
-        """A block of at most ``limit`` memories and ``tokens`` tokens (None: as many as they take)."""
+        """The budget of a block of at most ``limit`` memories and ``tokens`` tokens (None: unlimited)."""
         self._tokens = math.inf if tokens is None else tokens - frame_tokens(layout)
         self._entries = limit
         self._full_entries = limit if layout is None else layout.full_entries
@@ -27,9 +27,9 @@ class BlockBudget:
         self._messages: set[str] = set()
 
     def try_add(self, memory: Memory) -> Rejection | None:
-        """Adds the memory whole and returns None, or returns why it was not added.
+        """Adds the memory and returns None, or returns why it was not added.
 
-        After one that does not fit, smaller ones still may.
+        After one that does not fit, smaller ones may still fit.
         """
         if not self._entries:
             return "limit"
@@ -53,5 +53,5 @@ class BlockBudget:
         self._full_entries -= not is_standing(memory)
         self._texts += f"{memory.text}\n"
         if memory.kind == "episode" and memory.message:
-            # The message is in the block, so what was learned from it adds nothing.
+            # The message itself is in the block, so memories learned from it would add nothing.
             self._messages.add(memory.message)

@@ -1,4 +1,4 @@
-"""The block as clients of ai-mem know it: an index of summaries in a tag of its own, with a line of token counts."""
+"""ai-mem's style of block: a list of summaries in ai-mem's own tag, with a line of token counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def summary_entry(memory: Memory) -> str:
 
 
 def token_line(memories: Sequence[Memory], summarized: Collection[str]) -> str:
-    """What the entries of a block cost, and what the summaries among them save."""
+    """The line with the token cost of the entries, and the tokens that summaries save."""
     index = sum(entry_tokens(memory, summarized=True) for memory in memories if memory.id in summarized)
     full = sum(entry_tokens(memory, summarized=False) for memory in memories if memory.id not in summarized)
     saved = sum(entry_tokens(memory, summarized=False) for memory in memories) - index - full

@@ -8,7 +8,7 @@ from litellm_memory.models import Memory
 from litellm_memory.render.escaping import on_one_line
 
 MAX_REPLY_CHARACTERS = 400
-"""A linked reply is shown whole up to this length; a longer one is left out."""
+"""A longer reply is left out."""
 MAX_SUMMARY_CHARACTERS = 120
 
 
@@ -18,7 +18,7 @@ def is_standing(memory: Memory) -> bool:
 
 
 def said_at(memory: Memory) -> datetime:
-    """The moment by which a block sorts a memory."""
+    """The time that a block sorts a memory by, and shows as its day."""
     return memory.valid_from or memory.created
 
 
@@ -34,7 +34,7 @@ def shown_reply(memory: Memory) -> str | None:
 
 
 def summary(memory: Memory) -> str:
-    """The beginning of a memory's text on one line, cut between words."""
+    """The beginning of a memory's text on one line, truncated between words."""
     line = " ".join(memory.text.split())
     if len(line) <= MAX_SUMMARY_CHARACTERS:
         return line

@@ -1,6 +1,6 @@
-"""What a block costs in tokens, rounded up: an entry is its memory's own count plus the markup around it.
+"""Upper bounds of what a block costs in tokens: an entry costs its memory's own count plus the markup around it.
 
-The constants are what the markup measures with LiteLLM's counter plus a little, so that no block outgrows its budget.
+The constants are measured with LiteLLM's token counter, plus a margin, so that no block exceeds its budget.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ ESCAPED_CHARACTER = 3
 
 
 def frame_tokens(layout: BlockStyle | None) -> int:
-    """Most tokens of a block without its headings and entries."""
+    """Upper bound for a block without its headings and entries."""
     if layout is None:
         return FRAME
     return FRAME + (WRAP if layout.wrap else 0) + (TOKEN_LINE if layout.show_tokens else 0)
 
 
 def heading_tokens(heading: str) -> int:
-    """Most tokens of a heading."""
+    """Upper bound for a heading."""
     return HEADING + len(heading.encode()[len("2026-01-01:") :]) // 2 if heading else 0
 
 
 def entry_tokens(memory: Memory, *, summarized: bool) -> int:
-    """Most tokens of a memory's entry."""
+    """Upper bound for a memory's entry."""
     if summarized:
         return min(memory.tokens, len(summary(memory).encode()) // 2) + ENTRY
     text = shown(memory)

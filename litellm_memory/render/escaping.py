@@ -1,4 +1,4 @@
-"""Text from a memory made safe for the block: it can neither close the block nor pass for a heading or an entry."""
+"""Escapes a memory's text for the block: it can neither close the block nor imitate a heading or an entry."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def indented(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """``text`` escaped, with each run of white space as one space."""
+    """``text`` escaped, with each run of white space collapsed to one space."""
     return escape(" ".join(text.split()), quote=False)

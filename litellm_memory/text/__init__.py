@@ -1,1 +1,1 @@
-"""What a text says: its words, and the signs of what it is about. Language only."""
+"""Text analysis without memory logic: words, sentences, and cues such as questions and times."""

@@ -1,7 +1,6 @@
-"""Signals of a text besides its words: how much it states, whether it asks, whether it names a time; and its parts.
+"""Features of a text besides its words: how much it states, whether it asks, whether it names a time; and its passages.
 
-The cues are English, where the measurements are; in other languages they are silent, and a memory is neither helped nor
-held back by them.
+The cues are English, as are the texts they were measured on; in other languages they are neutral.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import re
 
 from litellm_memory.text.sentences import ends_in_question_mark, pieces
 
-FEWEST_WORDS = 4
-"""A shorter sentence greets, thanks or cheers: its vector would be near to every greeting."""
-MOST_PARTS = 16
-"""Sentences of one memory that get a vector of their own; a long paste must not cost a second of the model."""
+MIN_PASSAGE_WORDS = 4
+"""A shorter sentence is a greeting or thanks: its vector would be near to every greeting."""
+MAX_PASSAGES = 16
+"""At most this many sentences of one memory get their own vector; a long paste must not take the model a second."""
 LONG_WORDS = 40
-"""From so many words on a message speaks for itself: what stands beside it says little about it."""
+"""From this many words, a message can be understood without its neighbours."""
 
-# A label at the head of a note ("Anna: ", "Decision: ") belongs to each of its sentences, as a heading does.
+# A label at the start of a note ("Anna: ", "Decision: ") applies to each of its sentences, as a heading does.
 _LABEL = re.compile(r"[^\W\d_][^\n.!?]{0,60}?:\s+(?=\S)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _YOU = frozenset("you your you're you've you'll you'd yours yourself".split())
@@ -36,7 +35,7 @@ _ASKS_TIME = re.compile(r"\bwhen\b|\bhow\s+long\b|\b(?:what|which)\s+(?:day|date
 
 
 def asks(text: str) -> bool:
-    """True when ``text`` ends by asking something."""
+    """True when ``text`` ends with a question."""
     return ends_in_question_mark(text.split(" [")[0])
 
 
@@ -51,12 +50,12 @@ def tells_time(text: str) -> bool:
 
 
 def is_long(text: str) -> bool:
-    """True when ``text`` has too many words for what stands beside it to explain it."""
+    """True when ``text`` has enough words to be understood without its neighbours."""
     return len(text.split()) >= LONG_WORDS
 
 
 def plain(text: str) -> float:
-    """The share of the words of ``text`` that are written in English letters alone; 1 for no words."""
+    """The share of the words of ``text`` that are pure ASCII; 1 for no words."""
     said = [word.isascii() for word in _WORD.findall(text.replace("’", "'"))]
     return sum(said) / len(said) if said else 1.0
 
@@ -64,8 +63,8 @@ def plain(text: str) -> float:
 def statement(text: str) -> float:
     """How much ``text`` states, from about -1 to 0: questions and talk about the listener are seldom what is asked for.
 
-    The three weights began as those of a logistic regression over turns and questions of dialogues, as shares of the
-    weight that vectors and words have together in it.
+    The three weights come from a logistic regression over dialogue turns and questions, relative to the combined
+    weight of vectors and words in it.
     """
     _, body = _labelled(text)
     said = [word.casefold().replace("’", "'") for word in _WORD.findall(body)]
@@ -77,16 +76,16 @@ def statement(text: str) -> float:
 
 
 def passages(text: str) -> list[str]:
-    """The texts whose vectors stand for ``text``: what it states as one, then its sentences; itself when it is one.
+    """The texts to embed for ``text``: its statements joined, then each sentence; only itself when it is one sentence.
 
-    A vector of a whole message is a blur of greeting, statement and question, and is near to little that is asked.
+    The vector of a whole message averages greeting, statement and question, and is near to few queries.
     """
     label, body = _labelled(text)
-    told = [part for part in pieces(body) if len(part.split()) >= FEWEST_WORDS]
-    if len(told) < 2:
+    parts = [part for part in pieces(body) if len(part.split()) >= MIN_PASSAGE_WORDS]
+    if len(parts) < 2:
         return [text]
-    stated = [part for part in told if not ends_in_question_mark(part)]
-    return [label + " ".join(stated) if stated else text, *(label + part for part in told[:MOST_PARTS])]
+    stated = [part for part in parts if not ends_in_question_mark(part)]
+    return [label + " ".join(stated) if stated else text, *(label + part for part in parts[:MAX_PASSAGES])]
 
 
 def _labelled(text: str) -> tuple[str, str]:

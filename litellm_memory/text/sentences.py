@@ -1,7 +1,7 @@
-"""Where a sentence ends, and whether it asks: the marks of all languages that people write in, once for everybody.
+"""Sentence boundaries and question marks, for all supported languages.
 
-What is kept is split carefully, into ``sentences``: an abbreviation or a quotation is not torn apart. What is embedded
-and ranked is split plainly, into ``pieces``: on those the weights and the threshold of recall were measured.
+To learn from a text it is split carefully, into ``sentences``: abbreviations and quotations stay whole. To embed and
+rank it, it is split simply, into ``pieces``: recall's weights and threshold were measured on those.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 from typing import Final
 
 _STOP: Final = r"(?<=[。！？])|\n+"
-"""What ends a sentence everywhere: the full-width marks, after which no space follows, and a line's end."""
+"""What always ends a sentence: full-width marks, which no space follows, and line breaks."""
 _PIECE: Final = re.compile(rf"(?<=[.!?])\s+|{_STOP}")
 _SHORT: Final = "".join(
     rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Sr", "Mrs", "Dra", "bzw", "vgl", r"e\.g", r"i\.e", r"z\.B")
 )
-# A mark that ends a sentence, the space after it, and something that can begin one.
+# A closing mark, the space after it, and anything that is not space.
 _SENTENCE: Final = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]”»]*\s+(?=\S)|{_STOP}")
 _MONTH: Final = re.compile(
     r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
@@ -29,22 +29,22 @@ _HOLD: Final = str.maketrans(_HELD)
 
 
 def sentences(prose: str) -> list[str]:
-    """The sentences of ``prose`` in order, without list marks. What stands in quotation marks is never split."""
+    """The sentences of ``prose`` in order, without list bullets. Quotations are never split."""
     held = _MONTH.sub(_HELD[" "], SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
     parts = (_BULLET.sub("", part.translate(_RELEASED)).strip() for part in _SENTENCE.split(held))
     return [part for part in parts if part]
 
 
 def pieces(text: str) -> list[str]:
-    """``text`` as it stands, cut after every mark that may end a sentence."""
+    """``text`` split after every mark that may end a sentence, otherwise unchanged."""
     return [part for part in _PIECE.split(text) if part]
 
 
 def bare(sentence: str) -> str:
-    """A sentence without the spaces, quotation marks and brackets behind its last mark."""
+    """A sentence without the spaces, quotation marks and brackets after its last mark."""
     return sentence.rstrip(" \t\n\"')”»")
 
 
 def ends_in_question_mark(sentence: str) -> bool:
-    """True for a sentence whose last mark asks."""
+    """True for a sentence that ends in a question mark of any script."""
     return bare(sentence).endswith(("?", "？", "؟"))

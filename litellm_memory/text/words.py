@@ -1,4 +1,4 @@
-"""Texts to the words that are searched for: Unicode words, folded, without the little words that say nothing."""
+"""Tokenises texts for word search: Unicode words, case-folded and stemmed, without stop words."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from threading import Lock
 import regex
 import Stemmer  # type: ignore[import-not-found]  # a C extension without types
 
-# Marks belong to their letters: without them Hindi and Thai words fall apart, and Python's ``\w`` leaves them out.
+# Combining marks are part of a word: Python's ``\w`` excludes them, which would split Hindi and Thai words.
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)?")
 _NAME = regex.compile(r"(?<![.!?…]\s)(?<!^)\b\p{Lu}[\p{L}\p{M}\p{N}]+")
-# Scripts that are written without spaces: their words are found as pairs of neighbouring signs.
-# Korean has spaces, but glues its particles to its nouns, so pairs find what whole words miss.
+# Scripts without spaces between words are indexed as character bigrams.
+# Korean has spaces, but appends particles to nouns, so bigrams find what whole words miss.
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
-_ENGLISH_LITTLE = frozenset(
+_ENGLISH_STOP_WORDS = frozenset(
     """a about after again all am an and any are as at be been before but by can could did do does doing for from had
     has have having he her here hers him his how i i'm i've if in into is it it's its just me more most my no nor not
     of off on once only or our ours out over own please same she should so some such tell than that that's the their
     them then there these they this those through to too under until up very was we were what what's when where which
     while who whom whose why will with would you your yours""".split()
 )
-# Of the languages that people most often write to models in. None that is also an English noun or verb, and none that
-# denies: that may be all that a statement and its opposite differ by.
-_LITTLE_ELSEWHERE = frozenset(
+# Stop words of other common languages. None that is also an English noun or verb, and no negations: one may be the only
+# difference between a statement and its opposite.
+_OTHER_STOP_WORDS = frozenset(
     """au aux c'est ce cette dans de des du elle est et il j'ai je la le les leur ma mes mon nous ou où que quel
     quelle qui quoi sa ses sur un une vous
     das dem der des ein eine einen einer es für ich im ist meine mein und unser von wann wie wir wo zu
@@ -36,9 +36,9 @@ _LITTLE_ELSEWHERE = frozenset(
     और का की के को कौन क्या कब कैसे ने में मेरा मेरी मेरे मैं पर से हम है हैं हूँ
     אני איך איפה את זה לי מה מתי מי של שלי שלנו על עם""".split()
 )
-_LITTLE = _ENGLISH_LITTLE | _LITTLE_ELSEWHERE
+_STOP_WORDS = _ENGLISH_STOP_WORDS | _OTHER_STOP_WORDS
 
-# Without its own cache, which is not ours to bound. One at a time: its authors promise nothing to threads.
+# PyStemmer's own cache is off (size 0); ``_stem`` has a bounded one. Under a lock: it does not promise thread safety.
 _STEMMERS = {
     first: Stemmer.Stemmer(language, 0)
     for first, language in {
@@ -51,41 +51,41 @@ _STEMMERS = {
         regex.compile(r"\p{Tamil}"): "tamil",
     }.items()
 }
-"""By how a word begins, the language of most who write so. Latin letters with marks are of too many languages."""
+"""Stemmers by the first letter of a word. Accented Latin letters have none: they occur in too many languages."""
 _STEMMING = Lock()
 
 
 def words(text: str) -> list[str]:
-    """The words of ``text`` in order: folded, stemmed as their script tells; pairs of signs where none parts words."""
+    """The search terms of ``text`` in order: case-folded, stemmed by script, bigrams in scripts without spaces."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return [part for word in _WORD.findall(folded) if word not in _LITTLE for part in _parts(word)]
+    return [part for word in _WORD.findall(folded) if word not in _STOP_WORDS for part in _parts(word)]
 
 
 def names(text: str) -> set[str]:
-    """The words of an English ``text`` that are written as names are, with a capital inside a sentence; else none.
+    """The words of an English ``text`` that are capitalised within a sentence; none for other languages.
 
-    German writes every noun so, and many scripts have no capitals.
+    German capitalises every noun, and many scripts have no capitals.
     """
-    english, elsewhere = _little(text)
+    english, elsewhere = _stop_words(text)
     if english <= elsewhere:
         return set()
     return {part for name in _NAME.findall(text) for part in words(name)}
 
 
 def is_english(text: str) -> bool:
-    """False when the little words of ``text`` are those of other languages."""
-    english, elsewhere = _little(text)
+    """False when most stop words of ``text`` are those of other languages."""
+    english, elsewhere = _stop_words(text)
     return english > elsewhere or not elsewhere
 
 
-def _little(text: str) -> tuple[int, int]:
-    """How many little words of ``text`` are English, and how many of other languages; some are both."""
+def _stop_words(text: str) -> tuple[int, int]:
+    """How many stop words of ``text`` are English, and how many are of other languages; some are both."""
     said = set(_WORD.findall(text.casefold()))
-    return len(said & _ENGLISH_LITTLE), len(said & _LITTLE_ELSEWHERE)
+    return len(said & _ENGLISH_STOP_WORDS), len(said & _OTHER_STOP_WORDS)
 
 
 def same_text(text: str) -> str:
-    """What two texts share when they say the same in the same words: case, spaces and closing marks left out."""
+    """A normal form to find duplicates: case, white space and final punctuation are ignored."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .!…。！")
 
 
@@ -107,7 +107,7 @@ def _parts(word: str) -> list[str]:
 
 @lru_cache(1 << 16)
 def _stem(word: str) -> str:
-    """The Snowball stem of a word, without a possessive ending; itself in scripts that have no stemmer."""
+    """The Snowball stem of a word, without a possessive ending; the word itself in scripts without a stemmer."""
     word = word.removesuffix("'s")
     stemmer = next((stemmer for first, stemmer in _STEMMERS.items() if first.match(word)), None)
     if stemmer is None or (word[0].isascii() and not word.isascii()):
