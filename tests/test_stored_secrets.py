@@ -123,8 +123,10 @@ async def test_what_is_found_is_redacted_where_it_lies_and_nowhere_else(engine: 
 NO_WORDS_OF_ANYBODY = {
     *("facts.value", "answers.carried", "journal.worker", "jobs.problem", "traces.learned", "calls.error"),
     *("calls.finish_reason", "calls.provider", "figures.host", "figures.name", "figures.labels"),
+    "listed.call",
 }
 NAMES = {
+    "listed.project",
     *("journal.scope", "journal.model", "unread.scope", "unread.model", "jobs.user", "jobs.session", "traces.user"),
     *(f"calls.{name}" for name in ("user", "client", "project", "model_asked", "model")),
     *(f"days.{name}" for name in ("user", "client", "project", "model")),

@@ -1,4 +1,4 @@
-"""The ledger: frozen blocks, the journal of exchanges still to learn, and recent changes. The only room of SQL."""
+"""What the SQL database keeps, a class per subject: frozen blocks, the journal of exchanges, traces, calls, changes."""
 
 from __future__ import annotations
 
