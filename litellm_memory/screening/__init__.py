@@ -1,4 +1,4 @@
-"""Texts that want more than to be remembered: they speak to the model, its tools or its rules. A person looks first."""
+"""Detects memory poisoning: texts that try to steer the model, its tools or its rules are held for human review."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OTHERS: Final = "it speaks for other people, or swaps one for another"
 TRUST: Final = "it wants a source or a seller to be preferred"
 
 LONGEST: Final = 20_000
-"""Characters that are looked at: a memory is shorter."""
-BESIDE: Final = 14
-"""Characters: a word that close to a verb says who does it, or that nobody shall."""
-EXCUSED: Final = 24
-"""Characters: a word that forbids something does so for what stands around it, and for nothing behind a comma."""
+"""Characters that are screened: a memory is shorter."""
+SUBJECT_DISTANCE: Final = 14
+"""In characters. A word this close to a verb is its subject: who does it ("we"), or a negation."""
+NEGATION_DISTANCE: Final = 24
+"""In characters. A prohibition ("never") covers what is this close to it, up to the next comma."""
 _PARTED: Final = re.compile(r"[.!?]\s|[。！？；\n]")
 _PAUSE: Final = re.compile(r"[,;:，；：、。.!?！？\n]")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
@@ -33,19 +33,19 @@ _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Signs that, within ``near`` characters of one sentence and in any order, show what a text is after.
+    """Signs that together indicate an attack: within ``near`` characters, in one sentence, in any order.
 
-    The first is the rarest of them. An instruction about answers and work ("always run the tests before a commit") is
-    nobody's attack, so each aim needs more than one sign, or one that nobody would utter by chance.
+    The first sign is the rarest. An instruction about answers and work ("always run the tests before a commit") is no
+    attack, so each aim needs several signs, or one that hardly occurs by chance.
     """
 
     reason: str
     signs: tuple[str, ...]
     near: int = 60
     unless: tuple[str, ...] = ()
-    """Signs that excuse the first when they stand beside it: it is forbidden, or said to be done already."""
+    """Signs that clear the first sign when directly next to it: its subject ("we send"), or a negation."""
     never_with: tuple[str, ...] = ()
-    """Signs that excuse it anywhere in the same sentence."""
+    """Signs that clear it within NEGATION_DISTANCE, with no pause between: it is forbidden."""
 
     def shows_in(self, text: str) -> bool:
         """True when ``text``, in lower case, shows this aim."""
@@ -56,11 +56,13 @@ class Aim:
 
     def _is_joined(self, span: Span, found: Mapping[str, Sequence[Span]], text: str) -> bool:
         def near(sign: str, most: int) -> Iterator[Span]:
-            return (other for other in around(found.get(sign, ()), span, most) if not _parted(span, other, text))
+            others = around(found.get(sign, ()), span, most)
+            return (other for other in others if not _sentence_ends_between(span, other, text))
 
-        if any(_beside(span, excuse, text) for sign in self.unless for excuse in near(sign, BESIDE)):
+        if any(_is_adjacent(span, excuse, text) for sign in self.unless for excuse in near(sign, SUBJECT_DISTANCE)):
             return False
-        if any(not _paused(span, excuse, text) for sign in self.never_with for excuse in near(sign, EXCUSED)):
+        excuses = (excuse for sign in self.never_with for excuse in near(sign, NEGATION_DISTANCE))
+        if any(not _pause_between(span, excuse, text) for excuse in excuses):
             return False
         return all(any(near(sign, self.near)) for sign in self.signs[1:])
 
@@ -118,7 +120,7 @@ AIMS: Final = (
 
 @lru_cache(maxsize=64)
 def why_to_review(text: str) -> str | None:
-    """The reason for which ``text`` must wait for its owner's word before it is recalled; None when it need not."""
+    """Why ``text`` must wait for its owner's approval before it is recalled; None when it need not wait."""
     for reading in readings(text[:LONGEST]):
         for aim in AIMS:
             if aim.shows_in(reading):
@@ -127,26 +129,26 @@ def why_to_review(text: str) -> str | None:
 
 
 def suspicious(text: str) -> Iterator[tuple[str, str]]:
-    """The paragraphs of ``text`` that must wait for their owner's word, each with the reason."""
+    """The paragraphs of ``text`` that must wait for their owner's approval, each with the reason."""
     for paragraph in _PARAGRAPH.split(text[:LONGEST]):
         reason = why_to_review(paragraph)
         if reason is not None:
             yield paragraph.strip(), reason
 
 
-def _parted(one: Span, other: Span, text: str) -> bool:
+def _sentence_ends_between(one: Span, other: Span, text: str) -> bool:
     """True when a sentence ends between the two."""
     (_, end), (start, _) = sorted((one, other))
     return _PARTED.search(text, max(end - 1, 0), start) is not None
 
 
-def _beside(span: Span, other: Span, text: str) -> bool:
-    """True when ``other`` stands before or behind ``span``, not in it, with no pause between them."""
+def _is_adjacent(span: Span, other: Span, text: str) -> bool:
+    """True when ``other`` comes before or after ``span``, does not overlap it, and no pause is between them."""
     (_, end), (start, _) = sorted((span, other))
-    return start >= end and not _paused(span, other, text)
+    return start >= end and not _pause_between(span, other, text)
 
 
-def _paused(one: Span, other: Span, text: str) -> bool:
-    """True when there is a pause between the two."""
+def _pause_between(one: Span, other: Span, text: str) -> bool:
+    """True when a comma or another mark is between the two."""
     (_, end), (start, _) = sorted((one, other))
     return _PAUSE.search(text, end, max(start, end)) is not None

@@ -1,4 +1,4 @@
-"""The ways in which a text may be meant to be read: as it stands, and with what hides its words taken away."""
+"""Normalisation against obfuscation: the text itself, and the text with homoglyphs, leetspeak or base64 decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-# Letters of other scripts that look like Latin ones, and digits that stand for letters.
+# Homoglyphs: letters of other scripts that look like Latin ones; leetspeak: digits in place of letters.
 _LOOKS: Final = str.maketrans("аеорсухіѕјԁһοανкмтвнѵ", "aeopcyxisjdhoavkmtbhv")
 _FIGURES: Final = str.maketrans("013457@$", "oieastas")
 _MIXED: Final = re.compile(r"\b(?=\w*[a-z])(?=\w*[Ͱ-ӿ])\w+\b")
@@ -19,7 +19,7 @@ _ENCODED: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}={0,2}")
 
 
 def readings(text: str) -> Iterator[str]:
-    """``text`` in lower case and in the usual form of its letters; then, where it hides words, without the disguise."""
+    """``text`` in lower case and Unicode NFKC; then, where words are obfuscated, the decoded versions."""
     folded = unicodedata.normalize("NFKC", text).replace("’", "'")
     shown = "".join(character for character in folded if unicodedata.category(character) != "Cf")
     plain = shown.lower()
@@ -33,7 +33,7 @@ def readings(text: str) -> Iterator[str]:
 
 
 def _decoded(encoded: str) -> str:
-    """What a run of base64 says; nothing when that is no text."""
+    """The text in a run of base64; empty when it is not text."""
     try:
         text = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):

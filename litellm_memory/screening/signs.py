@@ -1,8 +1,8 @@
-"""The words by which an aim shows, as data: one YAML file a language beside this module, compiled once.
+"""The phrases that indicate an aim, as data: one YAML file per language next to this module, compiled once.
 
-A file maps the name of a sign to regular expressions in lower case. A sign is found in the words of every language at
-once, because an attack may mix them. ``spaced: false`` says that a sign may begin and end anywhere, because the
-language writes no spaces; otherwise it begins and ends where words do.
+A file maps the name of a sign to regular expressions in lower case. All languages are searched at once, because an
+attack may mix them. ``spaced: false`` means that a sign may begin and end anywhere, because the language writes no
+spaces; otherwise it begins and ends at word boundaries.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import regex
 import yaml
 
 Span: TypeAlias = tuple[int, int]
-"""Where a sign stands in a text: from, up to."""
+"""The start and end offsets of a sign in a text."""
 
 FILES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
 LONGEST: Final = 200
-"""Characters that a sign may have."""
+"""Maximum length of a sign in characters."""
 BEGINNING: Final = 3
-"""Letters of a word that tell which signs it can begin."""
+"""The first letters of a word that select which signs to try."""
 _WORD: Final = re.compile(r"(?<!\w)[\w.]")
 
 
 @lru_cache(maxsize=64)
 def signs_in(text: str) -> Mapping[str, Sequence[Span]]:
-    """The signs that ``text``, which is in lower case, shows, by name, and where."""
+    """The spans of all signs in ``text``, which must be in lower case, by name."""
     found: dict[str, list[Span]] = {}
     for sign, span in sorted((*_in_words(text), *_anywhere(text)), key=itemgetter(1)):
         found.setdefault(sign, []).append(span)
@@ -40,7 +40,7 @@ def signs_in(text: str) -> Mapping[str, Sequence[Span]]:
 
 
 def around(spans: Sequence[Span], span: Span, near: int) -> Iterator[Span]:
-    """Those of ``spans``, which are in order, that are ``near`` characters from ``span`` at most, or overlap it."""
+    """Those of ``spans`` (sorted) that overlap ``span`` or are at most ``near`` characters away."""
     start, end = span
     first = bisect_left(spans, (start - near - LONGEST, 0))
     for place in range(first, bisect_right(spans, (end + near + 1, 0))):
@@ -66,7 +66,7 @@ def _anywhere(text: str) -> Iterator[tuple[str, Span]]:
 
 @lru_cache(maxsize=20_000)
 def _beginning_with(letters: str) -> Sequence[tuple[str, regex.Pattern[str]]]:
-    """The patterns that a word with these first letters may begin: few of them, where trying all would cost much."""
+    """The patterns that may match a word with these first letters. Cached: trying all patterns would be slow."""
     return [
         (sign, pattern)
         for language in _languages()
@@ -78,7 +78,7 @@ def _beginning_with(letters: str) -> Sequence[tuple[str, regex.Pattern[str]]]:
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """The signs of one file. ``in_ascii``: one of them is all ASCII, so a text of nothing else may show them."""
+    """The signs of one file. ``in_ascii``: one of them is pure ASCII, so a pure ASCII text may match."""
 
     spaced: bool
     in_ascii: bool

@@ -1,4 +1,4 @@
-"""One module per request format: a body is read into a Turn, blocks are put into it, its answer into a Reply."""
+"""One module per wire format: parses a body into a Turn and an answer into a Reply, and inserts blocks into a body."""
 
 from __future__ import annotations
 

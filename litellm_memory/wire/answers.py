@@ -1,7 +1,7 @@
-"""Answers as the client received them, HTTP bodies or LiteLLM's own objects, read into a Reply.
+"""Parses answers, HTTP bodies or LiteLLM's own objects, into a Reply.
 
-An answer is read in the format of its own shape, not of the request: LiteLLM answers some Responses requests with chat
-events.
+The format is recognised by the answer's own shape, not taken from the request: LiteLLM answers some Responses requests
+with chat events.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from litellm_memory.wire.formats import FORMATS
 logger = logging.getLogger(__name__)
 
 BROKEN: Final[Event] = {"error": "an event that failed or cannot be read"}
-"""Replaces an event that cannot be read or that reports an error, so that a reply without it is never complete."""
+"""Takes the place of an event that cannot be parsed or reports an error, so that the reply is never complete."""
 
 _LINE = re.compile(r"\r\n|\n|\r")
 
 
 def read_answer(raw: bytes, content_type: str, format: WireFormat, *, formats: Sequence[WireFormat] = FORMATS) -> Reply:
-    """The reply in the body of an HTTP answer to a request in ``format``; an empty one for bytes without any event."""
+    """The reply in the HTTP body of an answer to a request in ``format``; an empty reply when there are no events."""
     media_type = content_type.partition(";")[0].strip().lower()
     events = list(READERS.get(media_type, _guessed_events)(raw)) or list(_guessed_events(raw))
     if BROKEN in events:
@@ -42,7 +42,7 @@ def read_answer(raw: bytes, content_type: str, format: WireFormat, *, formats: S
 
 
 def reply_of(response: object, format: WireFormat, *, formats: Sequence[WireFormat] = FORMATS) -> Reply:
-    """The reply in an object of LiteLLM, or in a list of its chunks; an empty one for anything else."""
+    """The reply in a LiteLLM response object or a list of chunks; an empty reply for anything else."""
     chunks = response if isinstance(response, list | tuple) else [response]
     return _reply([event for chunk in chunks if is_object(event := _as_object(chunk))], format, formats)
 
@@ -53,13 +53,13 @@ def _reply(events: list[Event], format: WireFormat, formats: Sequence[WireFormat
 
 
 def _as_object(chunk: object) -> object:
-    # Fields of LiteLLM's models hold other classes than they are declared with: pydantic would warn about that.
+    # Fields of LiteLLM's models contain other classes than declared, and pydantic would warn about that.
     dump = getattr(chunk, "model_dump", None)
     return dump(warnings=False) if callable(dump) else chunk
 
 
 def _json_events(raw: bytes) -> Iterator[Event]:
-    """One object, a list of them as Gemini streams without SSE, or one on each line."""
+    """One object, a list of objects as Gemini streams without SSE, or one object per line."""
     try:
         yield from _listed(orjson.loads(raw))
     except orjson.JSONDecodeError:
@@ -72,7 +72,7 @@ def _line_events(raw: bytes) -> Iterator[Event]:
 
 
 def _sse_events(raw: bytes) -> Iterator[Event]:
-    """Server-sent events. The last one, where the connection ended within it, counts when its JSON is whole."""
+    """Server-sent events. A last event that was cut off counts if its JSON is complete."""
     data: list[str] = []
     for line in (*_LINE.split(raw.decode("utf-8", "replace").removeprefix("\ufeff")), ""):
         field, _, value = line.partition(":")
@@ -86,13 +86,13 @@ def _sse_events(raw: bytes) -> Iterator[Event]:
 
 
 def _aws_events(raw: bytes) -> Iterator[Event]:
-    """The events of an AWS event stream, each as an object with one key, its name; of an invoke stream, its chunks."""
+    """The events of an AWS event stream, each as ``{name: event}``; for an invoke stream, the decoded chunks."""
     try:
         from botocore.eventstream import (  # type: ignore[import-untyped]  # botocore has no types
             EventStreamBuffer,
             ParserError,
         )
-    except ImportError:  # it comes with litellm[proxy], which calls Bedrock with it
+    except ImportError:  # litellm[proxy] installs it, to call Bedrock
         logger.debug("An AWS event stream cannot be read without botocore.")
         return
     buffer = EventStreamBuffer()
@@ -142,4 +142,4 @@ READERS: Mapping[str, Callable[[bytes], Iterable[Event]]] = {
     "application/vnd.amazon.eventstream": _aws_events,
     "application/x-ndjson": _line_events,
 }
-"""What reads the events of a body, by its content type."""
+"""The parser of a body's events, by content type."""

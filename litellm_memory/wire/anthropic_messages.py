@@ -29,7 +29,7 @@ def read(body: Body) -> Turn | None:
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The answer of its text blocks. A ``stop_reason`` or ``message_stop`` ends it."""
+    """The text blocks of the answer. ``stop_reason`` or ``message_stop`` marks its end."""
     return joined(events, _event_reply)
 
 
@@ -39,7 +39,7 @@ def is_answer(event: Event) -> bool:
 
 
 def is_request(body: Body) -> bool:
-    """True for messages with a version of Anthropic's API, or with a system prompt of their own."""
+    """True for messages with an Anthropic API version, or with a separate system prompt."""
     return isinstance(body.get("messages"), list) and ("anthropic_version" in body or "system" in body)
 
 

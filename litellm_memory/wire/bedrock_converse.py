@@ -1,4 +1,4 @@
-"""Bedrock Converse, and Amazon Nova's own bodies of the same shape: parts known by their key, not by a type."""
+"""Bedrock Converse, and Amazon Nova's bodies of the same shape: parts are recognised by their key, not by a type."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(body: Body) -> Turn | None:
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The answer; each event of a stream is an object with one key, the event's name. A ``stopReason`` ends it."""
+    """The answer; each event of a stream is ``{name: event}``. ``stopReason`` marks its end."""
     return joined(events, _event_reply)
 
 
@@ -36,7 +36,7 @@ def is_answer(event: Event) -> bool:
 
 
 def is_request(body: Body) -> bool:
-    """True for messages with one of Converse's own objects of settings."""
+    """True for messages with one of Converse's own settings objects."""
     return isinstance(body.get("messages"), list) and ("inferenceConfig" in body or "toolConfig" in body)
 
 

@@ -1,4 +1,4 @@
-"""Bedrock ``invoke``: every vendor has a body and an answer of its own; many are those of another format."""
+"""Bedrock ``invoke``: each vendor has its own body and answer; many have the shape of another format."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _OTHER_FORMATS = (anthropic_messages.FORMAT, bedrock_converse.FORMAT, openai_cha
 
 
 def read(body: Body) -> Turn | None:
-    """The turn of an invoke body; None for vendors that we do not know, templated prompts and embeddings."""
+    """The turn of an invoke body; None for unknown vendors, templated prompts and embeddings."""
     if "anthropic_version" in body:
         return anthropic_messages.read(body)
     if "messages" in body:  # Nova's system and messages, or a chat body (Mistral, Jamba, gpt-oss)
         return bedrock_converse.read(body)
     if "prompt" in body:  # Llama, Mistral
         return openai_completions.read(body)
-    # Titan's embedding models take an inputText too, but no configuration of the text to write.
+    # Titan's embedding models take an inputText too, but no textGenerationConfig.
     if is_request(body) and (found := texts(body.get("inputText"), ("inputText",))):
         return turn(body, [Message("person", found)])
     return None
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The answer, of whichever vendor it is."""
+    """The answer of any vendor."""
     events = list(events)
     other = next((one for one in _OTHER_FORMATS if any(map(one.is_answer, events))), None)
     return other.reply(events) if other else joined(events, _event_reply)
 
 
 def is_answer(event: Event) -> bool:
-    """True for the vendors' answers that no other format knows: Titan, Llama, Mistral."""
+    """True for the answers that no other format covers: Titan, Llama, Mistral."""
     return _event_reply(event) != EMPTY
 
 

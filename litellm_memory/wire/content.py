@@ -1,6 +1,6 @@
-"""Messages and their texts, read from JSON that may have any shape. Nothing here raises for JSON.
+"""Messages and their texts, parsed from JSON of any shape. Nothing here raises for JSON.
 
-The result of a tool is not what anybody said: a message of role ``tool`` has no texts.
+A message of role ``tool`` has no texts, because nobody wrote a tool's result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROLES: Mapping[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
-"""Who writes a message, by the role that it names. A format with names of its own has a table of its own."""
+"""Who wrote a message, by its ``role``. A format with other role names has a table of its own."""
 TEXT_TYPES = (None, "text", "input_text", "output_text")
 """The ``type`` of a part that carries text. Gemini and Converse parts have none."""
 
@@ -35,7 +35,7 @@ TOOL_KEYS = (
 )
 """The keys under which parts without a ``type`` hold a tool call or its result (Gemini, Converse)."""
 CALL_KEYS = ("tool_call_id", "name", "tool_name")
-"""The keys under which a tool's message names the call that it answers."""
+"""The keys by which a tool's message refers to its call."""
 
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
@@ -44,12 +44,12 @@ def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def objects(value: object) -> Iterator[Mapping[str, Any]]:
-    """The objects in a list, in order; nothing when ``value`` is no list."""
+    """The objects in a list, in order; none when ``value`` is not a list."""
     return (item for _, item in indexed(value))
 
 
 def indexed(value: object) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects in a list with their indexes; nothing when ``value`` is no list."""
+    """The objects in a list with their indexes; none when ``value`` is not a list."""
     if isinstance(value, list):
         yield from ((index, item) for index, item in enumerate(value) if is_object(item))
 
@@ -74,9 +74,9 @@ def string(value: object) -> str | None:
 def message(
     role: object, content: object, place: Place, *, tools: bool = False, roles: Mapping[str, Role] = ROLES
 ) -> Message | None:
-    """The message with this ``content``, which is at ``place`` in the body; None for a role that ``roles`` lacks.
+    """The message with this ``content``, which is at ``place`` in the body; None for a role that is not in ``roles``.
 
-    A user message that has only results of tools counts as a message of tools, not of the person.
+    A user message with only tool results counts as a tool message, not as the person's.
     """
     known = roles.get(role) if isinstance(role, str) else None
     if known is None:
@@ -89,9 +89,9 @@ def message(
 
 
 def chat_messages(body: Body) -> list[Message]:
-    """The messages under ``messages``: objects with a ``role`` and a ``content``; none where one of them is malformed.
+    """The messages under ``messages``: objects with ``role`` and ``content``; an empty list if any is malformed.
 
-    LiteLLM quotes the body that it refuses, and its error has to be the one that comes without memory.
+    LiteLLM's error for an invalid body quotes the body, so that error must be the same as without memory.
     """
     items = body.get("messages")
     if not isinstance(items, list) or not all(map(is_message, items)):
@@ -101,7 +101,7 @@ def chat_messages(body: Body) -> list[Message]:
 
 
 def is_message(item: object) -> bool:
-    """True for an object with a known role, and content that goes with this role."""
+    """True for an object with a known role and content that is valid for it."""
     role = item.get("role") if is_object(item) else None
     if not is_object(item) or not isinstance(role, str) or role not in ROLES:
         return False
@@ -120,13 +120,13 @@ def is_content(content: object) -> bool:
 
 
 def system(content: object, place: Place) -> list[Message]:
-    """The system message from outside of the messages, as a list of none or one."""
+    """The system message that a body has outside its messages, as a list of at most one."""
     found = texts(content, place)
     return [Message("system", found)] if found else []
 
 
 def texts(content: object, place: Place) -> tuple[Text, ...]:
-    """The texts in ``content``: a string, a part, or a list of either. Blank texts and thoughts are left out."""
+    """The texts in ``content``: a string, a part, or a list of either. Blank texts and thoughts are skipped."""
     if isinstance(content, list):
         return tuple(text for index, part in enumerate(content) for text in _part(part, (*place, index)))
     return tuple(_part(content, place))

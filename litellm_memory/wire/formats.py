@@ -1,4 +1,4 @@
-"""The table of wire formats. A new format is a module and a line here."""
+"""The table of wire formats. To add a format, write a module and add a line here."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FORMATS: tuple[WireFormat, ...] = (
     ollama.FORMAT,
     bedrock_invoke.FORMAT,
 )
-"""Every format, in the order in which paths, bodies and answers are tried: the first that fits is taken.
+"""Every format, in the order in which they are tried on paths, bodies and answers: the first match wins.
 
-Converse and Anthropic bodies also fit chat's looser shape, and a path of chat also ends like one of completions.
-Invoke takes any answer that has a text, so it comes last.
+Converse and Anthropic bodies also match chat's looser shape, and chat's path also ends like that of completions.
+Invoke matches any answer that has a text, so it comes last.
 """
 
 NATIVE_CALL_TYPES = frozenset(call_type for format in FORMATS for call_type in format.call_types)
-"""The call types of LiteLLM's own routes; under its other call types any JSON may come."""
+"""The call types of LiteLLM's own routes; with its other call types, a body may be any JSON."""

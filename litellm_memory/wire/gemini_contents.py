@@ -32,12 +32,12 @@ def read(body: Body) -> Turn | None:
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The first candidate of the answer, without its thoughts. A ``finishReason`` ends it."""
+    """The first candidate of the answer, without its thoughts. ``finishReason`` marks its end."""
     return joined(events, _event_reply)
 
 
 def is_answer(event: Event) -> bool:
-    """True for an event with ``candidates``, or with the reason why there are none."""
+    """True for an event with ``candidates``, or with ``promptFeedback``, the reason why there are none."""
     return isinstance(event.get("candidates"), list) or is_object(event.get("promptFeedback"))
 
 
@@ -61,7 +61,7 @@ def _system(body: Body) -> list[Message]:
 
 
 def _contents(contents: object) -> Iterator[Message]:
-    """The messages of one content or of a list of them: each is an object with parts, or a string of the person."""
+    """The messages of one content or a list of contents: each is an object with parts, or a string of the person."""
     listed = isinstance(contents, list)
     if not all(map(_is_content, contents if isinstance(contents, list) else [contents])):
         return
@@ -72,7 +72,7 @@ def _contents(contents: object) -> Iterator[Message]:
 
 
 def _is_content(content: object) -> bool:
-    """True for what Gemini accepts: LiteLLM quotes a content that it refuses, and memory must not change the error."""
+    """True for a content that Gemini accepts. LiteLLM's error for an invalid one quotes it, and must not change."""
     if not is_object(content):
         return isinstance(content, str)
     return content.get("role") in (None, *ROLES) and is_content(content.get("parts"))
@@ -92,7 +92,7 @@ def _event_reply(event: Event) -> Reply:
     if candidate is None:
         return EMPTY
     parts = at(candidate, ("content", "parts"))
-    # LiteLLM's own objects spell it finish_reason.
+    # In LiteLLM's own objects it is finish_reason.
     ended = string(candidate.get("finishReason") or candidate.get("finish_reason"))
     return Reply(visible_text(parts), tools=carries_tools(parts), complete=ended is not None)
 

@@ -1,4 +1,4 @@
-"""Puts blocks into a body. The given body, its lists and its objects are never changed, only copied."""
+"""Inserts blocks into a body. The given body, its lists and its objects are copied, never changed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SINGLE_PART_KEYS = frozenset(key for format in FORMATS for key in format.single
 
 
 def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
-    """``body`` with ``block`` directly before the text at ``place``, a place that reading this body gave.
+    """``body`` with ``block`` directly before the text at ``place``, which must come from parsing this body.
 
-    A plain string becomes ``block``, an empty line and that string. A text part in a list gets a new part of the same
-    shape before it.
+    A plain string becomes ``block``, an empty line and that string. Before a text part in a list, a new part of the
+    same shape is inserted.
     """
     changed: dict[str, Any]
     if _is_part_in_a_list(place):
@@ -26,13 +26,13 @@ def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
 
 
 def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, Any]:
-    """``body`` with each of these blocks before the text at its place. All places are those of the given body.
+    """``body`` with each block before the text at its place; all places refer to the given body.
 
-    An empty block changes nothing.
+    Empty blocks are skipped.
     """
     changed = dict(body)
     in_order = sorted(placed, key=lambda item: item[0])
-    # From the back, because a new part moves those behind it.
+    # Backwards, because an inserted part shifts the indexes after it.
     for place, block in reversed(in_order):
         if block:
             changed = with_block(changed, place, block)
@@ -50,7 +50,7 @@ def _with_part(parts: list[Any], index: Any, block: str) -> list[Any]:
 
 
 def _changed(container: Any, place: Place, change: Callable[[Any], Any]) -> Any:
-    """A copy of ``container`` with the value at ``place`` changed. What is not on the path to it is shared."""
+    """A copy of ``container`` with the value at ``place`` changed. Only containers on the path are copied."""
     if not place:
         return change(container)
     copy: Any = dict(container) if isinstance(container, Mapping) else list(container)

@@ -1,4 +1,4 @@
-"""Ollama's own ``/api/chat`` and ``/api/generate`` behind a pass-through route; the answer is lines of JSON."""
+"""Ollama's ``/api/chat`` and ``/api/generate``, through a pass-through route; the answer is newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read(body: Body) -> Turn | None:
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The answer. ``done`` ends it."""
+    """The answer. ``done`` marks its end."""
     return joined(events, _event_reply)
 
 

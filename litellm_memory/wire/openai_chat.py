@@ -18,7 +18,7 @@ def read(body: Body) -> Turn | None:
 
 
 def reply(events: Iterable[Event]) -> Reply:
-    """The first choice of the answer. A ``finish_reason`` ends it."""
+    """The first choice of the answer. ``finish_reason`` marks its end."""
     return joined(events, _event_reply)
 
 
@@ -28,12 +28,12 @@ def is_answer(event: Event) -> bool:
 
 
 def is_request(body: Body) -> bool:
-    """True for a body with a list of messages, which all of these formats have in common."""
+    """True for a body with a list of messages; formats with a narrower test are tried before."""
     return isinstance(body.get("messages"), list)
 
 
 def with_system(body: Body, text: str) -> dict[str, Any]:
-    """A copy of ``body`` with ``text`` as its first message, of the system."""
+    """A copy of ``body`` with ``text`` as its first message, in role ``system``."""
     return {**body, "messages": [{"role": "system", "content": text}, *body["messages"]]}
 
 

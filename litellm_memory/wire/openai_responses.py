@@ -13,7 +13,7 @@ from litellm_memory.wire.reply import EMPTY, joined, visible_text
 from litellm_memory.wire.turn import turn
 
 _ANSWERING = ("instructions", "previous_response_id", "max_output_tokens", "reasoning", "text", "tools", "stream")
-"""Settings of a responses body: the body of an embedding, which has an ``input`` too, has none of them."""
+"""Settings of a responses body; an embedding request, which also has an ``input``, has none of them."""
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
 
 
@@ -39,7 +39,7 @@ def is_answer(event: Event) -> bool:
 
 
 def is_request(body: Body) -> bool:
-    """True for an ``input`` with a setting of responses, or with an item that no embedding has."""
+    """True for an ``input`` with a setting of responses, or with an item that embedding requests cannot have."""
     if "input" not in body:
         return False
     return any(key in body for key in _ANSWERING) or any(map(_is_conversation_item, objects(body["input"])))

@@ -1,7 +1,7 @@
-"""What the person typed: the texts of a message without what clients add before, around and after the person's words.
+"""What the person typed: the texts of a message without what clients add before, around and after it.
 
-The tables list the marks of clients that were recorded or whose source is public. Clients may change them at any time;
-a text without a known mark counts as the person's own.
+The tables list the markers of clients that were recorded or are open source. Clients may change them at any time; a
+text without a known marker counts as the person's own.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ WRAPPERS = (
     "environment_info",
     "workspace_info",
     "reminderInstructions",
-    # The blocks of other memory systems, which clients may have stored in a conversation.
+    # Blocks of other memory systems, which may be stored in a client's conversation.
     "ai-mem-context",
     "claude-mem-context",
     "relevant_context",
     "memento",
 )
-"""Elements whose content is the client's anywhere in a text."""
+"""Elements whose content is the client's, anywhere in a text."""
 
 OPENING_WRAPPERS = ("system", "INSTRUCTIONS")
-"""Elements whose content is the client's only before any of the person's words: a person may write XML too."""
+"""Elements whose content is the client's only before the person's words: a person may write XML too."""
 
 REQUESTS = ("userRequest", "user_query")
-"""Elements around the person's words, in a text that is otherwise the client's (Copilot in VS Code, Cursor)."""
+"""Elements that contain the person's words, in a text that is otherwise the client's (Copilot in VS Code, Cursor)."""
 
 ENVELOPES = ("task", "feedback", "user_message")
 """Elements that clients put around everything that the person typed (Cline, Roo)."""
@@ -79,10 +79,10 @@ CLIENT_TEXTS = (
     "Change the greeting to be more casual",
     "Change get_factorial() to use math.factorial",
 )
-"""The starts of texts that are the client's from start to end."""
+"""Texts that begin so are entirely the client's."""
 
 CLIENT_ENDINGS = ("\n\nTo suggest changes to a file you MUST return", "\n\n# *SEARCH/REPLACE block* Rules:")
-"""The starts of what the client adds after the person's words (Aider)."""
+"""How the texts begin that a client appends to the person's words (Aider)."""
 
 # Our own block and Memento's have an attribute in their opening tag; a plain <memory> may be the person's.
 _OPENING = re.compile(
@@ -92,14 +92,14 @@ _OPENING = re.compile(
 )
 # OpenClaw: [Sat 2026-11-21 10:48 UTC]
 _TIME = re.compile(r"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?: [\w:+/-]{1,40})?\] ")
-# The `run` command of opencode and Kilo puts the person's words into quotes, and escapes the quotes inside.
+# The `run` command of opencode and Kilo quotes the person's words, and escapes quotes inside.
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 
 
 def own_words(message: Message) -> tuple[Text, ...]:
-    """What the person typed in each text of ``message``, with the place of that text; texts of the client are left out.
+    """What the person typed in each text of ``message``, with that text's place; texts of the client are skipped.
 
-    A wrapper that is never closed, before any of the person's words, makes the whole text the client's.
+    An unclosed wrapper before any of the person's words makes the whole text the client's.
     """
     if message.role != "person":
         return ()
@@ -117,7 +117,7 @@ def _typed(text: str) -> str:
 
 
 def _without_wrappers(text: str) -> str:
-    """``text`` without its wrappers, in linear time. A wrapper that is not closed is kept when words come before it."""
+    """``text`` without its wrappers, in linear time. An unclosed wrapper is kept when words come before it."""
     kept: list[str] = []
     has_words = False
     start = search_from = 0
@@ -139,9 +139,9 @@ def _without_wrappers(text: str) -> str:
 
 
 def _end(text: str, name: str, start: int) -> int | None:
-    """The end of the wrapper whose content begins at ``start``: after its last closing tag before its next opening tag.
+    """The end of the wrapper whose content begins at ``start``: after the last closing tag before the next opening tag.
 
-    The last one, because the content (a file, a page) may itself contain a closing tag. None without a closing tag.
+    The last, because the content (a file, a page) may itself contain a closing tag. None without a closing tag.
     """
     closing = f"</{name}>"
     first = text.find(closing, start)
@@ -153,7 +153,7 @@ def _end(text: str, name: str, start: int) -> int | None:
 
 
 def _request(text: str) -> str:
-    """The person's words without the element that the client put around them; ``text`` when there is none."""
+    """The person's words inside the client's element; ``text`` itself when there is none."""
     for name in REQUESTS:
         start, end = text.rfind(f"<{name}>"), text.rfind(f"</{name}>")
         if 0 <= start < end:

@@ -1,6 +1,6 @@
-"""The other positions of a block: at the start of the system prompt, in the first message, or before the last one.
+"""The non-default positions of a block: in the system prompt, in the first message, or before the last one.
 
-Each changes a part of the prompt that the provider has cached; the default position, ``turn``, does not.
+Each invalidates a part of the provider's prompt cache; the default position, ``turn``, does not.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from litellm_memory.wire.inject import with_block
 SEPARATOR = "\n\n---"
 """Separates a block from the text after it in ``first_user``."""
 BILLING = "x-anthropic-billing-header"
-"""The start of the text that has to stay Claude Code's first system block."""
+"""The start of a text that must remain Claude Code's first system block."""
 
 
 def with_block_at(
     body: Body, format: WireFormat, turn: Turn, position: Position, block: str, *, first: Place, last: Place
 ) -> dict[str, Any]:
-    """``body`` with ``block`` at ``position``. ``first``, ``last``: the person's first and last message.
+    """``body`` with ``block`` at ``position``. ``first``, ``last``: places of the person's first and last message.
 
-    A format that has no such position gets the block directly before the last message's text.
+    In a format without that position, the block goes directly before the last message's text.
     """
     if position == "system":
         place = _system_place(turn)
@@ -41,7 +41,7 @@ def with_block_at(
 
 
 def _system_place(turn: Turn) -> Place | None:
-    """The first text of the system prompt that a block may be put before; None without a system prompt."""
+    """The place of the first system text that may follow a block; None without a system prompt."""
     leading = takewhile(lambda message: message.role == "system", turn.messages)
     texts = (text for message in leading for text in message.texts)
     return next((text.place for text in texts if not text.text.startswith(BILLING)), None)

@@ -1,4 +1,4 @@
-"""Which wire format is it? LiteLLM's call type says so on its own routes; elsewhere the path and the body's shape."""
+"""Which wire format is it? On LiteLLM's own routes its call type decides; elsewhere the path and the body's shape."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.formats import FORMATS
 
 PASSED_THROUGH = ("pass_through_endpoint", "allm_passthrough_route")
-"""The call types under which any JSON may come."""
+"""The call types whose body may be any JSON."""
 
-# No conversation, whatever the shape of the body. The last line: a known endpoint followed by something, such as
+# Paths that are never a conversation, whatever the body. The last line: a known endpoint followed by something, such as
 # /messages/batches, /responses/{id}/cancel or Bedrock's /model/{id}/async-invoke.
 _NO_CONVERSATION = re.compile(
     r"/(?:embeddings?|embed|moderations?|images?|audio|videos?|rerank|batch(?:es)?|files?|uploads|fine_tuning|tokenize"

@@ -1,4 +1,4 @@
-"""A Reply from the events of an answer: each event is read into a small reply of its own, and these are joined."""
+"""A Reply from the events of an answer: each event is parsed into a small reply, and these are joined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EMPTY = Reply("")
 
 
 def joined(events: Iterable[Event], reply_of: Callable[[Event], Reply]) -> Reply:
-    """The whole reply. It is complete when an event has the end mark and none reports an error."""
+    """The whole reply. It is complete when one event marks the end and none reports an error."""
     events = list(events)
     replies = [reply_of(event) for event in events]
     return Reply(

@@ -1,7 +1,7 @@
-"""A Turn from a body: its messages, and the settings next to them that recall and the kinds of request look at.
+"""A Turn from a body: its messages, and those settings that matter to recall and to the kind of request.
 
-A setting has another name in each format; all names are tried for every body. A format whose name for a setting is not
-here can replace that field of its Turn.
+A setting has different names in different formats; all names are tried on every body. A format whose name is not here
+can replace that field of its Turn.
 """
 
 from __future__ import annotations
