@@ -3,11 +3,11 @@
 A memory's rank is the sum of its parts: vector match, word match, and what each cue of CUES adds. To add a cue, write
 a function of a text in `text/cues.py` and add an entry to CUES here.
 
-The weights began as those of a listwise logistic regression over the turns and questions of five long dialogues (the
-even half of LoCoMo), fitted on four and measured on the fifth; they were rounded, and some were moved since with all
-five in view. `scripts/bench/recall` measures them. "R@10 without" is a figure from LoCoMo, where R@10 is 82.9 with
-everything. What confidence costs and saves is the share of unrelated questions that are given nothing, on LoCoMo 98.8 %
-(with words alone 98.0 %), and of related ones that are given something, in the made-up chats 82.8 %.
+The weights come from a listwise logistic regression over the turns and questions of five long dialogues (the even half
+of LoCoMo), fitted on four and validated on the fifth; they were rounded, and some were tuned later on all five.
+`scripts/bench/recall` measures them. "R@10 without" is R@10 on LoCoMo without that part; with all parts it is 82.9.
+Confidence is measured by two rates. Rejection: unrelated questions that get no memory, on LoCoMo 98.8 % (by words alone
+98.0 %). Acceptance: related questions that get some memory, in synthetic chats 82.8 %.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ FADE, REACH = 0.5, 2
 over several turns; R@10 without is 81.0."""
 CONFIDENCE_DENSE = 0.85
 """Weight of vectors in confidence (0 to 1); words have the rest. More than in a rank: shared words are often small
-talk. With 0.6, related questions are given something in 71.9 %."""
+talk. With 0.6, acceptance is 71.9 %."""
 UNKNOWN_NAME_PENALTY = 0.45
-"""The share of confidence that is taken off when no memory has any of the query's names. Without, unrelated questions
-are given nothing in 74.1 %."""
+"""The share of confidence that is subtracted when no memory contains any of the query's names. Rejection without:
+74.1 %."""
 WORDS_ALONE = 0.75
-"""Factor on confidence without vectors when the query is English: unrelated English texts share many words. Without,
-unrelated questions are given nothing in 93.7 %."""
+"""Factor on confidence without vectors when the query is English: unrelated English texts share many words. Rejection
+without: 93.7 %."""
 CROWDED_FROM, CROWDING_PENALTY = 500, 0.035
-"""From how many memories on some are near any query by chance, and what confidence loses for each e-fold of them.
-Without, unrelated questions are given nothing in 98.4 %; the more memories, the fewer."""
+"""Above this many memories some are near any query by chance, so each factor of e more costs this much confidence.
+Rejection without: 98.4 %, and less the more memories there are."""
 COMPANION_FACTOR = 2.0
-"""A score is at most this many times its rank: with one confident hit, memories of half its rank are as good. With 1, a
-block of 1,000 tokens holds 60.5 % of the evidence in the made-up chats, and 76.4 % with 2."""
+"""A score is at most this many times its rank, so that one confident hit also lifts memories of half its rank. With 1,
+a block of 1,000 tokens contains 60.5 % of the evidence in the synthetic chats, with 2 it contains 76.4 %."""
 RANK_SHARE = 0.05
-"""Weight of the rank in a score (0 to 1), so that memories capped by the same confidence keep their order. It costs 0.8
-of the related questions in the made-up chats."""
+"""Weight of the rank in a score (0 to 1), so that memories capped by the same confidence keep their order. It lowers
+acceptance by 0.8 percentage points."""
 SORTED_FIRST = 64
 """How many of the best scores are sorted first: a block seldom needs more, and the rest is sorted only when it does."""
 

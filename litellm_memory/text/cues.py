@@ -1,4 +1,4 @@
-"""Features of a text besides its words: how much it states, whether it asks, whether it names a time; and its passages.
+"""Features of a text besides its words: how much it states, whether it asks or names a time; and its passages.
 
 The cues are English, as are the texts they were measured on; in other languages they are neutral.
 """
