@@ -284,12 +284,12 @@ def keeps_no_store_of_its_own_on_windows() -> bool:
 
 LIMITS: Mapping[str, Callable[[], bool]] = {
     "Sentence patterns know English, German, French, Spanish and Chinese": knows_five_languages_and_asks_no_model,
-    "There is no web page.": serves_no_page,
+    "There is no web interface.": serves_no_page,
     "Erasing covers the files of this host": leaves_other_databases_to_the_operator,
     "Realtime, assistants, batch, image, audio and embedding calls get no memory.": knows_conversations_alone,
-    "On Windows it runs with a Chroma server alone": keeps_no_store_of_its_own_on_windows,
+    "On Windows it needs a Chroma server": keeps_no_store_of_its_own_on_windows,
 }
-"""The beginning of each limit that the README admits, and whether it is still one."""
+"""The beginning of each limit that the README admits, and whether it is still true."""
 
 
 def test_the_readme_admits_these_limits_and_no_other() -> None:

@@ -84,7 +84,7 @@ def audit_memories(
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Tell how much of what is kept is junk, and what mends each piece; mend what is named with --fix."""
+    """Show how much of what is kept is junk and how to fix it; --fix fixes the problems that it names."""
     mended = set(fix or ())
     if unknown := mended - set(FIXES):
         raise typer.BadParameter(f"{unknown.pop()} is none of {', '.join(FIXES)}.", param_hint="--fix")

@@ -27,7 +27,7 @@ KEY_VARIABLE = "LITELLM_MASTER_KEY"
 TIMEOUT_SECONDS = 60.0
 """Timeout of a request: an audit or an erasure takes a while."""
 PAGE = 1000
-"""Most rows of a list per request."""
+"""Rows of a list per request: the API's limit."""
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: where the sidecar or its data are.")]

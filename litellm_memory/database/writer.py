@@ -22,7 +22,7 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 BATCH = 64
-"""Most writes per commit; bounds how long a caller waits for others."""
+"""At most this many writes per commit; bounds how long a caller waits for others."""
 QUEUE = 10_000
 """At most this many writes wait while the database is unreachable; beyond that new ones are rejected."""
 RETRY_SECONDS = 0.2

@@ -19,9 +19,9 @@ from litellm_memory.errors import ModelCallError, RefusedTextError
 logger = logging.getLogger(__name__)
 
 BATCH = 64
-"""Most texts per call: below every provider's limit except Vertex's for Gemini. A rejected batch is halved."""
+"""Texts per call: below every provider's limit except Vertex's for Gemini. A rejected batch is halved."""
 MAX_CONCURRENT = 4
-"""Most concurrent calls for one list of texts."""
+"""Concurrency limit of the calls for one list of texts."""
 MAX_CHARACTERS = 2000
 """Longest text in characters. Cohere on Bedrock takes no more, and a passage is seldom longer."""
 RECENT = 1024

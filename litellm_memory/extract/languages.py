@@ -1,23 +1,23 @@
-"""The languages that people write in, as data: one YAML file each beside this module, compiled once.
+"""The languages that people write in, as data: one YAML file each next to this module, compiled once.
 
 Keys of a file, all regular expressions that ignore case:
 
-``openers``  words before a statement that are no part of it ("by the way")
-``asks``     how a sentence begins that asks without a question mark
+``openers``  words that introduce a statement without being part of it ("by the way")
+``asks``     the beginning of a question without a question mark
 ``unsure``   found in a sentence that supposes, doubts or reports what others say: it states nothing
-``reports``  found in a sentence that tells what somebody else says
+``reports``  found in a sentence that reports what somebody else says
 ``negations`` words that turn a statement into its opposite
-``possessed`` somebody or something of the person's, ``what``: "my sister"
-``joints``   where the next clause of a sentence begins, which may state something by itself
-``others``   a line of a mail after which somebody else speaks
-``small``    words that a message of nothing else is not worth keeping for
-``rules``    what states something worth keeping: kind, about_person, pattern from the beginning of a clause
+``possessed`` a person or thing of the person's, in the group ``what``: "my sister"
+``joints``   where the next clause of a sentence begins, which may be a statement of its own
+``others``   a line in a mail after which somebody else's text follows
+``small``    words of small talk: a message of nothing else is not kept
+``rules``    statements worth keeping: kind, about_person, pattern from the beginning of a clause
 ``answers``  the same in a model's answer, the text in a group ``fact``
-``voice``    how an answer speaks of the person, and how the person would say it
-``subjects`` what a statement is about, so that a newer one takes its place: see ``subjects.py`` for the groups
+``voice``    how an answer addresses the person, and how the person would say it
+``subjects`` what a statement is about, so that a newer one can supersede it: see ``subjects.py`` for the groups
 ``attributes`` things that have one value at a time ("address"), and ``numbers``, written out
-``new``      words that say of a thing that it took another's place ("my new number")
-``corrections`` statements that name no subject: ``value`` takes the place of what was said last ("it is Postgres now")
+``new``      words for a thing that replaced another ("my new number")
+``corrections`` statements without a subject: ``value`` replaces what was said last ("it is Postgres now")
 ``forget``   commands to forget ``what``, and ``ends``: ``what`` is no longer true
 """
 

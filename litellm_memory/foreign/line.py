@@ -16,7 +16,7 @@ Line: TypeAlias = Mapping[str, Any]
 LONGEST_NAME: Final = 256
 """Longest name of a user, project or tag in characters."""
 MOST_TAGS: Final = 20
-"""Most tags per memory."""
+"""At most this many tags per memory."""
 MILLISECONDS_SINCE: Final = 1e11
 """Numbers above this are milliseconds: as seconds they would be in the year 5138."""
 

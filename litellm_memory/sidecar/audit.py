@@ -24,7 +24,7 @@ class SecretsIn(Shape):
 
 
 class KeptOut(Shape):
-    """A place that keeps secrets: ids of what holds them, and how many of each kind. The secrets are not told."""
+    """A place that keeps secrets: ids of what holds them, and how many of each kind. The secrets are not shown."""
 
     place: str
     ids: list[str]

@@ -83,7 +83,7 @@ class RefusedLine(Shape):
 
 
 class ImportOut(Shape):
-    """What became of the lines: kept, here already, or not readable (the first hundred of these are told)."""
+    """What became of the lines: kept, here already, or not readable (the first hundred of these are listed)."""
 
     imported: int
     known: int
