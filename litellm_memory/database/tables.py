@@ -57,7 +57,7 @@ blocks = Table(
     Column("given", JSON, nullable=False),
     Column("answered", Boolean, nullable=False),
     Column("frozen", DateTime(timezone=True), nullable=False, index=True),
-    comment="The bytes that each message of a person was given, put back whenever the message comes again.",
+    comment="The bytes injected for each message of a person, replayed whenever the message is sent again.",
 )
 
 answers = Table(
@@ -68,7 +68,7 @@ answers = Table(
     Column("mark", String(64), nullable=False),
     Column("carried", JSON, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
-    comment="For conversations that the server keeps: which message an answer (hash of its id) belongs to.",
+    comment="For conversations that the provider keeps: the message that an answer (hash of its id) belongs to.",
 )
 
 journal = Table(
@@ -87,7 +87,7 @@ journal = Table(
     Column("worker", String(256), nullable=False),
     Column("written", DateTime(timezone=True), nullable=False),
     Index("journal_worker", "worker", "answered"),
-    comment="Exchanges that are not learned yet. A row goes when it is.",
+    comment="Exchanges still to be learned. A row is deleted once it is.",
 )
 
 learned = Table(
@@ -116,7 +116,7 @@ changes = Table(
     Column("memory", String(64), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
     sqlite_autoincrement=True,
-    comment="Which memories changed lately, for the workers that hold them in RAM.",
+    comment="Recent changes of memories, for the workers that cache them in RAM.",
 )
 
 listed = Table(
@@ -135,7 +135,7 @@ listed = Table(
     _where_set("waits", "partition", "created", "memory"),
     _where_set("call", "partition", "call", "created", "memory"),
     _where_set("successor", "partition", "successor"),
-    comment="The order of lists: a row for each memory, so that a page of them is found without reading the others.",
+    comment="The order of lists: a row per memory, so that a page is found without reading the others.",
 )
 
 paths = Table(
@@ -147,7 +147,7 @@ paths = Table(
     Column("ambiguous", Boolean, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Index("paths_remote", "namespace", "remote"),
-    comment="Directories that a client told of together with a git remote; ambiguous: also with another one.",
+    comment="Directories that a client sent together with a git remote; ambiguous: also with another one.",
 )
 
 partitions = Table(
@@ -164,7 +164,7 @@ forgotten = Table(
     Column("namespace", String(64), primary_key=True),
     Column("memory", String(64), primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
-    comment="Memories that were forgotten and may still stand in the free pages of files, until these are scrubbed.",
+    comment="Forgotten memories that may still be in the free pages of files, until these are scrubbed.",
 )
 
 jobs = Table(
@@ -179,7 +179,7 @@ jobs = Table(
     Column("forgotten", Integer, nullable=False),
     Column("problem", Text),
     Column("finished", DateTime(timezone=True)),
-    comment="Erasures that were asked for. Who is to be forgotten stands here only until that is done.",
+    comment="Erasure jobs. The user and session are named only until their rows are gone.",
 )
 
 model_queue = Table(
@@ -197,7 +197,7 @@ model_queue = Table(
     Column("attempts", Integer, nullable=False),
     Column("not_before", DateTime(timezone=True), nullable=False),
     Column("written", DateTime(timezone=True), nullable=False),
-    comment="Exchanges that a model has still to read. A row goes when it has.",
+    comment="Exchanges that wait to be read by a model. A row is deleted once it has been.",
 )
 
 spending = Table(
@@ -206,7 +206,7 @@ spending = Table(
     Column("day", String(10), primary_key=True),
     Column("tokens", BigInteger, nullable=False),
     Column("cost", Float, nullable=False),
-    comment="What the model that reads cost each day, with what is set aside for calls under way.",
+    comment="What the reading model cost each day, including reservations for calls in flight.",
 )
 
 traces = Table(
@@ -218,7 +218,7 @@ traces = Table(
     Column("user", Text, nullable=False),
     Column("namespace", String(64), nullable=False, index=True),
     Column("about", JSON, nullable=False),
-    Column("learned", Text, nullable=False, server_default="", comment="A line of JSON for each thing learned."),
+    Column("learned", Text, nullable=False, server_default="", comment="A line of JSON per thing learned."),
     Index("traces_partition", "partition", "at"),
     comment="What memory did to a request and why; memories by id, and no text.",
 )
@@ -276,7 +276,7 @@ days = Table(
         for name in ("output_tokens", "cached_tokens", "memory_tokens", "recalled", "learned", "rated")
     ),
     *(Column(name, Float, nullable=False) for name in ("cost", "latency", "feedback")),
-    comment="The sums of the calls of each day. Where a call has no client, model or project, it is the empty text.",
+    comment="The sums of each day's calls. A missing client, model or project is the empty string.",
 )
 
 figures = Table(
@@ -287,7 +287,7 @@ figures = Table(
     Column("labels", String(512), primary_key=True),
     Column("value", Float, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-    comment="What the workers of each host counted, as sums. No label names a person.",
+    comment="Counters of each host's workers, as sums. No label names a person.",
 )
 
 
