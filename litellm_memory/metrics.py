@@ -162,7 +162,7 @@ def _result(request: Noted) -> str | None:
 
 
 def count_call(call: CallRecord) -> None:
-    """Counts the tokens of an answered call, or a failed call."""
+    """Counts the tokens of a successful call, or the error of a failed one."""
     if call.status == "failure":
         BACKEND_ERRORS.labels(_bounded("error", call.error or NONE)).inc()
         return

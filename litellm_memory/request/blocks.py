@@ -75,7 +75,7 @@ class Blocks:
         return Frozen(self._ledger.blocks.cached(marks), failure)
 
     async def _frozen(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
-        # A new message's own block is not looked for: ``freeze`` finds what was frozen for it before.
+        # No lookup for the new message's own block: ``freeze`` returns one that was frozen before.
         cached = self._ledger.blocks.cached(marks)
         if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= cached.keys():
             return cached
