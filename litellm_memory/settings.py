@@ -7,10 +7,19 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from litellm_memory.errors import SettingsError
 from litellm_memory.models import Kind, MemoryKind, Position
@@ -18,6 +27,20 @@ from litellm_memory.models import Kind, MemoryKind, Position
 SECTION = "litellm_memory"
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
 """What a running proxy cannot change: it is opened once."""
+
+
+def _not_blank(value: Text) -> Text:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not text.strip():
+        raise ValueError("is blank: give a value, or leave the key out")
+    return value
+
+
+Text = TypeVar("Text", str, SecretStr)
+Secret: TypeAlias = Annotated[SecretStr, AfterValidator(_not_blank)]
+"""A secret with something in it: a blank one would equal what a request without any key carries."""
+Name: TypeAlias = Annotated[str, AfterValidator(_not_blank)]
+"""A text with something in it, to be compared with others: a blank one would match what has no name at all."""
 
 
 class Section(BaseModel):
@@ -29,8 +52,8 @@ class Section(BaseModel):
 class GlobsSettings(Section):
     """Which names take part: all, only ``include``, or all except ``exclude``."""
 
-    include: tuple[str, ...] = Field((), description="Globs of the names that get memory; empty means all.")
-    exclude: tuple[str, ...] = Field((), description="Globs of the names that get none.")
+    include: tuple[Name, ...] = Field((), description="Globs of the names that get memory; empty means all.")
+    exclude: tuple[Name, ...] = Field((), description="Globs of the names that get none.")
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> GlobsSettings:
@@ -53,12 +76,12 @@ class StoreSettings(Section):
     host: str = Field("127.0.0.1", description="`server`: host name of the Chroma server.")
     port: int = Field(8000, ge=1, le=65535, description="`server`: its port.")
     ssl: bool = Field(False, description="`server`: speak TLS; certificates are verified.")
-    headers: Mapping[str, SecretStr] = Field(
+    headers: Mapping[str, Secret] = Field(
         default_factory=dict, description="`server`: headers sent with every request, such as a token."
     )
     tenant: str = Field("default_tenant", description="`server`, `cloud`: the Chroma tenant.")
     database: str = Field("default_database", description="`server`, `cloud`: the Chroma database.")
-    api_key: SecretStr | None = Field(None, description="`cloud`: the API key, best as `os.environ/CHROMA_API_KEY`.")
+    api_key: Secret | None = Field(None, description="`cloud`: the API key, best as `os.environ/CHROMA_API_KEY`.")
 
     @model_validator(mode="after")
     def _cloud_needs_a_key(self) -> StoreSettings:
@@ -70,7 +93,7 @@ class StoreSettings(Section):
 class LedgerSettings(Section):
     """Where the journal and the frozen blocks are kept."""
 
-    url: SecretStr | None = Field(
+    url: Secret | None = Field(
         None,
         description="SQLAlchemy URL. Unset: SQLite in `data_dir`, which serves all processes of one host. "
         "PostgreSQL serves several hosts (`pip install 'litellm-memory[postgres]'`).",
@@ -208,11 +231,11 @@ class VendorMemory(Section):
 class HeaderPattern(Section):
     """One identity rule: a regular expression that is searched in a header's value."""
 
-    header: str = Field(description="Name of the request header.")
-    pattern: str = Field(description="Regular expression, searched in the header's value.")
-    user_id: str | None = Field(None, description="The user inside the partition when the pattern is found.")
-    project: str | None = Field(None, description="The project when the pattern is found.")
-    client: str | None = Field(None, description="The client's label when the pattern is found.")
+    header: Name = Field(description="Name of the request header.")
+    pattern: Name = Field(description="Regular expression, searched in the header's value.")
+    user_id: Name | None = Field(None, description="The user inside the partition when the pattern is found.")
+    project: Name | None = Field(None, description="The project when the pattern is found.")
+    client: Name | None = Field(None, description="The client's label when the pattern is found.")
 
     @field_validator("pattern")
     @classmethod
@@ -223,7 +246,7 @@ class HeaderPattern(Section):
 class IdentitySettings(Section):
     """Whose memory a request sees."""
 
-    header: str = Field("x-memory-user-id", description="The header that names the user inside the partition.")
+    header: Name = Field("x-memory-user-id", description="The header that names the user inside the partition.")
     header_patterns: tuple[HeaderPattern, ...] = Field(
         (), description="Rules tried before the built-in client catalogue; the first match wins."
     )
@@ -236,7 +259,7 @@ class IdentitySettings(Section):
     projects: Literal["open", "strict"] = Field(
         "open", description="`strict` hides project memories from requests that have no project."
     )
-    delegating_keys: tuple[str, ...] = Field(
+    delegating_keys: tuple[Name, ...] = Field(
         (),
         description="Key aliases, key hashes or user ids that may act for end users, as Open WebUI does; "
         "`master` means the master key.",
@@ -292,7 +315,7 @@ class SidecarSettings(Section):
     enabled: bool = Field(True, description="Start the sidecar with the proxy.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8764, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
-    api_key: SecretStr | None = Field(
+    api_key: Secret | None = Field(
         None, description="An extra operator key with the master key's rights. Unset, only LiteLLM's keys work."
     )
     requests_per_minute: int = Field(
@@ -419,6 +442,9 @@ def _with_environment(value: Any, path: tuple[str, ...], environment: Environmen
         name = value.removeprefix("os.environ/")
         if name not in environment:
             raise SettingsError(f"{'.'.join(path)}: the environment variable {name} is not set.")
+        if not environment[name].strip():
+            # What `${NAME:-}` in a compose file makes of a variable that was forgotten.
+            raise SettingsError(f"{'.'.join(path)}: the environment variable {name} is set but blank.")
         return environment[name]
     return value
 

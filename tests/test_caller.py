@@ -9,6 +9,7 @@ import litellm
 import pytest
 from litellm.proxy._types import UserAPIKeyAuth
 
+from litellm_memory.cli.reach import key_of
 from litellm_memory.hooks.proxy import caller_of, caller_of_metadata, is_unlogged
 from litellm_memory.models import Caller
 
@@ -25,6 +26,17 @@ def test_a_key_is_known_by_its_hash_alone() -> None:
     caller = caller_of(UserAPIKeyAuth(api_key="a-key-of-custom-auth", user_id="ada"))
     assert caller.key is not None
     assert "a-key-of-custom-auth" not in repr(caller)
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_master_key_is_none_so_the_command_line_serves_nobody_with_it(
+    blank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", blank)
+    for general in ({}, {"master_key": blank}, {"master_key": "os.environ/LITELLM_MASTER_KEY"}):
+        assert key_of({"general_settings": general}) is None
+    monkeypatch.setenv("LITELLM_MASTER_KEY", "sk-1")
+    assert key_of({"general_settings": {"master_key": blank}}) == "sk-1"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import httpx
 import pytest
@@ -111,13 +111,16 @@ TYPES: Mapping[Any, str] = {
 def described(annotation: Any, bounds: str) -> str:
     """The type of a setting in the words of the page."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return described(arguments[0], bounds)
     if origin in (Union, UnionType):
         [annotation] = [argument for argument in arguments if argument is not NoneType]
         return described(annotation, bounds)
     if origin is Literal:
         return ", ".join(f"`{argument}`" for argument in arguments)
     if origin is tuple:
-        return "list of rules" if issubclass(arguments[0], Section) else f"list of {described(arguments[0], '')}s"
+        is_rule = isinstance(arguments[0], type) and issubclass(arguments[0], Section)
+        return "list of rules" if is_rule else f"list of {described(arguments[0], '')}s"
     if annotation is SecretStr:
         return "secret"
     if origin is not None and issubclass(origin, Mapping):

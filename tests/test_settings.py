@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from litellm_memory.errors import SettingsError
 from litellm_memory.request.participation import takes_part
@@ -135,6 +138,46 @@ def test_a_file_that_is_no_yaml_is_an_error_with_a_name(tmp_path: Path) -> None:
     path.write_text("a: [", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"config\.yaml is not valid YAML"):
         read_settings(path)
+
+
+SECRETS = {
+    "sidecar.api_key": lambda secret: {"sidecar": {"api_key": secret}},
+    "store.api_key": lambda secret: {"store": {"mode": "cloud", "api_key": secret}},
+    "store.headers.x-chroma-token": lambda secret: {"store": {"headers": {"x-chroma-token": secret}}},
+    "ledger.url": lambda secret: {"ledger": {"url": secret}},
+    "identity.delegating_keys.0": lambda secret: {"identity": {"delegating_keys": [secret]}},
+    "identity.header_patterns.0.pattern": lambda secret: {
+        "identity": {"header_patterns": [{"header": "x-room", "pattern": secret, "user_id": "ann"}]}
+    },
+    "models.exclude.0": lambda secret: {"models": {"exclude": [secret]}},
+}
+
+
+@pytest.mark.parametrize("key", SECRETS)
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_a_blank_secret_stops_the_start_with_one_sentence(key: str, blank: str) -> None:
+    with pytest.raises(SettingsError) as written:
+        load(SECRETS[key](blank))
+    assert str(written.value) == f"litellm_memory.{key}: is blank: give a value, or leave the key out."
+    config = {"litellm_memory": SECRETS[key]("os.environ/MEMORY_OPERATOR_KEY")}
+    with pytest.raises(SettingsError) as looked_up:
+        load_settings(config, directory=Path("/srv"), environment={"MEMORY_OPERATOR_KEY": blank})
+    assert str(looked_up.value) == (
+        f"litellm_memory.{key}: the environment variable MEMORY_OPERATOR_KEY is set but blank."
+    )
+
+
+def test_no_secret_is_declared_without_the_check_for_blank_ones() -> None:
+    declared = {str(field.annotation) for field in all_fields(Settings) if "SecretStr" in str(field.annotation)}
+    assert declared
+    assert [annotation for annotation in declared if "AfterValidator" not in annotation] == []
+
+
+def all_fields(section: type[BaseModel]) -> Iterator[FieldInfo]:
+    for field in section.model_fields.values():
+        yield field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from all_fields(field.annotation)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from bed.engines import opened_engine
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 from starlette.routing import Route
 
 from litellm_memory.engine import Engine
+from litellm_memory.errors import UnauthorizedError
 from litellm_memory.models import Caller
+from litellm_memory.settings import SidecarSettings
 from litellm_memory.sidecar import Served, add_routing, create_app, shapes
 from litellm_memory.sidecar.access import read_partition, verified, write_partition
 from litellm_memory.sidecar.app import ROUTERS
@@ -136,3 +140,18 @@ async def test_routing_works_on_an_app_whose_state_is_somebody_elses(engine: Eng
     told = [(await ask(each, "GET", "/memory-routing/info", headers=key)).json() for each in (app, sidecar)]
     unasked = [(await ask(each, "GET", "/memory-routing/rules")).status_code for each in (app, sidecar)]
     assert (told[0], unasked, app.state.engine) == (told[1], [401, 200], "theirs")
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+async def test_no_request_without_a_key_is_the_operators_whatever_the_settings_hold(engine: Engine, blank: str) -> None:
+    """Settings with a blank key do not load, so they are made without being validated here."""
+    unvalidated = SidecarSettings.model_construct(api_key=SecretStr(blank))
+    engine.use(engine.settings.model_copy(update={"sidecar": unvalidated}))
+    app = create_app(engine, authenticate=refusing)
+    keys = [{}, {"authorization": ""}, {"authorization": "Bearer "}, {"x-api-key": blank}]
+    for key, path in product(keys, ("/v1/memories", "/v1/export", "/v1/traces", "/metrics")):
+        assert (await ask(app, "GET", path, headers=key)).status_code == 401, (key, path)
+
+
+async def refusing(headers: Mapping[str, str]) -> Caller:
+    raise UnauthorizedError("No such key.")

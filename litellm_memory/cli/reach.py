@@ -169,9 +169,11 @@ async def _answers(http: httpx.AsyncClient) -> bool:
 
 
 def key_of(config: Mapping[str, Any]) -> str | None:
-    """The master key in a LiteLLM config, or in the environment."""
+    """The master key that a LiteLLM config names, or that the environment holds; None for a blank one."""
     general = config.get("general_settings")
     named = general.get("master_key") if isinstance(general, Mapping) else None
     if isinstance(named, str) and named.startswith("os.environ/"):
         named = os.environ.get(named.removeprefix("os.environ/"))
-    return named or os.environ.get(KEY_VARIABLE)
+    given = (named, os.environ.get(KEY_VARIABLE))
+    # A blank key would equal what a request without any key carries.
+    return next((key for key in given if isinstance(key, str) and key.strip()), None)

@@ -140,8 +140,8 @@ def is_loopback(request: Request) -> bool:
 
 
 def _is_operator(request: Request, settings: Settings) -> bool:
-    """True for the operator key in the settings."""
-    if settings.sidecar.api_key is None:
-        return False
+    """True for the operator's own key of the settings; a request without a key never has it."""
     given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
+    if settings.sidecar.api_key is None or not given.strip():
+        return False
     return hmac.compare_digest(given.encode(), settings.sidecar.api_key.get_secret_value().encode())
