@@ -427,6 +427,18 @@ def read_config(path: Path) -> Mapping[str, Any]:
     return config
 
 
+def user_headers(general: Any) -> frozenset[str]:
+    """The headers, in lower case, from which LiteLLM takes a user by its ``general_settings``."""
+    if not isinstance(general, Mapping):
+        return frozenset()
+    mappings = general.get("user_header_mappings")
+    items = mappings if isinstance(mappings, list) else [mappings]
+    names = [item.get("header_name") for item in items if isinstance(item, Mapping)]
+    return frozenset(
+        name.lower() for name in (*names, general.get("user_header_name")) if name and isinstance(name, str)
+    )
+
+
 def needs_restart(old: Settings, new: Settings) -> list[str]:
     """The keys that differ between the two and take effect only after a restart."""
     return [key for key in RESTART_KEYS if getattr(old, key) != getattr(new, key)]

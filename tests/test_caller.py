@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import litellm
 import pytest
+from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 
 from litellm_memory.cli.reach import key_of
-from litellm_memory.hooks.proxy import caller_of, caller_of_metadata, is_unlogged
+from litellm_memory.hooks.proxy import as_verified, caller_of, caller_of_metadata, is_unlogged
 from litellm_memory.models import Caller
 
 KEPT_OFF = {"logging": [{"callback_name": "langfuse", "callback_vars": {"turn_off_message_logging": "True"}}]}
@@ -26,6 +29,34 @@ def test_a_key_is_known_by_its_hash_alone() -> None:
     caller = caller_of(UserAPIKeyAuth(api_key="a-key-of-custom-auth", user_id="ada"))
     assert caller.key is not None
     assert "a-key-of-custom-auth" not in repr(caller)
+
+
+MAPPINGS = {
+    "user_header_mappings": [{"header_name": "X-Employee", "litellm_user_role": "internal_user"}],
+    "user_header_name": "X-Person",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "principal", "user"),
+    [
+        pytest.param({}, None, "ada", id="no such header"),
+        pytest.param({"x-employee": "ada"}, SimpleNamespace(user=SimpleNamespace(id="ben")), "ben", id="replaced"),
+        pytest.param({"x-employee": "ada"}, SimpleNamespace(user=None), None, id="a key without a user"),
+    ],
+)
+def test_the_user_is_the_one_that_litellm_verified_whatever_header_replaced_it(
+    headers: dict[str, str], principal: Any, user: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy_server, "general_settings", MAPPINGS)
+    caller = caller_of(UserAPIKeyAuth(api_key="sk-1", user_id="ada"))
+    assert caller.user_headers == {"x-employee", "x-person"}
+    assert as_verified(caller, headers, {"principal": principal} if principal else {}) == replace(caller, user=user)
+
+
+def test_a_replaced_user_whose_key_is_not_known_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy_server, "general_settings", MAPPINGS)
+    assert as_verified(caller_of(UserAPIKeyAuth(api_key="sk-1", user_id="ada")), {"x-employee": "ada"}, {}) == Caller()
 
 
 @pytest.mark.parametrize("blank", ["", " "])

@@ -221,6 +221,23 @@ def test_an_end_user_of_a_key_that_may_not_delegate_gets_no_memory(headers: dict
     assert scope_of(headers) == Refusal("undelegated_end_user")
 
 
+@pytest.mark.parametrize(
+    ("delegating", "header", "expected"),
+    [
+        pytest.param((), "x-memory-user-id", Refusal("undelegated_end_user"), id="may not delegate"),
+        pytest.param(("k1",), "x-memory-user-id", Scope(hashed("user:ann"), "u-9"), id="may delegate"),
+        pytest.param((), "X-Employee", Scope(hashed("user:ann"), "u-9"), id="made the user header by the operator"),
+    ],
+)
+def test_a_header_that_litellm_takes_the_user_from_names_an_end_user(
+    delegating: tuple[str, ...], header: str, expected: Scope | Refusal
+) -> None:
+    settings = IdentitySettings(header=header, delegating_keys=delegating)
+    caller = replace(ANN, user_headers=frozenset({"x-employee"}))
+    assert scope_of({"x-employee": "u-9"}, caller=caller, settings=settings) == expected
+    assert isinstance(scope_of({}, caller=caller, settings=settings), Scope)
+
+
 def test_a_bodys_user_alone_is_ignored_without_delegation() -> None:
     assert scope_of({}, turn=Turn(messages=(), user="u-9")) == Scope(hashed("user:ann"), "default")
 

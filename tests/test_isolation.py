@@ -74,9 +74,16 @@ def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) 
     ada, ben = Person("ada", team="blue"), Person("ben", team="blue")
     ada_again, webui = Person("ada", team="blue"), Person("webui")
     people, memory = (ada, ben, ada_again, webui), {"identity": {"delegating_keys": ["webui"]}}
-    cache = {"litellm_settings": {"cache": True, "cache_params": {"type": "local"}}}
+    mappings = [
+        {"header_name": "X-Employee", "litellm_user_role": "internal_user"},
+        {"header_name": "X-Customer", "litellm_user_role": "customer"},
+    ]
+    config = {
+        "litellm_settings": {"cache": True, "cache_params": {"type": "local"}},
+        "general_settings": {"user_header_mappings": mappings},
+    }
     directory = tmp_path_factory.mktemp("isolation")
-    with Proxy(directory, session_provider.url, memory=memory, people=people, config=cache) as proxy:
+    with Proxy(directory, session_provider.url, memory=memory, people=people, config=config) as proxy:
         with proxy.sidecar(ada.key) as client:
             memories = Memories(proxy, client)
             memories.wait_until_ready()
@@ -112,6 +119,7 @@ def claims(known: Mapping[str, Any]) -> list[Headers]:
     names = (
         *("x-memory-user-id", "x-maia-namespace", "x-openwebui-user-id", "x-litellm-end-user-id"),
         *("x-litellm-customer-id", "x-memory-partition", "x-litellm-user-id", "x-litellm-team-id"),
+        *("X-Employee", "X-Customer"),
     )
     users: list[Headers] = [[(name, user)] for name in names for user in ("default", "ada", known["partition"])]
     return [
@@ -251,6 +259,32 @@ def test_a_front_end_that_may_delegate_keeps_its_end_users_apart(house: House, s
         refused = asked(client, chat, house.ben.key, [("x-openwebui-user-id", "u-1")], [QUESTION], session_provider)
     assert "undelegated_end_user" in refused
     assert "NUMBAT" not in refused
+
+
+def test_a_header_that_litellm_takes_the_user_from_is_the_claim_of_an_end_user(
+    house: House, session_provider: Provider
+) -> None:
+    """LiteLLM writes the header of ``user_header_mappings`` over the verified user before any hook runs."""
+    planted, chat = "My favourite pool toy is the planted BILBY.", FORMATS[0]
+    with house.proxy.client(house.ben.key) as client:
+        for claim in ([("X-Employee", "ada")], [("x-employee", "webui")], [("X-Customer", "ada")]):
+            refused = asked(client, chat, house.ben.key, claim, [planted], session_provider)
+            assert "undelegated_end_user" in refused, claim
+    for person in (house.ada, house.webui, house.ben):
+        with house.proxy.sidecar(person.key) as client:
+            assert mentioning(client.get("/v1/memories", params={"limit": 1000}).json()["data"], "BILBY") == []
+    with house.proxy.sidecar(house.webui.key) as client:
+        Memories(house.proxy, client).add(SECRET.replace(CANARY, "POTOROO"), user="u-7")
+    with house.proxy.client(house.webui.key) as client:
+        seen_by = {
+            claim: asked(client, chat, house.webui.key, [claim], [QUESTION], session_provider)
+            for claim in itertools.product(("X-Employee", "X-Customer"), ("u-7", "u-8", "ada"))
+        }
+    assert [claim for claim, text in seen_by.items() if "POTOROO" in text] == [
+        ("X-Employee", "u-7"),
+        ("X-Customer", "u-7"),
+    ]
+    assert [claim for claim, text in seen_by.items() if CANARY in text] == []
 
 
 @pytest.mark.parametrize(

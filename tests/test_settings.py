@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from litellm_memory.care.checks import findings
 from litellm_memory.errors import SettingsError
 from litellm_memory.request.participation import takes_part
 from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings
@@ -138,6 +140,23 @@ def test_a_file_that_is_no_yaml_is_an_error_with_a_name(tmp_path: Path) -> None:
     path.write_text("a: [", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"config\.yaml is not valid YAML"):
         read_settings(path)
+
+
+async def test_check_names_a_header_that_litellm_takes_the_user_from(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    mapping = {"header_name": "X-Employee", "litellm_user_role": "internal_user"}
+    memory = {"sidecar": {"enabled": False}}
+    config.write_text(json.dumps({"general_settings": {"user_header_mappings": [mapping]}, "litellm_memory": memory}))
+    found = [finding for finding in await findings(config, lambda *_: None) if "x-employee" in finding.what]
+    assert [finding.level for finding in found] == ["warning"]
+    assert "identity.delegating_keys" in found[0].remedy
+
+
+async def test_check_names_a_blank_operator_key(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"litellm_memory": {"sidecar": {"api_key": ""}}}))
+    [finding] = [finding for finding in await findings(config, lambda *_: None) if finding.level == "error"]
+    assert finding.what == "litellm_memory.sidecar.api_key: is blank: give a value, or leave the key out."
 
 
 SECRETS = {

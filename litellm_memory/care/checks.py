@@ -16,7 +16,7 @@ import httpx
 from litellm_memory.embedding import Embedders, EmbeddingModels, LocalModel, find_model
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger, LedgerError, is_damaged
-from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config
+from litellm_memory.settings import Settings, SidecarSettings, load_settings, read_config, user_headers
 from litellm_memory.store import Store, open_known_store, verify
 
 OLDEST_LITELLM, NEWEST_LITELLM = "1.106.2", "1.108.7"
@@ -53,7 +53,7 @@ async def findings(
         return [_litellm(), Finding("error", str(error), remedy)]
     embedders = Embedders(settings, await asyncio.to_thread(models_for, settings, parsed))
     model = _model(settings) if settings.embedding.model == "local" else [await _called_model(embedders)]
-    found = [_litellm(), _callback(parsed), *model, _data_dir(settings.data_dir)]
+    found = [_litellm(), _callback(parsed), *_user_headers(parsed), *model, _data_dir(settings.data_dir)]
     if found[-1].level != "error":
         found += [_ledger(settings), *await _store(settings, embedders)]
     embedders.close()
@@ -92,6 +92,16 @@ def _callback(config: Any) -> Finding:
     if deeper:
         return Finding("error", f"callbacks names {deeper[0]}, which loads the package a second time.", remedy)
     return Finding("error", f"callbacks does not name {HANDLER}, so LiteLLM runs without memory.", remedy)
+
+
+def _user_headers(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """A warning where LiteLLM takes users from headers, which any client can write."""
+    names = sorted(user_headers(config.get("general_settings")))
+    if names:
+        what = f"general_settings lets clients name a user by {', '.join(names)}: memory takes that for an end user."
+        yield Finding(
+            "warning", what, "Only keys in identity.delegating_keys get memory with it; list the front end's."
+        )
 
 
 def _data_dir(path: Path) -> Finding:

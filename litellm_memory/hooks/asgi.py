@@ -49,11 +49,14 @@ class Wrap:
         if scope.get("method") != "POST":
             await self._app({**scope, "headers": passed}, receive, send)
             return
-        call = Call(headers=gathered(headers, self._engine.settings.identity), path=scope["path"], wrapped=True)
+        # The dict itself goes on: LiteLLM notes in it whom it verified.
+        state = scope.get("state") or {}
+        gathered_headers = gathered(headers, self._engine.settings.identity)
+        call = Call(headers=gathered_headers, path=scope["path"], state=state, wrapped=True)
         answer = _Answer(call, send)
         token = CURRENT.set(call)
         try:
-            await self._app({**scope, "headers": passed}, receive, answer.send)
+            await self._app({**scope, "headers": passed, "state": state}, receive, answer.send)
         finally:
             CURRENT.reset(token)
             self._note(call, answer)

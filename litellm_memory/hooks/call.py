@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from litellm_memory.engine import Outcome
 from litellm_memory.models import Caller
@@ -22,6 +23,8 @@ class Call:
 
     headers: Mapping[str, str] = field(default_factory=dict)
     path: str | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """What LiteLLM keeps with the request, such as whom it verified; empty when the wrap did not see the request."""
     wrapped: bool = False
     relayed: bool = False
     """The request skipped the pre-call hook, and got its memory in the deployment hook instead."""

@@ -51,7 +51,8 @@ class MemoryHandler(CustomLogger):
             return data
         began, given = time.time_ns(), data
         with guard(WITHOUT_MEMORY, call):
-            given = await self._with_memory(call, proxy.caller_of(user_api_key_dict), data, call_type)
+            caller = proxy.as_verified(proxy.caller_of(user_api_key_dict), call.headers or _headers(data), call.state)
+            given = await self._with_memory(call, caller, data, call_type)
         add_span(user_api_key_dict, call, began=began)
         return given
 
@@ -129,7 +130,8 @@ class MemoryHandler(CustomLogger):
             return None
         if not call.relayed:
             call.relayed = True
-            caller = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
+            relayed = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
+            caller = proxy.as_verified(relayed, call.headers, call.state)
             await self._look(call, caller, body, "pass_through_endpoint", {"model": kwargs.get("model")})
         given = call.outcome.body if call.outcome else None
         return {**kwargs, "json": given} if given is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from litellm_memory.hooks.asgi import App
 from litellm_memory.identity import vendor_user_id
 from litellm_memory.llm import Models
 from litellm_memory.models import Caller
-from litellm_memory.settings import SECTION, Settings, load_settings
+from litellm_memory.settings import SECTION, Settings, load_settings, user_headers
 from litellm_memory.wire import NATIVE_CALL_TYPES
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,22 @@ def caller_of(key: UserAPIKeyAuth) -> Caller:
     return _caller(key.api_key or key.token, key.user_id, key.team_id, key.key_alias, key.metadata, key.team_metadata)
 
 
+def as_verified(caller: Caller, headers: Mapping[str, str], state: Mapping[str, Any]) -> Caller:
+    """``caller`` with the user that its key was verified for; nobody when a header replaced an unknown one.
+
+    ``headers`` and ``state`` are those of the request, names in lower case.
+    """
+    # LiteLLM writes the header of `general_settings.user_header_mappings` over the key's user before any hook runs
+    # (add_internal_user_from_user_mapping). Whom it verified is kept with the request; its own comment there asks to
+    # take a missing principal for a refusal.
+    if caller.user_headers.isdisjoint(headers):
+        return caller
+    principal = state.get("principal")
+    if principal is None:
+        return Caller()
+    return replace(caller, user=principal.user.id if principal.user else None)
+
+
 def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
     """The caller of a relayed call: LiteLLM passes the verified key's fields on as ``user_api_key_*``."""
     given = {name: metadata.get(f"user_api_key_{name}") for name in ("user_id", "team_id", "alias")}
@@ -129,6 +146,7 @@ def _caller(
         inject=all(item.get("inject", True) is True for item in narrowed),
         remember=all(item.get("remember", True) is True for item in narrowed),
         unlogged=any(map(_turns_logging_off, metadata)),
+        user_headers=user_headers(proxy_server.general_settings),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litellm_memory.identity.headers import RequestOptions, decoded, plain_name, readable_id
+from litellm_memory.identity.headers import USER, RequestOptions, decoded, plain_name, readable_id
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn
@@ -74,15 +74,16 @@ def _end_user(
 ) -> str | Refusal | None:
     """The end user that the request claims, when its key may claim one; None when none is claimed."""
     # An operator who configured one of these as ``identity.header`` has allowed it to every key.
+    readable = (*END_USER_HEADERS, *sorted(caller.user_headers.difference(END_USER_HEADERS)))
     claiming = [
         name
-        for name in (*END_USER_HEADERS, *UNREADABLE_END_USER_HEADERS)
-        if name in headers and name != plain_name(settings.header)
+        for name in (*readable, *UNREADABLE_END_USER_HEADERS)
+        if name in headers and plain_name(name) not in (plain_name(settings.header), *USER)
     ]
     if claiming and not delegates(caller, settings):
         return Refusal("undelegated_end_user")
     if claiming:
-        claims = {readable_id(decoded(headers[name])) for name in claiming if name in END_USER_HEADERS} or {None}
+        claims = {readable_id(decoded(headers[name])) for name in claiming if name in readable} or {None}
         return _agreed(claims)
     if turn.user is None or _SESSION_OF_CLAUDE_CODE.search(turn.user) or not delegates(caller, settings):
         return None
