@@ -169,6 +169,22 @@ async def test_an_owner_that_does_not_answer_fails_a_read_after_its_deadline(dat
     await store.aclose()
 
 
+@pytest.mark.parametrize("message", [{}, {"id": 7}, {"id": 7, "operation": []}, {"id": 7, "operation": "count"}])
+async def test_a_message_that_asks_for_nothing_is_answered_with_an_error(
+    data_dir: Path, message: dict[str, object]
+) -> None:
+    store = await opened(data_dir)
+    reader, writer = await asyncio.open_unix_connection(owner_of(data_dir).socket)
+    async with asyncio.timeout(30):
+        assert await frames.receive(reader) == {"version": frames.VERSION}
+        writer.write(frames.pack(message))
+        answer = await frames.receive(reader)
+    writer.close()
+    assert answer is not None
+    assert (answer["id"], "error" in answer) == (message.get("id"), True)
+    await store.aclose()
+
+
 async def test_an_owner_leaves_when_its_last_worker_has_left_and_what_it_kept_is_there_again(data_dir: Path) -> None:
     store = await opened(data_dir, idle_seconds=0.1)
     await store.put([entry()])

@@ -102,7 +102,7 @@ class Owner:
             self._rest()
 
     async def _answer(self, request: frames.Message, writer: asyncio.StreamWriter) -> None:
-        operation = request["operation"]
+        operation = request.get("operation")
         try:
             if operation not in OPERATIONS:
                 raise StoreError(f"The owner process does not know {operation!r}: restart the proxy.")
@@ -110,11 +110,11 @@ class Owner:
             if operation == "scrub":
                 self._scrub_mark.touch()
                 self.stop()
-            answer = {"id": request["id"], "value": value}
+            answer = {"id": request.get("id"), "value": value}
         except Exception as error:  # The worker waits for whatever it was at the other end of the socket.
             sentence = str(error) if isinstance(error, StoreError) else f"The owner failed: {type(error).__name__}."
             log.warning("%s: %s", operation, sentence)
-            answer = {"id": request["id"], "error": sentence}
+            answer = {"id": request.get("id"), "error": sentence}
         # A worker that has disconnected needs no answer.
         with suppress(ConnectionError):
             writer.write(frames.pack(answer))
