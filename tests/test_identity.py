@@ -176,10 +176,6 @@ def test_only_listed_keys_speak_for_end_users(caller: Caller, listed: str, deleg
         pytest.param(
             {"x-litellm-customer-id": "u-9", "x-memory-user-id": "u-7"}, None, "u-7", id="the memory header goes first"
         ),
-        pytest.param({}, '{"device_id":"d","session_id":"s"}', "default", id="Claude Code's session is no user"),
-        pytest.param(
-            {}, "user_abc_account__session_0f9a1c2e-1111-2222-3333-444455556666", "default", id="nor is its older form"
-        ),
         pytest.param({}, None, "default", id="no claim"),
     ],
 )
@@ -196,6 +192,14 @@ def test_a_delegating_key_chooses_the_user(headers: dict[str, str], body_user: s
         pytest.param({"x-openwebui-user-id": "\x1b"}, None, "unreadable_end_user", id="control characters"),
         pytest.param({"x-openwebui-user-jwt": "a.b.c"}, None, "unreadable_end_user", id="only a signed one"),
         pytest.param({}, "u\n9", "unreadable_end_user", id="in the body"),
+        pytest.param({}, '{"device_id":"d","session_id":"s"}', "unreadable_end_user", id="Claude Code's session"),
+        pytest.param(
+            {},
+            "user_abc_account__session_0f9a1c2e-1111-2222-3333-444455556666",
+            "unreadable_end_user",
+            id="its older form",
+        ),
+        pytest.param({}, 'bob "session_id"', "unreadable_end_user", id="a name that holds what tells a session"),
         pytest.param(
             {"x-openwebui-user-id": "a", "x-litellm-end-user-id": "b"}, None, "end_users_disagree", id="two users"
         ),

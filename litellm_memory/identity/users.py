@@ -85,8 +85,11 @@ def _end_user(
     if claiming:
         claims = {readable_id(decoded(headers[name])) for name in claiming if name in readable} or {None}
         return _agreed(claims)
-    if turn.user is None or _SESSION_OF_CLAUDE_CODE.search(turn.user) or not delegates(caller, settings):
+    if turn.user is None or not delegates(caller, settings):
         return None
+    if _SESSION_OF_CLAUDE_CODE.search(turn.user):
+        # Neither a name nor the lack of one: an end user may be called so to be given what nobody's name is given.
+        return Refusal("unreadable_end_user")
     return _agreed({readable_id(turn.user)})
 
 
