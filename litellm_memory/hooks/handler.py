@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from litellm.caching.caching import DualCache
 from litellm.integrations.custom_logger import CustomLogger
@@ -164,4 +165,5 @@ def _headers(data: Mapping[str, Any]) -> dict[str, str]:
 def _route(data: Mapping[str, Any]) -> str | None:
     request = data.get("proxy_server_request")
     url = request.get("url") if isinstance(request, Mapping) else None
-    return str(url) if url else None
+    # LiteLLM's URL has the host and the query, and Gemini's clients put their key into the query.
+    return urlsplit(str(url)).path if url else None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from litellm_memory.models import Body, Caller
+
+LONGEST_KEPT: Final = 256
+"""Characters of a client's model name and path that are kept: a body of megabytes can be all model name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +31,10 @@ class Request:
 
     @property
     def model(self) -> str | None:
-        """The requested model; None when the request names none."""
-        return self.models[0] if self.models else None
+        """The model asked for, at most LONGEST_KEPT characters of it; None when the request names none."""
+        return self.models[0][:LONGEST_KEPT] if self.models else None
+
+    @property
+    def path(self) -> str | None:
+        """The route without its query, which may hold a key; at most LONGEST_KEPT characters of it."""
+        return None if self.route is None else self.route.partition("?")[0][:LONGEST_KEPT]

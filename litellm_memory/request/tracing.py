@@ -32,7 +32,7 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
         session=scope.session,
         client=scope.client,
         model=request.model,
-        route=request.route,
+        route=request.path,
         unreadable=reading.options.unreadable,
         count=injection.count,
         tokens=injection.tokens,
@@ -63,7 +63,7 @@ def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) 
         excluded.status,
         excluded.reason,
         model=request.model,
-        route=request.route,
+        route=request.path,
     )
 
 
