@@ -40,6 +40,8 @@ class Caller:
     """False when the metadata of the key or of its team switches it off."""
     unlogged: bool = False
     """LiteLLM is configured, for this key or its team, not to log messages."""
+    may_be_logged: bool = False
+    """The key or its team lets its client override a global setting that keeps messages out of logs."""
     user_headers: frozenset[str] = frozenset()
     """Headers, in lower case, from which LiteLLM takes a user as configured: each one names an end user."""
 

@@ -25,6 +25,11 @@ from litellm_memory.errors import SettingsError
 from litellm_memory.models import Kind, MemoryKind, Position
 
 SECTION = "litellm_memory"
+KEY_HEADERS = frozenset(
+    "authorization proxy-authorization cookie x-api-key api-key x-goog-api-key x-litellm-api-key"
+    " ocp-apim-subscription-key".split()
+)
+"""The headers in which LiteLLM and its providers look for a key."""
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
 """What a running proxy cannot change: it is opened once."""
 
@@ -247,6 +252,14 @@ class IdentitySettings(Section):
     """Whose memory a request sees."""
 
     header: Name = Field("x-memory-user-id", description="The header that names the user inside the partition.")
+
+    @field_validator("header")
+    @classmethod
+    def _is_no_key(cls, header: str) -> str:
+        if header.strip().lower().replace("_", "-").removeprefix("x-pass-") in KEY_HEADERS:
+            raise ValueError("carries a key, which would be kept as the user's name; name another header")
+        return header
+
     header_patterns: tuple[HeaderPattern, ...] = Field(
         (), description="Rules tried before the built-in client catalogue; the first match wins."
     )

@@ -13,7 +13,8 @@ from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 
 from litellm_memory.cli.reach import key_of
-from litellm_memory.hooks.proxy import as_verified, caller_of, caller_of_metadata, is_unlogged
+from litellm_memory.hooks.handler import _route
+from litellm_memory.hooks.proxy import as_verified, caller_of, caller_of_metadata, is_unlogged, models_of
 from litellm_memory.models import Caller
 
 KEPT_OFF = {"logging": [{"callback_name": "langfuse", "callback_vars": {"turn_off_message_logging": "True"}}]}
@@ -93,16 +94,66 @@ def test_the_metadata_of_key_and_team_narrow_memory_on_every_route(
 
 
 @pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        ({"turn_off_message_logging": False}, {}),
+        ({}, {"litellm-disable-message-redaction": "true"}),
+    ],
+)
+@pytest.mark.parametrize("place", ["metadata", "team_metadata"])
+def test_a_client_lifts_the_global_setting_only_where_its_key_or_team_allows_it(
+    data: Mapping[str, Any], headers: Mapping[str, str], place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    told = [
+        is_unlogged(
+            data,
+            headers,
+            caller_of(UserAPIKeyAuth(api_key="sk-1", **{place: {"allow_client_message_redaction_opt_out": allowed}})),
+        )  # type: ignore[arg-type]
+        for allowed in (True, False, "true")
+    ]
+    assert told == [False, True, True]
+
+
+def test_without_the_wrap_the_route_is_litellms_path_without_a_key() -> None:
+    asked = {"proxy_server_request": {"url": "http://127.0.0.1:4000/v1beta/models/g:generateContent?key=sk-1"}}
+    assert _route(asked) == "/v1beta/models/g:generateContent"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"model": "gpt,far-away"}, id="a list as text"),
+        pytest.param({"model": ["gpt", "far-away"]}, id="a list"),
+        pytest.param({"model": "gpt", "fallbacks": ["far-away"]}, id="a name"),
+        pytest.param({"model": "gpt", "fallbacks": [{"model": "far-away"}]}, id="an object"),
+        pytest.param({"model": "gpt", "fallbacks": [{"gpt": ["far-away"]}]}, id="by model"),
+        pytest.param({"model": "gpt", "fallbacks": [{"gpt": [{"model": "far-away"}]}]}, id="an object by model"),
+        pytest.param({"model": "gpt", "fallbacks": [{"*": ["far-away"]}]}, id="for all"),
+        pytest.param({"model": "gpt", "context_window_fallbacks": [{"gpt": ["far-away"]}]}, id="a longer window"),
+        pytest.param({"model": "gpt", "content_policy_fallbacks": [{"gpt": ["far-away"]}]}, id="another policy"),
+        pytest.param({"model": "gpt", "context_window_fallback_dict": {"gpt": "far-away"}}, id="a table of windows"),
+        pytest.param(
+            {"model": "gpt", "router_settings_override": {"fallbacks": [{"gpt": ["far-away"]}]}}, id="of the key"
+        ),
+    ],
+)
+def test_every_model_that_a_request_may_reach_is_named(data: Mapping[str, Any]) -> None:
+    assert models_of(data) == ("gpt", "far-away")
+
+
+@pytest.mark.parametrize(
     ("data", "headers", "key_says_off", "globally_off", "expected"),
     [
         ({}, {}, False, False, False),
         ({}, {}, False, True, True),
         ({"no-log": True}, {}, False, False, True),
         ({"turn_off_message_logging": "True"}, {}, False, False, True),
-        ({"turn_off_message_logging": False}, {}, False, True, False),
+        ({"turn_off_message_logging": False}, {}, False, True, True),
         ({"turn_off_message_logging": False}, {}, True, False, True),
         ({}, {"x-litellm-enable-message-redaction": "true"}, False, False, True),
-        ({}, {"litellm-disable-message-redaction": "true"}, False, True, False),
+        ({}, {"litellm-disable-message-redaction": "true"}, False, True, True),
         ({}, {"litellm-disable-message-redaction": "true"}, True, True, True),
     ],
 )

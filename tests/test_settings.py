@@ -13,8 +13,13 @@ from pydantic.fields import FieldInfo
 
 from litellm_memory.care.checks import findings
 from litellm_memory.errors import SettingsError
-from litellm_memory.request.participation import takes_part
+from litellm_memory.models import Caller, Turn
+from litellm_memory.request.participation import models_asked, models_take_part, takes_part
+from litellm_memory.request.reading import Excluded
+from litellm_memory.request.request import Request
+from litellm_memory.request.tracing import trace_excluded
 from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings
+from litellm_memory.wire import model_in_path
 
 
 def load(section: Any, **config: Any) -> Settings:
@@ -157,6 +162,70 @@ async def test_check_names_a_blank_operator_key(tmp_path: Path) -> None:
     config.write_text(json.dumps({"litellm_memory": {"sidecar": {"api_key": ""}}}))
     [finding] = [finding for finding in await findings(config, lambda *_: None) if finding.level == "error"]
     assert finding.what == "litellm_memory.sidecar.api_key: is blank: give a value, or leave the key out."
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "X_Goog_Api_Key", "cookie", "x-pass-api-key"])
+def test_no_header_that_carries_a_key_names_the_user(header: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load({"identity": {"header": header}})
+    assert str(error.value).startswith("litellm_memory.identity.header: carries a key")
+
+
+EXCLUDING = GlobsSettings(exclude=("gemini-2.5*", "far-away"))
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/gemini/v1beta/models/gemini-2.5-flash:generateContent", "gemini-2.5-flash"),
+        ("/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "gemini-2.5-flash"),
+        ("/vertex_ai/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro:rawPredict", "gemini-2.5-pro"),
+        ("/azure/openai/deployments/far-away/chat/completions", "far-away"),
+        ("/engines/far-away/completions", "far-away"),
+        ("/bedrock/model/anthropic.claude-v1:0/converse", "anthropic.claude-v1:0"),
+        (
+            "/bedrock/model/arn%3Aaws%3Abedrock%2Fus.claude-v1:0/invoke-with-response-stream",
+            "arn:aws:bedrock/us.claude-v1:0",
+        ),
+        ("/v1/chat/completions", None),
+        ("/v1/messages", None),
+    ],
+)
+def test_the_model_of_a_path_is_found(path: str, model: str | None) -> None:
+    assert model_in_path(path) == model
+
+
+@pytest.mark.parametrize(
+    ("path", "models", "named"),
+    [
+        pytest.param("/gemini/v1beta/models/gemini-2.5-flash:generateContent", (), None, id="by the path"),
+        pytest.param("/gemini/v1beta/models/gemini-2.5-flash:generateContent", ("x",), "x", id="beside another"),
+        pytest.param("/v1/chat/completions", ("gpt-fake,far-away",), None, id="in a list"),
+        pytest.param("/v1/chat/completions", ("gpt", "far-away"), None, id="as a fallback"),
+        pytest.param("/v1/chat/completions", ("gpt",), "far-away", id="in the body alone"),
+        pytest.param("/custom/anything", (), None, id="not known"),
+    ],
+)
+def test_an_excluded_model_gets_no_memory_wherever_it_is_named(
+    path: str, models: tuple[str, ...], named: str | None
+) -> None:
+    asked = models_asked(Request("1", "acompletion", path, {}, {}, Caller(), models), Turn((), model=named))
+    assert not models_take_part(asked, EXCLUDING)
+    assert models_take_part(asked, GlobsSettings())
+
+
+def test_a_model_that_is_not_excluded_gets_memory() -> None:
+    asked = models_asked(Request("1", "acompletion", "/v1/models/gemini-2.0:x", {}, {}, Caller(), ("gpt",)), Turn(()))
+    assert (asked, models_take_part(asked, EXCLUDING)) == (("gpt", "gemini-2.0"), True)
+
+
+def test_a_trace_keeps_a_models_name_and_a_path_by_their_first_characters_and_no_query() -> None:
+    request = Request("1", "x", "/v1/" + "p" * 5000 + "?key=sk-1", {}, {}, Caller(user="ann"), ("m" * 2_000_000,))
+    trace = trace_excluded(request, Excluded("off", "key_excluded"), "user")
+    assert trace is not None
+    assert (trace.model, trace.route, request.model) == ("m" * 256, "/v1/" + "p" * 252, "m" * 256)
+    short = Request("1", "x", "/v1beta/models/g:generateContent?key=sk-1", {}, {}, Caller())
+    assert short.path == "/v1beta/models/g:generateContent"
 
 
 SECRETS = {

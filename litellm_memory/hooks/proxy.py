@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import litellm
 from litellm.constants import LITELLM_PROXY_MASTER_KEY_ALIAS
@@ -28,6 +28,8 @@ from litellm_memory.wire import NATIVE_CALL_TYPES
 
 logger = logging.getLogger(__name__)
 
+OPT_OUT: Final = "allow_client_message_redaction_opt_out"
+"""The switch in a key's or a team's metadata without which LiteLLM takes a client's opt-out off its request."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -146,6 +148,7 @@ def _caller(
         inject=all(item.get("inject", True) is True for item in narrowed),
         remember=all(item.get("remember", True) is True for item in narrowed),
         unlogged=any(map(_turns_logging_off, metadata)),
+        may_be_logged=any(isinstance(item, Mapping) and item.get(OPT_OUT) is True for item in metadata),
         user_headers=user_headers(proxy_server.general_settings),
     )
 
@@ -153,9 +156,9 @@ def _caller(
 def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The model that a request names and every fallback that may answer it, without duplicates."""
     model = data.get("model")
-    if not isinstance(model, str):
-        return ()
-    reached = [model]
+    listed = model if isinstance(model, list) else [model]
+    # LiteLLM sends a request for "one,other" to both.
+    reached = [part.strip() for name in listed if isinstance(name, str) for part in name.split(",") if part.strip()]
     for name in reached:
         reached += [fallback for fallback in _fallbacks(name, data) if fallback not in reached]
     return tuple(reached)
@@ -165,12 +168,12 @@ def is_unlogged(data: Mapping[str, Any], headers: Mapping[str, str], caller: Cal
     """True when LiteLLM must not log this call's messages.
 
     The request, the key, the team, LiteLLM's headers and its global setting may turn logging off. The request and the
-    headers may also override the global setting; nothing overrides the key's.
+    headers override the global setting only where the key or its team allows it; nothing overrides the key's.
     """
     asked = _switch(data.get("turn_off_message_logging"))
     if data.get("no-log") is True or asked or caller.unlogged:
         return True
-    if asked is False or headers.get("litellm-disable-message-redaction"):
+    if caller.may_be_logged and (asked is False or headers.get("litellm-disable-message-redaction")):
         return False
     by_header = headers.get("litellm-enable-message-redaction") or headers.get("x-litellm-enable-message-redaction")
     return bool(by_header) or litellm.turn_off_message_logging is True
@@ -227,16 +230,30 @@ def _narrowing(metadata: Any) -> Mapping[str, Any] | None:
     return narrowing if isinstance(narrowing, Mapping) else None
 
 
+FALLBACKS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+"""The tables of fallbacks, as a router, a request, and the settings of a key or a team name them."""
+
+
 def _fallbacks(model: str, data: Mapping[str, Any]) -> Iterable[str]:
-    router = proxy_server.llm_router
-    tables = [data.get("fallbacks")]
-    if router is not None:
-        tables += [router.fallbacks, router.context_window_fallbacks, router.content_policy_fallbacks]
+    """The fallbacks of ``model``: the request's own, those of its key or team, and the router's."""
+    override = data.get("router_settings_override")
+    tables = [data.get(kind) for kind in FALLBACKS] + [[data.get("context_window_fallback_dict")]]
+    if isinstance(override, Mapping):
+        tables += [override.get(kind) for kind in FALLBACKS]
+    if proxy_server.llm_router is not None:
+        tables += [getattr(proxy_server.llm_router, kind) for kind in FALLBACKS]
     for table in tables:
         for entry in table if isinstance(table, list) else ():
-            if isinstance(entry, str):
-                yield entry
-            elif isinstance(entry, Mapping):
+            yield from _named_by(entry)
+            if isinstance(entry, Mapping):
                 for name in (model, "*"):
-                    listed = entry.get(name, ())
-                    yield from (item for item in listed if isinstance(item, str))
+                    listed = entry.get(name)
+                    for item in listed if isinstance(listed, list) else [listed]:
+                        yield from _named_by(item)
+
+
+def _named_by(fallback: Any) -> Iterable[str]:
+    """The model of one fallback: a name, or an object of parameters with one."""
+    named = fallback.get("model") if isinstance(fallback, Mapping) else fallback
+    if isinstance(named, str):
+        yield named

@@ -14,7 +14,7 @@ from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
 from litellm_memory.request.kinds import classify
 from litellm_memory.request.marks import Said, said_in
 from litellm_memory.request.notes import Notes
-from litellm_memory.request.participation import takes_part, vendor_of
+from litellm_memory.request.participation import models_asked, models_take_part, takes_part, vendor_of
 from litellm_memory.request.request import Request
 from litellm_memory.settings import Settings
 from litellm_memory.wire import WireFormat, recognise
@@ -70,8 +70,8 @@ class Reader:
         turn = format.read(request.body) if format else None
         if format is None or turn is None:
             return Excluded("skipped", "unknown_shape")
-        asked = request.models or (turn.model,)
-        if not all(takes_part(model, settings.models) for model in asked):
+        asked = models_asked(request, turn)
+        if not models_take_part(asked, settings.models):
             return Excluded("off", "model_excluded")
         if not takes_part(request.caller.key_alias, settings.keys):
             return Excluded("off", "key_excluded")

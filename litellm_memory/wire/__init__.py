@@ -6,6 +6,15 @@ from litellm_memory.wire.answers import read_answer, reply_of
 from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.formats import NATIVE_CALL_TYPES
 from litellm_memory.wire.inject import with_block, with_blocks
-from litellm_memory.wire.recognition import recognise
+from litellm_memory.wire.recognition import model_in_path, recognise
 
-__all__ = ["NATIVE_CALL_TYPES", "WireFormat", "read_answer", "recognise", "reply_of", "with_block", "with_blocks"]
+__all__ = [
+    "NATIVE_CALL_TYPES",
+    "WireFormat",
+    "model_in_path",
+    "read_answer",
+    "recognise",
+    "reply_of",
+    "with_block",
+    "with_blocks",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from litellm_memory.models import Body
 from litellm_memory.wire.content import is_object
@@ -21,6 +22,21 @@ _NO_CONVERSATION = re.compile(
     r"|:(?:countTokens|computeTokens|(?:batch)?embedContents?|batchEmbedContents|predict\w*|batchGenerateContent)\Z"
     r"|/(?:messages|responses|completions)/."
 )
+
+
+# Each is searched once: a path of many kilobytes must not take longer than its length.
+_BEFORE_MODEL = re.compile(r"/(?:models?|tunedModels|endpoints|deployments|engines)/")
+_AFTER_MODEL = re.compile(r"/(?:chat/|messages|completions|responses|converse|invoke|embeddings)|:[A-Za-z]+\Z")
+
+
+def model_in_path(route: str | None) -> str | None:
+    """The model that a path names, as Gemini's, Vertex', Bedrock's and Azure's do; None when it names none."""
+    path = unquote((route or "").partition("?")[0]).rstrip("/")
+    before = _BEFORE_MODEL.search(path)
+    if before is None:
+        return None
+    after = _AFTER_MODEL.search(path, before.end())
+    return path[before.end() : after.start() if after else None] or None
 
 
 def recognise(
