@@ -22,12 +22,11 @@ from litellm_memory.hooks.spans import add_span
 from litellm_memory.metrics import count_call
 from litellm_memory.models import Body, Caller
 from litellm_memory.wire.answers import reply_of
+from litellm_memory.wire.recognition import BEDROCK, BY_PATH
 
 logger = logging.getLogger(__name__)
 
 WITHOUT_MEMORY = "Memory failed; the request goes on without it"
-BEDROCK = "allm_passthrough_route"
-"""The call type whose request body is nested under ``data``."""
 
 
 class MemoryHandler(CustomLogger):
@@ -133,7 +132,7 @@ class MemoryHandler(CustomLogger):
             call.relayed = True
             relayed = proxy.caller_of_metadata(kwargs.get("litellm_metadata") or {})
             caller = proxy.as_verified(relayed, call.headers, call.state)
-            await self._look(call, caller, body, "pass_through_endpoint", {"model": kwargs.get("model")})
+            await self._look(call, caller, body, BY_PATH, {"model": kwargs.get("model")})
         given = call.outcome.body if call.outcome else None
         return {**kwargs, "json": given} if given is not None else None
 

@@ -11,7 +11,11 @@ from litellm_memory.wire.content import is_object
 from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.formats import FORMATS
 
-PASSED_THROUGH = ("pass_through_endpoint", "allm_passthrough_route")
+BY_PATH = "pass_through_endpoint"
+"""The call type under which the path and the body decide the wire format."""
+BEDROCK = "allm_passthrough_route"
+"""The call type whose request body is nested under ``data``."""
+PASSED_THROUGH = (BY_PATH, BEDROCK)
 """The call types whose body may be any JSON."""
 
 # Paths that are never a conversation, whatever the body. The last line: a known endpoint followed by something, such as
