@@ -21,6 +21,14 @@ class LedgerError(LiteLLMMemoryError):
     """The ledger cannot be opened, read or written; the message says what to do."""
 
 
+class AwayError(LiteLLMMemoryError):
+    """``part`` failed several times in a row, and is not asked until it answers again."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"The {part} is away: `/ready` says why, and it is looked for every second.")
+        self.part = part
+
+
 class ModelMissingError(LiteLLMMemoryError):
     """The embedding model is not on this machine, or its bytes are not the pinned ones."""
 
@@ -35,6 +43,10 @@ class RefusedTextError(ModelCallError):
 
 class NotFoundError(LiteLLMMemoryError):
     """No such memory in the caller's partition."""
+
+
+class CommandError(LiteLLMMemoryError):
+    """A command cannot do what it was asked; the message says what to do."""
 
 
 class UnauthorizedError(LiteLLMMemoryError):

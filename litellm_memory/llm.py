@@ -158,7 +158,7 @@ class Models:
         sent, answered = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
         return Completion(text, sent, answered, answer._hidden_params.get("response_cost"))
 
-    def prices(self, model: str) -> tuple[float, float]:
+    async def prices(self, model: str) -> tuple[float, float]:
         """Dollars per input token and per output token, each the highest among the deployments of ``model``.
 
         A model without a price in LiteLLM costs 0, as in LiteLLM's own figures.

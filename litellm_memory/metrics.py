@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter as Tally
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from litellm_memory.ledger import CallRecord, Figure, Figures
+from litellm_memory.ledger import CallRecord, Figure, Figures, LedgerError
 from litellm_memory.models import Memory
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
@@ -43,13 +44,13 @@ REQUEST_SECONDS = Histogram(
 )
 STAGE_SECONDS = Histogram(
     "litellm_memory_stage_duration_seconds",
-    "Seconds that memory took of a request, by stage: read, replay, recall, freeze.",
+    "Seconds that memory took of a request, by stage: read, replay, recall, screen, freeze.",
     ("stage",),
     buckets=_STAGES,
 )
 RECALLS = Counter(
     "litellm_memory_recalls",
-    "Recalls for new words of a person, by result: hit, empty, late, error.",
+    "Recalls for new words of a person, by result: hit, empty, late, error, away.",
     ("result",),
 )
 DEADLINE_MISSES = Counter(
@@ -83,6 +84,12 @@ JUNK = Gauge(
     "Share of a sample of memories that the audit calls junk, from 0 to 1; looked at once an hour.",
     multiprocess_mode="mostrecent",
 )
+AWAY = Gauge(
+    "litellm_memory_away",
+    "1 while requests go on without this part, because it does not answer or is not called.",
+    ("part",),
+    multiprocess_mode="mostrecent",
+)
 READY = Gauge("litellm_memory_ready", "1 when memories are recalled and learned.", multiprocess_mode="mostrecent")
 
 COUNTED: Final[tuple[MetricWrapperBase, ...]] = (
@@ -99,7 +106,7 @@ COUNTED: Final[tuple[MetricWrapperBase, ...]] = (
     CACHED_TOKENS,
     LEARNED,
 )
-SEEN: Final[tuple[MetricWrapperBase, ...]] = (JOURNAL, JUNK, READY)
+SEEN: Final[tuple[MetricWrapperBase, ...]] = (JOURNAL, JUNK, READY, AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +158,13 @@ def count_noted() -> None:
         DEADLINE_MISSES.labels(stage).inc(count)
 
 
-_RESULTS: Final = {"recalled": "hit", "nothing_relevant": "empty", "deadline": "late"}
+_RESULTS: Final = {"recalled": "hit", "nothing_relevant": "empty", "guardrail": "empty", "deadline": "late"}
 
 
 def _result(request: Noted) -> str | None:
     """The result of a recall; None for a request without one."""
+    if request.reason.endswith("_away"):
+        return "away"
     if request.status == "error" and "recall" in request.stages:
         return "error"
     return _RESULTS.get(request.reason)
@@ -209,9 +218,14 @@ class Shared:
                 self._flushed = own
 
     async def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format: sums of all workers, and this worker's gauges. Raises LedgerError."""
-        await self.flush()
-        sums = {**dict.fromkeys(_own(), 0.0), **await self._figures.all()}
+        """All metrics in Prometheus' text format: sums of all workers, and this worker's gauges.
+
+        The gauges alone while the ledger, which has the sums, is away: they say so.
+        """
+        sums: dict[Figure, float] = {}
+        with suppress(LedgerError):
+            await self.flush()
+            sums = {**dict.fromkeys(_own(), 0.0), **await self._figures.all()}
         registry = CollectorRegistry()
         registry.register(_Summed(sums))
         return generate_latest(registry)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hmac
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+
+MAX_NAME_CHARACTERS: Final = 256
 
 Body: TypeAlias = Mapping[str, Any]
 """A request body, parsed from JSON. Never changed in place."""
@@ -34,10 +37,14 @@ class Caller:
     key: str | None = None
     """The hash of the verified key, never the key."""
     key_alias: str | None = None
+    email: str | None = None
+    team_alias: str | None = None
+    organization: str | None = None
+    organization_alias: str | None = None
     master: bool = False
     inject: bool = True
     remember: bool = True
-    """False when the metadata of the key or of its team switches it off."""
+    """False when the metadata of the key, its team, its organization or its project switches it off."""
     unlogged: bool = False
     """LiteLLM is configured, for this key or its team, not to log messages."""
     may_be_logged: bool = False
@@ -59,6 +66,8 @@ class Scope:
     """The client named the session in a memory header: recall and storage stay inside it."""
     path: str | None = None
     """The working directory that the client states, when nothing else named the project."""
+    conversation: str | None = None
+    """The mark of the conversation's first message, where no session is named: what is learned from it has it."""
 
     @property
     def namespace(self) -> str:
@@ -71,6 +80,28 @@ def namespace(partition: str, user: str) -> str:
     return sha256(f"{len(partition)}:{partition}:{user}".encode()).hexdigest()[:32]
 
 
+def readable_id(value: str) -> str | None:
+    """``value`` as the id of a user, project or session, in Unicode NFC; None when it cannot be one.
+
+    An id has 1 to 256 characters, is not blank, and has no control characters or line separators; the credentials of
+    an address are taken out.
+    """
+    text = readable_text(_CREDENTIALS.sub("", value))
+    return text if text is not None and len(text) <= MAX_NAME_CHARACTERS else None
+
+
+def readable_text(value: str) -> str | None:
+    """``value`` stripped, in Unicode NFC; None when it is blank or has control characters."""
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text or any(unicodedata.category(character) in _UNFIT for character in text):
+        return None
+    return text
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]{1,256}@")
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """One text of a message, as the client sent it, and its place in the body."""
@@ -81,7 +112,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation in any wire format. ``tools``: it carries a tool call or a tool's result."""
+    """One message of a conversation in any wire format. ``tools``: it carries a tool call or a tool's result.
+
+    Only the person's messages and those of the system have ``texts``.
+    """
 
     role: Role
     texts: tuple[Text, ...] = ()
@@ -96,6 +130,8 @@ class Turn:
     model: str | None = None
     tools: bool = False
     """The request offers tools to the model."""
+    tool_count: int = 0
+    """How many it offers."""
     max_tokens: int | None = None
     output_keys: tuple[str, ...] = ()
     """Property names of a JSON schema that the answer must follow."""
@@ -164,6 +200,9 @@ def is_memory_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+ASKS_TO_FORGET: Final = "it asks to forget memory "
+"""Why a wish waits for review: the ids of what it may mean follow. Who accepts it has them forgotten."""
+
 CONFIRMED = 0.1
 """Added to a memory's confidence each time the same thing is said again."""
 
@@ -194,6 +233,8 @@ class Memory:
     """The answer to this message: shown with it and counted in its tokens, never searched by itself."""
     message: str | None = None
     """Mark of the message that it was learned from."""
+    conversation: str | None = None
+    """Mark of the first message of the conversation that it was learned from, where no session was named."""
     review: str | None = None
     """Why it waits for its owner's approval; None when it does not."""
 
@@ -302,3 +343,7 @@ class Exchange:
     reply: Reply | None = None
     again: bool = False
     """The message was learned from before: repeating it only restores what has been superseded since."""
+    place: int = 0
+    """Its number among the person's messages of the conversation, from 1."""
+    before: str | None = None
+    """The mark of the person's message before it in the conversation."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -30,6 +33,8 @@ KEY_HEADERS = frozenset(
     " ocp-apim-subscription-key".split()
 )
 """The headers in which LiteLLM and its providers look for a key."""
+MASTER: Final = "master"
+"""The word that means the master key, and nothing else, where keys are listed."""
 RESTART_KEYS = ("data_dir", "store", "ledger", "embedding", "sidecar")
 """What a running proxy cannot change: it is opened once."""
 
@@ -65,6 +70,45 @@ class GlobsSettings(Section):
         if self.include and self.exclude:
             raise ValueError("give include or exclude, not both")
         return self
+
+
+def _as_written(value: object) -> object:
+    """YAML reads a bare ``on`` or ``off`` as a boolean."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+Policy: TypeAlias = Annotated[Literal["on", "off", "opt_in"], BeforeValidator(_as_written)]
+Policies: TypeAlias = Mapping[Name, Policy]
+_GLOB: Final = re.compile(r"[*?\[]")
+
+
+class LadderSettings(Section):
+    """Who may: the most specific rung that says something about a key decides, and nothing lifts its `off`."""
+
+    keys: Policies = Field({}, description="By alias or hash of the key; `master` means the master key alone.")
+    users: Policies = Field({}, description="By id or e-mail address of the key's user.")
+    teams: Policies = Field({}, description="By id or alias of the key's team.")
+    organizations: Policies = Field({}, description="By id or alias of the key's organization.")
+    everybody: Policy = Field(
+        "on", description="For whom nothing above says anything. `opt_in`: off until that person says yes."
+    )
+
+    @cached_property
+    def globs(self) -> Mapping[str, Policies]:
+        """Of each rung the names that are globs: thousands may be written out, and each request asks."""
+        rungs = ("keys", "users", "teams", "organizations")
+        return {rung: {name: say for name, say in getattr(self, rung).items() if _GLOB.search(name)} for rung in rungs}
+
+
+class PoliciesSettings(Section):
+    """What memory may do for whom. What LiteLLM verified decides; all that clients and people say only narrows it."""
+
+    recall: LadderSettings = Field(
+        LadderSettings(), description="For whom it recalls: globs to `on`, `off` or `opt_in`."
+    )
+    learn: LadderSettings = Field(
+        LadderSettings(), description="From whom it learns: globs to `on`, `off` or `opt_in`."
+    )
 
 
 class StoreSettings(Section):
@@ -124,6 +168,12 @@ class EmbeddingSettings(Section):
         description="Timeout of a query's vector in milliseconds, capped at two thirds of `recall.deadline_ms`; after "
         "it, words alone are searched.",
     )
+    query: Literal["auto", "static", "full"] = Field(
+        "full",
+        description="How the local model's vector of an English query is made. `auto`: from a table of its tokens' "
+        "vectors, in a twentieth of the model's time, and by the model too when the result is unclear. `static`: "
+        "always from the table. `full`: always by the model.",
+    )
     model_dir: Path | None = Field(
         None, description="A directory that `litellm-memory model install --into` made, for sites without a network."
     )
@@ -150,6 +200,16 @@ class RecallSettings(Section):
         "the provider's prompt cache at every turn.",
     )
     format: Literal["xml", "markdown"] = Field("xml", description="How the block is written.")
+    guardrails: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: a memory is given as the guardrails that the request meets let it through: masked, or not "
+        "at all. `off`: they see it with the request alone, and may refuse the request for it.",
+    )
+    process: bool = Field(
+        True,
+        description="Search in a process of its own, which all workers of this host share: they hold no memories in "
+        "RAM, and a search takes no time of theirs. Off: each worker searches by itself.",
+    )
 
 
 class LearnRule(Section):
@@ -173,6 +233,11 @@ class LearnSettings(Section):
 
     patterns: bool = Field(True, description="Facts, preferences and standing instructions found by sentence patterns.")
     turns: bool = Field(True, description="The person's own messages kept as episodes, linked to the reply.")
+    meaning: bool = Field(
+        True,
+        description="What takes whose place, and what is a wish about memory, is judged by meaning where no pattern "
+        "knows the sentence. Without it the keeper needs 120 MB less and a message 4 ms less.",
+    )
     model: str | None = Field(
         None,
         min_length=1,
@@ -210,11 +275,24 @@ class LearnSettings(Section):
         return words
 
 
+class RetentionRule(Section):
+    """An age of its own for some memories; a rule without conditions is for all."""
+
+    kinds: tuple[MemoryKind, ...] = Field((), description="For memories of these kinds; all when left out.")
+    project: Name | None = Field(None, description="For memories of projects that this glob fits.")
+    max_age_days: int | None = Field(
+        ge=1, description="They are deleted after this many days without being made or used; `null` keeps them."
+    )
+
+
 class RetentionSettings(Section):
     """What is deleted automatically. Pinned memories stay."""
 
     max_age_days: int | None = Field(
         None, ge=1, description="Memories that were neither made nor used for this many days are deleted."
+    )
+    rules: tuple[RetentionRule, ...] = Field(
+        (), description="Ages by kind and project; the first rule that fits counts, in place of `max_age_days`."
     )
     max_memories: int = Field(
         100_000,
@@ -331,6 +409,11 @@ class SidecarSettings(Section):
     api_key: Secret | None = Field(
         None, description="An extra operator key with the master key's rights. Unset, only LiteLLM's keys work."
     )
+    framed_by: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
+        description="Origin of LiteLLM's Admin UI, which may frame the page: `https://litellm.example.com`.",
+    )
     requests_per_minute: int = Field(
         6000, ge=1, description="Requests a minute that one LiteLLM key may make; past that it is told to wait."
     )
@@ -351,6 +434,16 @@ class TracesSettings(Section):
     )
 
 
+class LogsSettings(Section):
+    """What LiteLLM's own logs get."""
+
+    blocks: Literal["out", "keep"] = Field(
+        "out",
+        description="`out`: LiteLLM's loggers, spend logs and callbacks get the client's own request, with the number "
+        "of memories and the trace's id under `spend_logs_metadata`. `keep`: they get the blocks too, for debugging.",
+    )
+
+
 class UsageSettings(Section):
     """Retention of what calls cost."""
 
@@ -366,6 +459,7 @@ class Settings(Section):
     remember: bool = Field(True, description="Learn from exchanges.")
     models: GlobsSettings = Field(GlobsSettings(), description="Which requested model names take part.")
     keys: GlobsSettings = Field(GlobsSettings(), description="Which key aliases take part.")
+    policies: PoliciesSettings = Field(PoliciesSettings(), description="What memory may do for whom.")
     data_dir: Path = Field(
         Path(".litellm-memory"),
         description="The directory of all data on this host; relative to the config file.",
@@ -384,6 +478,7 @@ class Settings(Section):
         (), description="Models behind a memory vendor's router. They get the resolved user, but no block of ours."
     )
     traces: TracesSettings = Field(TracesSettings(), description="Retention of traces.")
+    logs: LogsSettings = Field(LogsSettings(), description="What LiteLLM's own logs get.")
     usage: UsageSettings = Field(UsageSettings(), description="Retention of call costs.")
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server next to the proxy.")
 
@@ -433,11 +528,44 @@ def read_config(path: Path) -> Mapping[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise SettingsError(f"{path} is not valid YAML.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid YAML{_where(error)}.") from None
     if not isinstance(config, Mapping):
         raise SettingsError(f"{path} is not a LiteLLM config: its top level has to be a mapping.")
     return config
+
+
+def _where(error: Exception) -> str:
+    """Where in a YAML file an error is, and what tabs have to do with it; never what stands there."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    tab = ": a tab, where YAML takes spaces alone" if "'\\t'" in str(getattr(error, "problem", "")) else ""
+    return f" (line {mark.line + 1}, column {mark.column + 1}{tab})"
+
+
+def keys_named_twice(path: Path) -> list[tuple[str, int]]:
+    """The keys that stand twice in one mapping of a YAML file, each with its second line; none for an unreadable
+    file."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return []
+    return list(_named_twice(root, "")) if root is not None else []
+
+
+def _named_twice(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _named_twice(item, path)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = f"{path}.{key.value}".lstrip(".")
+            if name in seen:
+                yield name, key.start_mark.line + 1
+            seen.add(name)
+            yield from _named_twice(value, name)
 
 
 def user_headers(general: Any) -> frozenset[str]:
@@ -452,9 +580,31 @@ def user_headers(general: Any) -> frozenset[str]:
     )
 
 
+def is_key_hash(name: str) -> bool:
+    """True for the form of LiteLLM's hash of a key, which nobody can choose."""
+    return _HASH.fullmatch(name) is not None
+
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
 def needs_restart(old: Settings, new: Settings) -> list[str]:
     """The keys that differ between the two and take effect only after a restart."""
     return [key for key in RESTART_KEYS if getattr(old, key) != getattr(new, key)]
+
+
+def revealed(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, secrets included, for another process of this user: ``Settings.model_validate``."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings.model_dump(), default=_plain))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    return list(value) if isinstance(value, set | frozenset) else str(value)
 
 
 def _with_environment(value: Any, path: tuple[str, ...], environment: Environment) -> Any:
@@ -471,7 +621,16 @@ def _with_environment(value: Any, path: tuple[str, ...], environment: Environmen
             # What `${NAME:-}` in a compose file makes of a variable that was forgotten.
             raise SettingsError(f"{'.'.join(path)}: the environment variable {name} is set but blank.")
         return environment[name]
+    if isinstance(value, str) and (shell := _SHELL.search(value)):
+        # LiteLLM replaces none of these, so the text itself would be the key, for anybody who reads the file.
+        raise SettingsError(
+            f"{'.'.join(path)}: ${{{shell[1]}}} is not replaced here; write os.environ/{shell[1]} as the whole value."
+        )
     return value
+
+
+_SHELL: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}")
+"""A variable as shells and compose files write it."""
 
 
 def _with_user_id_mappings(section: Mapping[str, Any], mappings: Any) -> Mapping[str, Any]:
@@ -497,7 +656,26 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         siblings = _known_keys(first["loc"][:-1])
         return f"{path}: unknown key{_nearest(str(first['loc'][-1]), siblings)}."
-    return f"{path}: {first['msg'].removeprefix('Value error, ')}."
+    wanted = _WANTED.get(first["type"])
+    return f"{path}: {wanted} is wanted." if wanted else f"{path}: {first['msg'].removeprefix('Value error, ')}."
+
+
+_WANTED: Final[Mapping[str, str]] = {
+    "tuple_type": "a list, as in [one, two],",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "model_type": "a mapping of settings",
+    "model_attributes_type": "a mapping of settings",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+}
+"""In YAML's words, what pydantic's kinds of mistakes miss."""
 
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:

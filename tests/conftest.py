@@ -5,17 +5,24 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from bed.ledgers import DATABASES, empty_database
 from bed.memories import Memories
+from bed.nest import FORKS
 from bed.provider import Provider
 from bed.proxy import Proxy
 from hypothesis import settings
 
+from litellm_memory.ledger import Ledger
+
 # LiteLLM fetches a price list from the network while it is imported, unless it is told to use its own copy.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+os.environ.setdefault(FORKS, "1")
 
 # A run starts some two hundred processes, and each would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -133,3 +140,17 @@ _users = itertools.count(1)
 def user() -> str:
     """Somebody whom no other test knows; goes into the header ``x-memory-user-id``."""
     return f"person-{next(_users)}"
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind that is at hand."""
+    return empty_database(request.param, tmp_path)
+
+
+@pytest.fixture
+async def ledger(url: str) -> AsyncIterator[Ledger]:
+    """A ledger on it."""
+    opened = Ledger.open(url)
+    yield opened
+    await opened.aclose()

@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURE = {"median": float, "low": float, "high": float}
 START = {"live_s": float, "cpu_s": float}
 STALL = {"off_p99": FIGURE, "added_p99": FIGURE}
-CPU = {"off": FIGURE, "added_in_worker": FIGURE, "added_in_all": FIGURE}
+CPU = dict.fromkeys(
+    ("off", "added_in_worker", "in_keeper", "in_search_process", "added_in_all", "off_switches", "on_switches"), FIGURE
+)
+PROCESSES = ("worker", "keeper", "search process")
 REPORT: dict[str, Any] = {
     "setting": {
         "date": str,
@@ -49,11 +52,12 @@ REPORT: dict[str, Any] = {
     "footprint": {
         "off_start": {**START, "ready_s": type(None)},
         "on_start": {**START, "ready_s": float},
-        "off_idle_cpu_percent": float,
-        "on_idle_cpu_percent": float,
-        "off_mib": float,
-        "on_worker_mib": float,
-        "on_owner_mib": float,
+        "off_idle_cpu_percent": {"worker": float},
+        "on_idle_cpu_percent": dict.fromkeys(PROCESSES, float),
+        "off_mib": {"worker": float},
+        "on_mib": dict.fromkeys(PROCESSES, float),
+        "off_threads": {"worker": int},
+        "on_threads": dict.fromkeys(PROCESSES, int),
     },
 }
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from bed.ledgers import DATABASES, empty_database
 from sqlalchemy import create_engine, select
 
 from litellm_memory.database.tables import calls
@@ -45,18 +43,6 @@ CALL = CallRecord(
     finish_reason="stop",
     recalled=1,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return empty_database(request.param, tmp_path)
-
-
-@pytest.fixture
-async def ledger(url: str) -> AsyncIterator[Ledger]:
-    opened = Ledger.open(url)
-    yield opened
-    await opened.aclose()
 
 
 async def one_sum(ledger: Ledger, since: datetime | None = None, until: datetime | None = None) -> Usage | None:

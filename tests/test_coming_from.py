@@ -16,7 +16,7 @@ PRODUCT_KEYS = {"model_list", "router_settings", "litellm_settings", "general_se
 
 
 def test_there_is_a_page_for_each() -> None:
-    assert sorted(path.stem for path in PAGES.glob("*.md")) == sorted([*NAMES, "README"])
+    assert sorted(path.stem for path in PAGES.glob("*.md")) == sorted([*NAMES, "README", "litellm"])
 
 
 @pytest.mark.parametrize("page", NAMES)

@@ -107,6 +107,18 @@ def test_identify_tells_the_route_and_the_refusal(config: Path) -> None:
     assert refused.exit_code == 1
 
 
+def test_a_person_agrees_where_a_policy_asks_and_takes_it_back(config: Path) -> None:
+    settings = yaml.safe_load(config.read_text())
+    settings["litellm_memory"]["policies"] = {"learn": {"everybody": "opt_in"}}
+    config.write_text(yaml.safe_dump(settings))
+    assert run("add", "The office is in Lisbon.", config=config).exit_code == 1
+    assert done("agree", "learning", config=config)["learn"]["allowed"] is True
+    assert run("identify", config=config).stdout.count("on; the policy is opt_in, by everybody") == 1
+    assert done("add", "The office is in Lisbon.", config=config)["text"] == "The office is in Lisbon."
+    told = run("withdraw", "learning", config=config).stdout.splitlines()
+    assert told == ["recall    on", "learning  off (policy); the policy is opt_in, by everybody"]
+
+
 def test_preview_tells_what_would_be_given_and_keeps_nothing(config: Path, tmp_path: Path) -> None:
     added = done("add", "My staging database is called heron-42.", config=config)
     question = "What is my staging database called?"

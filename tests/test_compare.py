@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bed.labelled import labelled
 
-from litellm_memory.extract import MemoryCommand, targets_of
+from litellm_memory.extract import MemoryCommand, extract, targets_of
+from litellm_memory.extract.changes import change_in
 from litellm_memory.extract.commands import command_in
 from litellm_memory.extract.compare import compare
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import Reconciliation, reconcile
-from litellm_memory.models import Memory, Origin, Superseded
+from litellm_memory.models import Exchange, Memory, Origin, Scope, Superseded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ABOUT_NOTHING = "it does not say what it is about"
 PAIRS = Path(__file__).parent / "data" / "updates.txt"
+WISHES = Path(__file__).parent / "data" / "wishes.txt"
 
 
 def pairs(section: str) -> list[tuple[str, str]]:
@@ -31,6 +35,12 @@ def pairs(section: str) -> list[tuple[str, str]]:
 def memory(number: int, text: str, **fields: object) -> Memory:
     said = NOW + timedelta(days=number)
     return replace(Memory(f"m{number}", "p", "u", text, "fact", said, valid_from=said), **fields)  # type: ignore[arg-type]  # a test's fields
+
+
+def learned_of(text: str) -> bool:
+    exchange = Exchange("call", Scope("p", "u"), "mark", text, NOW)
+    found = extract(exchange, patterns=True, turns=False)
+    return bool(found.candidates or found.ending)
 
 
 def reconciled(new: Sequence[Memory], known: Sequence[Memory], *, only_session: bool = False) -> Reconciliation:
@@ -154,7 +164,7 @@ def test_what_is_not_comparable_stays_as_it_is(fields: dict[str, object], only_s
         ("Ce n'est plus vrai que j'habite à Nantes.", MemoryCommand("end", "j'habite à Nantes")),
         ("Olvida mi cumpleaños.", MemoryCommand("forget", "mi cumpleaños")),
         ("Ya no es cierto que vivo en Valencia.", MemoryCommand("end", "vivo en Valencia")),
-        ("忘记我的生日。", MemoryCommand("forget", "我的生日")),
+        ("忘记我的生日。", MemoryCommand("forget", "我 生日")),
         ("Forget it.", None),
         ("Don't forget the milk.", None),
         ("Did you forget my birthday?", None),
@@ -166,10 +176,51 @@ def test_commands_to_memory_are_found(sentence: str, command: MemoryCommand | No
     assert command_in(sentence) == command
 
 
+def wishes() -> list[tuple[str, str]]:
+    lines = (line for line in WISHES.read_text(encoding="utf-8").splitlines() if line and line[0] in "+-")
+    return [(line[0], line[2:]) for line in lines]
+
+
+@pytest.mark.parametrize(("sign", "said"), wishes())
+def test_wishes_about_memory_are_told_from_their_look_alikes(sign: str, said: str) -> None:
+    command = command_in(said)
+    assert (command is not None and command.action in ("forget", "pause")) == (sign == "+")
+
+
 def test_a_vague_command_is_not_acted_on() -> None:
     texts = [f"My {name} lives in Berlin." for name in ("aunt", "uncle", "cousin", "niece")]
     assert targets_of(MemoryCommand("forget", "Berlin"), texts) == []
     assert targets_of(MemoryCommand("forget", "my aunt"), texts) == ["My aunt lives in Berlin."]
+
+
+DENIALS = (
+    (r"^I'm |^I am ", "I'm no longer "),
+    (r"^(I|We) (?=(?:have|live|work|play|own|use|speak|study|drink|eat|teach|run|deploy|host)\b)", r"\1 no longer "),
+    (r"^((?:My|Our|The) [\w ]{2,40}?) (is|are) ", r"\1 \2 no longer "),
+    (r"^Ich (bin|wohne|arbeite|spiele|studiere|lebe) ", r"Ich \1 nicht mehr "),
+    (r"^Je (suis|travaille|joue|bois|mange|parle) ", r"Je ne \1 plus "),
+    (r"^J'(habite|ai|étudie) ", r"Je n'\1 plus "),
+    (r"^(Vivo|Trabajo|Tengo|Soy|Estudio|Bebo|Juego|Uso) ", r"Ya no \1 "),
+    (r"^我(住在|是|喜欢|用|喝|吃|养|学)", r"我不再\1"),
+)
+"""How some beginnings of a sentence are denied, in five languages."""
+
+
+def test_every_sentence_that_is_learned_can_be_denied_and_its_denial_is_learned() -> None:
+    told = [text for message in labelled() for kind, text in message.marked if kind in ("fact", "preference")]
+    pairs = [
+        (text, re.sub(pattern, denied, text))
+        for text in told
+        for pattern, denied in DENIALS
+        if re.match(pattern, text) and not change_in(text)
+    ]
+    assert len(pairs) >= 120
+    open_ones = [
+        (known, denial)
+        for known, denial in pairs
+        if compare(denial, known).relation != "updates" or not learned_of(denial)
+    ]
+    assert len(open_ones) <= 0.05 * len(pairs), open_ones
 
 
 # --- the index of what is known ---
@@ -205,3 +256,22 @@ def test_what_an_index_was_told_of_and_is_not_known_after_all_is_forgotten() -> 
     assert [*known] == [new]
     known.update([old])
     assert [*known] == [old]
+
+
+@pytest.mark.parametrize(
+    ("later", "known", "relation"),
+    [
+        (
+            "The router on floor 1 is blue and belongs to Quin since 2056.",
+            "The router on floor 1 is blue and belongs to Quin since 2016.",
+            "other",
+        ),
+        (
+            "The router on floor 1 is blue and belongs to Quin since 2016.",
+            "The router on floor 1 is blue and belongs to Quin since 2016.",
+            "same",
+        ),
+    ],
+)
+def test_what_differs_in_a_number_is_not_said_twice(later: str, known: str, relation: str) -> None:
+    assert compare(later, known).relation == relation

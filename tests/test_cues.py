@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from litellm_memory.embedding.embedder import blend
-from litellm_memory.text.cues import MAX_PASSAGES, asks, asks_time, passages, plain, statement, tells_time
+from litellm_memory.text.cues import (
+    LONG_WORDS,
+    MAX_PASSAGES,
+    asks,
+    asks_time,
+    excess_length,
+    passages,
+    plain,
+    statement,
+    talks_to_somebody,
+    tells_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +82,28 @@ def test_cues_of_texts_and_questions() -> None:
         False,
     ]
     assert [tells_time(text) for text in ("last week", "in 2023", "on Friday", "a cat")] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "to_somebody"),
+    [
+        ("You always know what to say!", True),
+        ("Anna: How was your trip?", True),
+        ("Can you help me with a plan for the garden?", False),
+        ("I moved to Ghent. Could you write an introduction for the team?", False),
+        ("My cat only eats fish.", False),
+    ],
+)
+def test_who_asks_an_assistant_for_something_talks_to_nobody(text: str, to_somebody: bool) -> None:
+    assert talks_to_somebody(text) is to_somebody
+
+
+def test_what_a_request_tells_before_it_asks_is_stated() -> None:
+    told = "I am painting the hall with Ben's green lime paint this weekend, can you help me with a list?"
+    asked = "Can you help me with a list for painting the hall with Ben's green lime paint this weekend?"
+    assert statement(told) > statement(asked)
+
+
+def test_only_what_is_longer_than_a_usual_message_has_an_excess_length() -> None:
+    assert [excess_length("word " * count) for count in (1, LONG_WORDS)] == [0, 0]
+    assert excess_length("word " * 4 * LONG_WORDS) == pytest.approx(1.386, abs=0.001)

@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bed.engines import opened_engine
+from bed.learning import Learning, running_learning, taken_over
 
-from litellm_memory.engine import Engine
 from litellm_memory.errors import StoreError
 from litellm_memory.learn import attempts, learner
+from litellm_memory.ledger import Ledger
 from litellm_memory.models import Exchange, Reply, Scope
-from litellm_memory.settings import LearnRule
+from litellm_memory.settings import LearnRule, Settings
 from litellm_memory.store import Entry
 
 BEGUN = datetime.now(UTC)
@@ -39,25 +39,26 @@ class Brittle:
         return None
 
 
-def break_extraction(engine: Engine) -> None:
+def break_extraction(learning: Learning) -> None:
     rule = LearnRule.model_construct(kind="fact", pattern=Brittle(), about_person=False)
-    engine.learner.settings = engine.learner.settings.model_copy(update={"rules": (rule,)})
+    learning.learner.settings = learning.learner.settings.model_copy(update={"rules": (rule,)})
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    async with opened_engine(tmp_path) as engine:
-        break_extraction(engine)
-        yield engine
+async def learning(tmp_path: Path) -> AsyncIterator[Learning]:
+    async with running_learning(tmp_path) as learning:
+        break_extraction(learning)
+        yield learning
 
 
-async def say(engine: Engine, *said: str, scope: Scope = ADA) -> None:
+async def say(learning: Learning, *said: str, scope: Scope = ADA) -> None:
     for number, text in enumerate(said):
         mark = f"{scope.user}: {text}"
         exchange = Exchange(call_of(text), scope, mark, text, BEGUN + timedelta(seconds=number))
-        await asyncio.wrap_future(engine.ledger.journal.accept(exchange))
-        await asyncio.wrap_future(engine.ledger.journal.answered(mark, Reply("Noted.", complete=True)))
-    engine.learner.wake()
+        async with taken_over(learning.directory, learning.ledger) as journal:
+            journal.accept(exchange)
+            journal.answered(mark, Reply("Noted.", complete=True))
+    learning.learner.wake()
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -66,36 +67,38 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def named(engine: Engine) -> bool:
-    return "learning" in engine.health.problems()
+async def named(learning: Learning) -> bool:
+    return "learning" in learning.health.problems()
 
 
-async def well(engine: Engine) -> bool:
-    return not await named(engine)
+async def well(learning: Learning) -> bool:
+    return not await named(learning)
 
 
-async def nothing_waits(engine: Engine) -> bool:
-    return await engine.ledger.journal.unlearned() == 0
+async def nothing_waits(learning: Learning) -> bool:
+    return await learning.ledger.journal.unlearned() == 0
 
 
-async def learned(engine: Engine, facts: Sequence[str]) -> bool:
-    return {memory.text for memory in await engine.memories.all("p", None)} >= set(facts)
+async def learned(learning: Learning, facts: Sequence[str]) -> bool:
+    return {memory.text for memory in await learning.memories.all("p", None)} >= set(facts)
 
 
-async def test_one_exchange_that_always_raises_keeps_no_other_from_being_learned(engine: Engine) -> None:
-    await say(engine, POISON, *FACTS)
-    await until(lambda: learned(engine, FACTS))
+async def test_one_exchange_that_always_raises_keeps_no_other_from_being_learned(learning: Learning) -> None:
+    await say(learning, POISON, *FACTS)
+    await until(lambda: learned(learning, FACTS))
 
 
-async def test_it_is_tried_again_and_learned_once_that_works(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_tried_again_and_learned_once_that_works(
+    learning: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(attempts, "BACKOFF_SECONDS", (0.0,) * 1000)
-    usual = engine.learner.settings.model_copy(update={"rules": ()})
-    await say(engine, POISON, *FACTS)
-    await until(lambda: learned(engine, FACTS))
-    engine.learner.settings = usual
-    await until(lambda: learned(engine, [POISON, *FACTS]))
-    await until(lambda: nothing_waits(engine))
-    assert await engine.ledger.dead_letters.all() == []
+    usual = learning.learner.settings.model_copy(update={"rules": ()})
+    await say(learning, POISON, *FACTS)
+    await until(lambda: learned(learning, FACTS))
+    learning.learner.settings = usual
+    await until(lambda: learned(learning, [POISON, *FACTS]))
+    await until(lambda: nothing_waits(learning))
+    assert await learning.ledger.dead_letters.all() == []
 
 
 @pytest.fixture
@@ -106,77 +109,77 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_pauses")
 async def test_what_failed_too_often_is_a_dead_letter_that_ready_and_one_line_of_the_log_name(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+    learning: Learning, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await say(engine, POISON, *FACTS)
-    await until(lambda: named(engine))
-    assert [(letter.call, letter.error) for letter in await engine.ledger.dead_letters.all()] == [
+    await say(learning, POISON, *FACTS)
+    await until(lambda: named(learning))
+    assert [(letter.call, letter.error) for letter in await learning.ledger.dead_letters.all()] == [
         (call_of(POISON), "TypeError")
     ]
-    assert await engine.ledger.journal.unlearned() == 1
-    assert engine.health.ready
-    assert f"{call_of(POISON)} (TypeError)" in engine.health.problems()["learning"]
+    assert await learning.ledger.journal.unlearned() == 1
+    assert learning.health.ready
+    assert f"{call_of(POISON)} (TypeError)" in learning.health.problems()["learning"]
     [logged] = [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING]
     assert logged == f"What was said in call {call_of(POISON)} cannot be learned (TypeError); it is a dead letter now."
-    assert "POISON" not in "".join([logged, *engine.health.problems().values()])
+    assert "POISON" not in "".join([logged, *learning.health.problems().values()])
 
 
 @pytest.mark.usefixtures("_no_pauses")
 async def test_a_restart_tries_a_dead_letter_again(tmp_path: Path) -> None:
-    async with opened_engine(tmp_path) as engine:
-        break_extraction(engine)
-        await say(engine, POISON)
-        await until(lambda: named(engine))
-    async with opened_engine(tmp_path) as engine:
-        await until(lambda: learned(engine, [POISON]))
-        await until(lambda: well(engine))
-        assert await engine.ledger.dead_letters.all() == []
+    async with running_learning(tmp_path) as learning:
+        break_extraction(learning)
+        await say(learning, POISON)
+        await until(lambda: named(learning))
+    async with running_learning(tmp_path) as learning:
+        await until(lambda: learned(learning, [POISON]))
+        await until(lambda: well(learning))
+        assert await learning.ledger.dead_letters.all() == []
 
 
 @pytest.mark.usefixtures("_no_pauses")
-async def test_a_worker_that_runs_takes_no_dead_letter_of_another_but_names_it(tmp_path: Path) -> None:
-    async with opened_engine(tmp_path) as engine, opened_engine(tmp_path) as other:
-        break_extraction(engine)
-        await say(engine, POISON)
-        await until(lambda: named(other))
-        assert await other.ledger.journal.adopt() == 0
-        assert not await learned(other, [POISON])
+async def test_a_dead_letter_is_taken_over_by_no_keeper_that_runs_but_all_can_name_it(learning: Learning) -> None:
+    await say(learning, POISON)
+    await until(lambda: named(learning))
+    other = Ledger.open(Settings(data_dir=learning.directory).ledger_url)
+    assert await other.journal.adopt() == 0
+    assert [letter.call for letter in await other.dead_letters.all()] == [call_of(POISON)]
+    await other.aclose()
 
 
 @pytest.mark.usefixtures("_no_pauses")
-async def test_a_dead_letter_is_erased_with_its_user_and_then_named_no_more(engine: Engine) -> None:
-    await say(engine, POISON)
-    await until(lambda: named(engine))
-    assert ADA.user in await engine.ledger.erasures.users("p")
-    await engine.ledger.erasures.erase_user("p", ADA.user, until=None)
-    assert (await engine.ledger.dead_letters.all(), await engine.ledger.journal.unlearned()) == ([], 0)
-    await until(lambda: well(engine))
+async def test_a_dead_letter_is_erased_with_its_user_and_then_named_no_more(learning: Learning) -> None:
+    await say(learning, POISON)
+    await until(lambda: named(learning))
+    assert ADA.user in await learning.ledger.erasures.users("p")
+    await learning.ledger.erasures.erase_user("p", ADA.user, until=None)
+    assert (await learning.ledger.dead_letters.all(), await learning.ledger.journal.unlearned()) == ([], 0)
+    await until(lambda: well(learning))
 
 
 @pytest.mark.usefixtures("_no_pauses")
 async def test_a_dead_letter_that_was_said_long_ago_is_dropped_with_a_line_in_the_log(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    learning: Learning, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await say(engine, POISON)
-    await until(lambda: named(engine))
+    await say(learning, POISON)
+    await until(lambda: named(learning))
     monkeypatch.setattr(learner, "DEAD_LETTERS_KEPT", timedelta(0))
-    await until(lambda: well(engine))
-    assert await engine.ledger.journal.unlearned() == 0
+    await until(lambda: well(learning))
+    assert await learning.ledger.journal.unlearned() == 0
     assert "1 dead letters are dropped unlearned." in caplog.messages
 
 
 @pytest.mark.usefixtures("_no_pauses")
-async def test_said_again_a_dead_letter_is_tried_again(engine: Engine) -> None:
-    await say(engine, POISON)
-    await until(lambda: named(engine))
-    engine.learner.settings = engine.learner.settings.model_copy(update={"rules": ()})
-    await say(engine, POISON)
-    await until(lambda: learned(engine, [POISON]))
+async def test_said_again_a_dead_letter_is_tried_again(learning: Learning) -> None:
+    await say(learning, POISON)
+    await until(lambda: named(learning))
+    learning.learner.settings = learning.learner.settings.model_copy(update={"rules": ()})
+    await say(learning, POISON)
+    await until(lambda: learned(learning, [POISON]))
 
 
-def refuse(engine: Engine, monkeypatch: pytest.MonkeyPatch, word: str) -> list[int]:
+def refuse(learning: Learning, monkeypatch: pytest.MonkeyPatch, word: str) -> list[int]:
     """From now on the store keeps nothing that holds ``word``; how many memories it was given each time it refused."""
-    put, refused = engine.memories.store.put, list[int]()
+    put, refused = learning.memories.store.put, list[int]()
 
     async def put_or_refuse(entries: Sequence[Entry]) -> None:
         if any(word in entry.memory.text for entry in entries):
@@ -184,7 +187,7 @@ def refuse(engine: Engine, monkeypatch: pytest.MonkeyPatch, word: str) -> list[i
             raise StoreError("asked to refuse.")
         await put(entries)
 
-    monkeypatch.setattr(engine.memories.store, "put", put_or_refuse)
+    monkeypatch.setattr(learning.memories.store, "put", put_or_refuse)
     return refused
 
 
@@ -192,16 +195,16 @@ def refuse(engine: Engine, monkeypatch: pytest.MonkeyPatch, word: str) -> list[i
 async def test_a_memory_that_the_store_refuses_alone_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened_engine(tmp_path) as engine:
-        refuse(engine, monkeypatch, "POISON")
-        await say(engine, POISON, *FACTS)
-        await until(lambda: learned(engine, FACTS))
+    async with running_learning(tmp_path) as learning:
+        refuse(learning, monkeypatch, "POISON")
+        await say(learning, POISON, *FACTS)
+        await until(lambda: learned(learning, FACTS))
         # Alone it may be the store that fails: only what is learned beside it tells.
         for number in range(4):
-            await say(engine, fact := f"My friend is called Bo{number}.")
-            await until(lambda fact=fact: learned(engine, [fact]))
-        await until(lambda: named(engine))
-        assert [letter.error for letter in await engine.ledger.dead_letters.all()] == ["StoreError"]
+            await say(learning, fact := f"My friend is called Bo{number}.")
+            await until(lambda fact=fact: learned(learning, [fact]))
+        await until(lambda: named(learning))
+        assert [letter.error for letter in await learning.ledger.dead_letters.all()] == ["StoreError"]
 
 
 @pytest.mark.usefixtures("_no_pauses")
@@ -210,13 +213,13 @@ async def test_a_store_that_refuses_everything_makes_no_dead_letters(
 ) -> None:
     monkeypatch.setattr(learner, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(learner, "ROUNDS_UNREPORTED", 3)
-    async with opened_engine(tmp_path) as engine:
+    async with running_learning(tmp_path) as learning:
         with monkeypatch.context() as patch:
-            refused = refuse(engine, patch, "")
-            await say(engine, *FACTS, "My dog is called Rex.", "I keep bees.")
-            await until(lambda: named(engine))
+            refused = refuse(learning, patch, "")
+            await say(learning, *FACTS, "My dog is called Rex.", "I keep bees.")
+            await until(lambda: named(learning))
             assert len(refused) > learner.SUSPECTS
-            assert engine.health.problems()["learning"] == "Learning waits: asked to refuse."
-            assert await engine.ledger.dead_letters.all() == []
-        await until(lambda: learned(engine, FACTS))
-        await until(lambda: well(engine))
+            assert learning.health.problems()["learning"] == "Learning waits: asked to refuse."
+            assert await learning.ledger.dead_letters.all() == []
+        await until(lambda: learned(learning, FACTS))
+        await until(lambda: well(learning))

@@ -28,6 +28,7 @@ from pydantic_core import PydanticUndefined
 from test_architecture import FLOORS
 from typer.core import TyperGroup
 
+from litellm_memory.api.usage import UsageRow
 from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
@@ -38,6 +39,7 @@ from litellm_memory.identity.headers import NAMES
 from litellm_memory.ledger import GROUPINGS
 from litellm_memory.models import Caller, Status
 from litellm_memory.models import Kind as RequestKind
+from litellm_memory.page import with_page
 from litellm_memory.request.kinds import built_in_rules
 from litellm_memory.settings import (
     RESTART_KEYS,
@@ -50,7 +52,6 @@ from litellm_memory.settings import (
 )
 from litellm_memory.sidecar import create_app
 from litellm_memory.sidecar.tools import TOOLS, AddableKind
-from litellm_memory.sidecar.usage import UsageRow
 from litellm_memory.store import open_store
 from litellm_memory.wire.recognition import recognise
 
@@ -256,18 +257,13 @@ def knows_five_languages_and_asks_no_model() -> bool:
     } and LearnSettings().model is None
 
 
-def serves_no_page() -> bool:
-    pages = ("HTMLResponse", "StaticFiles", "FileResponse", "text/html")
-    sources = [path.read_text(encoding="utf-8") for path in (PACKAGE / "sidecar").rglob("*.py")]
-    return not any(page in source for page in pages for source in sources)
-
-
 def leaves_other_databases_to_the_operator() -> bool:
     elsewhere = {"ledger": {"url": "postgresql://somebody@host/base"}, "store": {"mode": "server"}}
     steps = operator_steps(Settings.model_validate(elsewhere))
     return [step.partition(":")[0] for step in steps] == [
         "On the Chroma server's host",
         "On the ledger's database",
+        "What LiteLLM itself keeps",
         "Backups and exports that you made hold what they held",
     ]
 
@@ -285,9 +281,14 @@ def keeps_no_store_of_its_own_on_windows() -> bool:
     return True
 
 
+def finds_as_much_as_the_table_says() -> bool:
+    told = text_of("docs/learning.md")
+    return all(share in told for share in ("30 of 140", "16 of 85", "55 of 100", "38 of 60", "81 of 110", "44 of 60"))
+
+
 LIMITS: Mapping[str, Callable[[], bool]] = {
+    "On texts that strangers wrote it finds a fifth of the updates": finds_as_much_as_the_table_says,
     "Sentence patterns know English, German, French, Spanish and Chinese": knows_five_languages_and_asks_no_model,
-    "There is no web interface.": serves_no_page,
     "Erasing covers the files of this host": leaves_other_databases_to_the_operator,
     "Realtime, assistants, batch, image, audio and embedding calls get no memory.": knows_conversations_alone,
     "On Windows it needs a Chroma server": keeps_no_store_of_its_own_on_windows,
@@ -340,7 +341,7 @@ async def test_every_route_of_the_sidecar_is_documented_and_no_other(tmp_path: P
 
     engine = Engine(Settings(data_dir=tmp_path), count=len)
     try:
-        sidecar = create_app(engine, authenticate=nobody)
+        sidecar = with_page(create_app(engine, authenticate=nobody))
     finally:
         await engine.aclose()
     served = {(method.upper(), path) for path, methods in sidecar.openapi()["paths"].items() for method in methods}
@@ -502,7 +503,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         reached.add(page)
         links = re.findall(r"\]\(([^)#:\s]+\.md)", page.read_text(encoding="utf-8"))
         waiting += {(page.parent / link).resolve() for link in links} - reached
-    assert set(PAGES) - reached == set()
+    assert set(PAGES) - reached == {ROOT / "docs" / "index.md"}  # where the documentation site begins
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

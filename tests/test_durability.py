@@ -28,11 +28,11 @@ from typer.testing import CliRunner, Result
 from litellm_memory.cli import app
 from litellm_memory.database.tables import SCHEMA_VERSION
 from litellm_memory.engine import Engine
+from litellm_memory.files.address import log_path, unfilled_path
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id, verify
-from litellm_memory.store.address import log_path, unfilled_path
 
 DIMENSION = 384
 MANY = 130
@@ -300,6 +300,7 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             "DROP INDEX ix_calls_message;"
             "ALTER TABLE calls DROP COLUMN quality; ALTER TABLE calls DROP COLUMN message;"
             "ALTER TABLE calls DROP COLUMN retried; ALTER TABLE calls DROP COLUMN learned;"
+            'ALTER TABLE calls DROP COLUMN "key";'
             "ALTER TABLE traces DROP COLUMN learned;"
             "INSERT INTO calls VALUES ('c', '2026-01-01 23:59:59.000000', 'p', 'ada', NULL, NULL, 'gpt', 'gpt',"
             " 'openai', 'person', 0, 11, 3, 0, 0, 0.5, 1.5, NULL, 'success', NULL, 0, 'stop', 2, NULL);"

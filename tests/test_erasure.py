@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from bed.data import let_go
 from bed.engines import opened_engine
+from bed.ledgers import empty_database
 from bed.leftovers import leftovers
 from bed.memories import Memories, mentioning
 from bed.proxy import Proxy, free_port
@@ -28,12 +30,13 @@ from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
 from litellm_memory.database.tables import metadata
 from litellm_memory.engine import Engine
-from litellm_memory.ledger import CallRecord, Job, Trace
-from litellm_memory.models import Block, Earlier, Exchange, Given, Memory, Scope
+from litellm_memory.files.address import scrub_path
+from litellm_memory.files.vacuum import vacuum
+from litellm_memory.ledger import CallRecord, Job, Ledger, TooManyJobsError, Trace
+from litellm_memory.ledger.erasures import MOST_OPEN_JOBS
+from litellm_memory.models import Block, Caller, Earlier, Exchange, Given, Memory, Scope
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id, verify
-from litellm_memory.store.address import scrub_path
-from litellm_memory.store.vacuum import vacuum
 
 SAID = datetime(2026, 6, 1, tzinfo=UTC)
 DIMENSION = 384
@@ -73,22 +76,28 @@ async def fill(engine: Engine, scope: Scope, *texts: str, seed: int) -> list[Mem
     await engine.memories.keep(kept)
     await engine.memories.store.put([Entry(kept[0], vector(seed)), *(Entry(m, vector(seed + 1)) for m in kept[1:])])
     block = Block(f"mark of {scope.namespace}", f"<block>{said}</block>", (Given(kept[0].id, said, 3),))
-    await engine.ledger.blocks.freeze(block, namespace=scope.namespace, call="call")
-    engine.ledger.answers.keep("answer", Earlier(block.mark, (kept[0].id,)), namespace=scope.namespace)
-    engine.ledger.journal.accept(Exchange("call", scope, f"journalled by {scope.namespace}", waiting, SAID))
+    await engine.journal.blocks.freeze(block, namespace=scope.namespace, call="call")
+    engine.journal.answers.keep("answer", Earlier(block.mark, (kept[0].id,)), namespace=scope.namespace)
+    engine.journal.accept(Exchange("call", scope, f"journalled by {scope.namespace}", waiting, SAID))
     await engine.ledger.model_queue.add([Exchange("call", scope, f"unread of {scope.namespace}", waiting, SAID)])
+    await engine.ledger.removed.keep(kept[:1])
     engine.ledger.paths.note(scope.namespace, {DIRECTORY: scope.project} if scope.project else {})
-    engine.ledger.traces.add(lambda: trace(scope))
-    engine.ledger.calls.note(call(scope))
-    await asyncio.gather(
-        *(asyncio.wrap_future(w) for w in (engine.ledger.traces.flush(), engine.ledger.calls.flush()) if w)
+    engine.journal.trace(trace(scope))
+    engine.journal.call(call(scope))
+    holder = Caller(user=scope.user, email=scope.user, team="the team")
+    engine.journal.holder(
+        engine.ledger.people.told(holder, scope.partition, scope.user[:3], "team", clean=str, now=SAID)
     )
+    await engine.ledger.caught_up()
     return kept
 
 
 def trace(scope: Scope) -> Trace:
     where = (scope.partition, scope.user, scope.namespace)
-    return Trace(f"trace of {scope.namespace}", SAID, *where, "injected", "recalled", session=scope.session)
+    # Of today: the keeper drops old ones.
+    return Trace(
+        f"trace of {scope.namespace}", datetime.now(UTC), *where, "injected", "recalled", session=scope.session
+    )
 
 
 def call(scope: Scope) -> CallRecord:
@@ -112,6 +121,16 @@ def call(scope: Scope) -> CallRecord:
     )
 
 
+@asynccontextmanager
+async def opened_ledger(directory: Path) -> AsyncIterator[Ledger]:
+    ledger = Ledger(empty_database("sqlite", directory))
+    ledger.connect()
+    try:
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
 async def until_done(engine: Engine, job: Job) -> Job:
     """The job as soon as it is done."""
     async with asyncio.timeout(30):
@@ -124,6 +143,7 @@ async def until_done(engine: Engine, job: Job) -> Job:
 def _soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "SETTLE_SECONDS", 0.2)
     monkeypatch.setattr(erasure, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(erasure, "RESTS", 0)
 
 
 async def test_nothing_of_an_erased_user_is_left_in_any_file_and_everything_of_another_is(tmp_path: Path) -> None:
@@ -150,11 +170,11 @@ async def test_nothing_of_an_erased_user_is_left_in_any_file_and_everything_of_a
         assert await engine.memories.all("p", None) == sorted(
             (e.memory for e in before), key=lambda m: m.id, reverse=True
         )
-        [block] = (await engine.ledger.blocks.frozen([f"mark of {BERT.namespace}"])).values()
+        [block] = (await engine.journal.blocks.frozen([f"mark of {BERT.namespace}"])).values()
         assert [given.memory for given in block.given] == [kept[0].id]
-        assert await engine.ledger.blocks.frozen([f"mark of {ADA.namespace}"]) == {}
-        assert await engine.ledger.answers.earlier("answer", namespace=ADA.namespace) is None
-        assert await engine.ledger.answers.earlier("answer", namespace=BERT.namespace) is not None
+        assert await engine.journal.blocks.frozen([f"mark of {ADA.namespace}"]) == {}
+        assert await engine.journal.answers.earlier("answer", namespace=ADA.namespace) is None
+        assert await engine.journal.answers.earlier("answer", namespace=BERT.namespace) is not None
         assert {
             (u.group[0], u.cost) for u in await engine.ledger.calls.usage("p", ["user"], since=None, until=None)
         } == {
@@ -168,10 +188,10 @@ async def test_another_worker_lets_go_of_what_is_erased(tmp_path: Path) -> None:
         await fill(engine, ADA, *SECRETS[:3], seed=1)
         assert len((await other.memories.index("p", ADA.user)).all()) == 3
         mark = f"mark of {ADA.namespace}"
-        assert await other.ledger.blocks.frozen([mark])
+        assert await other.journal.blocks.frozen([mark])
         await until_done(engine, await engine.erasure.ask("p", ADA.user))
         async with asyncio.timeout(10):
-            while (await other.memories.index("p", ADA.user)).all() or other.ledger.blocks.cached([mark]):
+            while (await other.memories.index("p", ADA.user)).all() or other.journal.blocks.cached([mark]):
                 await asyncio.sleep(0.05)
 
 
@@ -233,8 +253,34 @@ async def test_a_partition_is_erased_with_all_its_users_and_no_other(tmp_path: P
         assert [m.text for m in await engine.memories.all("q", None)] == ["Bert keeps bees in q"]
 
 
-ERASED = {"blocks", "answers", "journal", "unread", "traces", "calls", "days", "paths", "texts", "jobs", "listed"}
-HOLDS_NOBODY = {"facts", "learned", "changes", "partitions", "forgotten", "spending", "figures"}
+ERASED = {
+    "blocks",
+    "answers",
+    "journal",
+    "unread",
+    "traces",
+    "calls",
+    "days",
+    "paths",
+    "texts",
+    "jobs",
+    "listed",
+    "removed",
+    "holders",
+}
+HOLDS_NOBODY = {
+    "facts",
+    "learned",
+    "sayings",
+    "changes",
+    "partitions",
+    "forgotten",
+    "spending",
+    "figures",
+    # What somebody paused stays paused, by a hash: else they would be learned from again.
+    "switches",
+    "receipts",
+}
 
 
 def test_every_table_of_the_ledger_is_erased_from_or_tells_of_nobody() -> None:
@@ -259,9 +305,10 @@ async def test_the_files_follow_by_themselves_what_is_forgotten_or_corrected(
         await change(engine, kept)
         assert leftovers(tmp_path, texts=[SECRETS[0]])
         monkeypatch.setattr(erasure, "SCRUB_AFTER", timedelta(0))
-        await engine.erasure.work()
+        async with asyncio.timeout(30):
+            while await engine.ledger.erasures.unscrubbed():
+                await engine.erasure.work()
         assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
-        assert await engine.ledger.erasures.unscrubbed() == []
 
 
 async def test_an_erasure_that_cannot_go_on_says_why_and_goes_on_later(tmp_path: Path) -> None:
@@ -276,6 +323,103 @@ async def test_an_erasure_that_cannot_go_on_says_why_and_goes_on_later(tmp_path:
         assert (now.progress, "cannot be written anew" in now.problem) == ("scrubbing", True)
         scrub_path(tmp_path).rmdir()
         assert (await until_done(engine, job)).problem is None
+        assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
+
+
+async def test_nobody_waits_for_all_the_erasures_that_another_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "SETTLE_SECONDS", 1.0)
+    async with opened_engine(tmp_path) as engine:
+        await engine.memories.keep([memory(ADA, "first", SECRETS[0])])
+        for number in range(60):
+            await engine.erasure.ask("ben's", f"nobody-{number}")
+        job = await engine.erasure.ask("p", ADA.user)
+        # One after the other they would take more than a minute, and this waits half of one.
+        assert (await until_done(engine, job)).forgotten == 1
+
+
+async def test_nobody_waits_for_one_large_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "SLICE", 2)
+    monkeypatch.setattr(erasure, "SETTLE_SECONDS", 0.0)
+    async with opened_engine(tmp_path) as engine:
+        large, small = Scope("large", "ada"), Scope("small", "ben")
+        await engine.memories.keep([memory(large, str(number), f"The heron {number} nests.") for number in range(7)])
+        await engine.memories.keep([memory(small, "one", "The otter sleeps.")])
+        jobs = [await engine.erasure.ask("large"), await engine.erasure.ask("small", "ben")]
+        forgotten: list[str] = []
+        forgot = engine.ledger.erasures.forgot
+
+        async def noted(job: Job) -> None:
+            forgotten.append(job.partition)
+            await forgot(job)
+
+        monkeypatch.setattr(engine.ledger.erasures, "forgot", noted)
+        await engine.erasure.work()
+        done = [await until_done(engine, job) for job in jobs]
+        assert (forgotten, [job.forgotten for job in done]) == (["small", "large"], [7, 1])
+        assert await engine.memories.all("large", None) == []
+
+
+def test_the_erasures_of_partitions_come_in_turn() -> None:
+    asked = [Job(name, name[0], SAID, "forgetting") for name in ("a1", "a2", "a3", "b1", "a4", "c1", "b2")]
+    assert [job.id for job in erasure.in_turn(asked)] == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+
+async def test_the_same_erasure_asked_twice_is_one_job_and_erases_what_was_said_in_between(tmp_path: Path) -> None:
+    async with opened_ledger(tmp_path) as ledger:
+        first = await ledger.erasures.ask("p", "ada", None, "forgetting")
+        again = await ledger.erasures.ask("p", "ada", None, "forgetting")
+        others = [
+            await ledger.erasures.ask(*asked, "forgetting")
+            for asked in (("p", "ada", "monday"), ("q", "ada", None), ("p", None, None))
+        ]
+        assert (again.id, again.requested > first.requested) == (first.id, True)
+        assert len({first.id, *(job.id for job in others)}) == 4
+        # Whoever works on the first does not end what was asked since.
+        await ledger.erasures.forgot(first)
+        assert (await ledger.erasures.unfinished())[-1].progress == "forgetting"
+        await ledger.erasures.forgot(again)
+        now = await ledger.erasures.get("p", first.id)
+        assert now is not None
+        assert (now.progress, now.user) == ("scrubbing", None)
+
+
+async def test_a_partition_has_a_limited_number_of_open_erasures(tmp_path: Path) -> None:
+    async with opened_ledger(tmp_path) as ledger:
+        for number in range(MOST_OPEN_JOBS):
+            await ledger.erasures.ask("p", f"user-{number}", None, "forgetting")
+        with pytest.raises(TooManyJobsError):
+            await ledger.erasures.ask("p", "one more", None, "forgetting")
+        with pytest.raises(TooManyJobsError):
+            await ledger.erasures.ask("p", None, None, "scrubbing")
+        await ledger.erasures.ask("p", "user-1", None, "forgetting")
+        await ledger.erasures.ask("q", "ada", None, "forgetting")
+
+
+async def test_files_are_not_rewritten_when_nothing_was_forgotten_and_rest_between_two_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_engine(tmp_path) as engine:
+        scrubs = []
+        scrub = engine.memories.store.scrub
+        monkeypatch.setattr(engine.memories.store, "scrub", lambda: (scrubs.append(1), scrub())[1])
+        for _ in range(3):
+            await until_done(engine, await engine.erasure.ask_to_scrub("p"))
+            await until_done(engine, await engine.erasure.ask("p", "nobody"))
+        assert scrubs == []
+        [kept] = await engine.memories.keep([memory(ADA, "first", SECRETS[0])])
+        await engine.memories.forget("p", kept.id)
+        await until_done(engine, await engine.erasure.ask_to_scrub("p"))
+        assert scrubs == [1]
+        monkeypatch.setattr(erasure, "RESTS", 10**6)
+        [kept] = await engine.memories.keep([memory(ADA, "second", SECRETS[0])])
+        await engine.memories.forget("p", kept.id)
+        job = await engine.erasure.ask_to_scrub("p")
+        await engine.erasure.work()
+        assert (scrubs, [one.id for one in await engine.ledger.erasures.unfinished()]) == ([1], [job.id])
+        monkeypatch.setattr(erasure, "RESTS", 0)
+        await until_done(engine, job)
         assert leftovers(tmp_path, texts=[SECRETS[0]]) == set()
 
 
@@ -313,8 +457,11 @@ def test_the_command_erases_a_user_of_a_proxy_that_does_not_run(tmp_path: Path) 
 
     run("add", "My aunt Klothilde breeds axolotls.", "--user", "ada/home")
     run("add", "My sister Anna plays the cello.", "--user", "bert")
-    told = run("forget", "--user", "ada/home")
-    assert (told["progress"], told["forgotten"], len(told["remaining_steps"])) == ("done", 1, 1)
+    refused = CliRunner().invoke(app, ["forget", "--user", "ada/home", "--config", str(config)])
+    assert (refused.exit_code, "all 1 memories of ada/home" in refused.output) == (1, True)
+    told = run("forget", "--user", "ada/home", "--yes")
+    assert (told["progress"], told["forgotten"], len(told["remaining_steps"])) == ("done", 1, 2)
+    assert told["erased"]["memories"] == 1
     assert leftovers(tmp_path / ".litellm-memory", texts=["My aunt Klothilde breeds axolotls.", "ada/home"]) == set()
     assert [kept["user"] for kept in run("list", "--user", "bert")] == ["bert"]
 
@@ -338,9 +485,13 @@ CLOUD = {"store": {"mode": "cloud", "tenant": "t", "database": "d", "api_key": "
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        pytest.param(SQLITE, ["Backups"], id="all here"),
-        pytest.param(SERVER, ["On the Chroma server's host", "Backups"], id="a server"),
-        pytest.param(CLOUD | POSTGRES, ["Chroma Cloud", "On the ledger's database", "Backups"], id="nothing here"),
+        pytest.param(SQLITE, ["What LiteLLM itself keeps", "Backups"], id="all here"),
+        pytest.param(SERVER, ["On the Chroma server's host", "What LiteLLM itself keeps", "Backups"], id="a server"),
+        pytest.param(
+            CLOUD | POSTGRES,
+            ["Chroma Cloud", "On the ledger's database", "What LiteLLM itself keeps", "Backups"],
+            id="nothing here",
+        ),
     ],
 )
 def test_what_is_left_to_the_operator_is_told(

@@ -129,9 +129,10 @@ def test_a_fact_of_an_answer_needs_the_persons_words_or_waits(
         ("What is my dog called?", Reply("I'll note that your dog is Rex.", complete=True), ("My dog is Rex.",)),
         ("Read the file", Reply("I'll remember that your dog is called Rex.", tools=True, complete=True), ()),
         ("Read the file", Reply("I'll remember that your dog is called Rex."), ()),
+        ("You should know peanuts make me ill.", Reply("Important: peanuts make you ill.", complete=True), ()),
         ("Read the file", Reply("Shall I remember that? I could note it: yes.", complete=True), ()),
     ],
-    ids=["said in the message", "given by memory", "after tools", "broke off", "asks"],
+    ids=["said in the message", "given by memory", "after tools", "broke off", "not to be turned round", "asks"],
 )  # fmt: skip
 def test_an_answer_that_repeats_or_used_tools_states_nothing(said: str, reply: Reply, given: Sequence[str]) -> None:
     exchange = Exchange("c", Scope("p", "u"), "m", said, NOW, reply=reply)

@@ -25,8 +25,8 @@ from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 
 from litellm_memory.engine import Engine
+from litellm_memory.files.address import read_record
 from litellm_memory.settings import Settings
-from litellm_memory.store.address import read_record
 
 if TYPE_CHECKING:
     from litellm_memory.hooks.handler import MemoryHandler
@@ -76,7 +76,8 @@ class Proxies:
 def proxies(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxies]:
     root = tmp_path_factory.mktemp("failures")
     session_provider.reset()
-    recall = {"recall": {"deadline_ms": DEADLINE_MS}}
+    # Faults of the embedder take place in the worker.
+    recall = {"recall": {"deadline_ms": DEADLINE_MS, "process": False}}
 
     def proxy(name: str, **more: Any) -> Proxy:
         return Proxy(root / name, session_provider.url, **more)
@@ -169,8 +170,7 @@ class Fault:
 FAULTS = (
     Fault("store gone", store_gone, ("error", "late"), problem="store", known=False),
     Fault("store gone, memories in RAM", store_gone, ("injected", "late"), problem="store"),
-    Fault("ledger locked", ledger_locked, ("late",), problem="ledger", at_once=len(PATHS)),
-    Fault("ledger damaged", inside("the ledger is damaged"), ("error", "late"), problem="ledger"),
+    Fault("ledger locked", ledger_locked, ("injected", "late"), problem="ledger", at_once=len(PATHS)),
     Fault("embedder raises", inside("the embedder raises"), ("injected", "late")),
     Fault("embedder waits", inside("the embedder waits"), ("injected", "late"), at_once=len(PATHS)),
 )
@@ -403,9 +403,10 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHandler]
     with warnings.catch_warnings():
         # LiteLLM leaves a directory open when its proxy is imported.
         warnings.simplefilter("ignore", ResourceWarning)
+        from litellm_memory.hooks.guardrails import Guardrails
         from litellm_memory.hooks.handler import MemoryHandler
     engine = Engine(Settings(data_dir=tmp_path_factory.mktemp("hooks")), count=len)
-    yield MemoryHandler(engine)
+    yield MemoryHandler(engine, Guardrails())
     engine.ledger.close()
 
 

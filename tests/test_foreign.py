@@ -160,6 +160,17 @@ Some words that are no item.
 """
 NATIVE = [{"text": "The office is in Lisbon.", "user": "ada"}, {"text": "The lease ends in March."}]
 
+LITELLM_ROW = {
+    "memory_id": "a1",
+    "key": "tea",
+    "value": "prefers it green",
+    "metadata": {"tags": ["drinks"]},
+    "user_id": "ada",
+    "team_id": "t1",
+    "created_at": "2026-03-01T10:00:00Z",
+    "updated_at": "2026-03-02T10:00:00Z",
+}
+
 CREATED = "2025-03-01T10:00:00+00:00"
 
 
@@ -183,6 +194,33 @@ CASES: Mapping[str, tuple[str, Any, list[dict[str, Any]]]] = {
             ),
             line("Works at the observatory", "mem0", id="9f10", kind="fact", user="ada"),
         ],
+    ),
+    "LiteLLM's /v1/memory": (
+        "memory.json",
+        {"memories": [LITELLM_ROW, {**LITELLM_ROW, "memory_id": "b2", "value": "Line one.\nLine two."}], "total": 2},
+        [
+            line(
+                "tea: prefers it green",
+                "litellm",
+                id="a1",
+                tags=["tea", "drinks"],
+                user="ada",
+                created="2026-03-01T10:00:00+00:00",
+            ),
+            line(
+                "Line one.\nLine two.",
+                "litellm",
+                id="b2",
+                tags=["tea", "drinks"],
+                user="ada",
+                created="2026-03-01T10:00:00+00:00",
+            ),
+        ],
+    ),
+    "LiteLLM's table": (
+        "table.ndjson",
+        [{**LITELLM_ROW, "user_id": None, "metadata": '{"tags": ["drinks"]}', "created_at": "2026-03-01 10:00:00"}],
+        [line("tea: prefers it green", "litellm", id="a1", tags=["tea", "drinks"], created="2026-03-01T10:00:00")],
     ),
     "mem0's own server": (
         "memories.json",
@@ -291,7 +329,7 @@ def test_the_shape_is_guessed_and_read(tmp_path: Path, case: str) -> None:
 
 
 def test_every_format_has_a_case() -> None:
-    assert {format for format in FORMATS if not any(format == case for case in CASES)} == set()
+    assert {format for format in FORMATS if not any(case.startswith(format) for case in CASES)} == set()
 
 
 def test_an_archive_is_read_as_it_was_downloaded(tmp_path: Path) -> None:
@@ -302,6 +340,38 @@ def test_an_archive_is_read_as_it_was_downloaded(tmp_path: Path) -> None:
         archive.writestr("memories.json", json.dumps(CLAUDE_MEMORY))
     assert format_of(path) == "claude"
     assert len(lines_of(converted(path, "claude"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("deep.json", "[" * 200_000),
+        ("deep.json", "[" + '{"memory":' * 100_000),
+        ("deep.ndjson", '{"memory": "I like tea."}\n' + '{"a":' * 100_000 + "\n"),
+    ],
+)
+def test_what_is_nested_without_end_is_told_in_a_sentence(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    if name.endswith(".ndjson"):
+        assert [one.refusal for one in converted(path, "mem0")] == [None, "this is no JSON object"]
+    else:
+        with pytest.raises(ShapeError, match=f"{name} is nested too deeply."):
+            list(converted(path, "mem0"))
+
+
+def test_an_archive_that_unpacks_to_no_end_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations.json", b"[" + b" " * (64 * 2**20) + b"]")
+    with pytest.raises(ShapeError, match=r"conversations.json is too large when it is unpacked: 67108866 bytes\."):
+        list(converted(path, "claude"))
+    content = bytearray(path.read_bytes())
+    # The archive says that the file is small.
+    content = content.replace((64 * 2**20 + 2).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    path.write_bytes(content)
+    with pytest.raises(ShapeError, match=r"conversations.json (cannot be unpacked|is not valid JSON)"):
+        list(converted(path, "claude"))
 
 
 @pytest.mark.parametrize(
@@ -380,7 +450,7 @@ def test_an_import_is_redacted_tells_its_origin_and_is_the_same_twice(config: Pa
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "is of no format that is known: give --from with one of litellm-memory, mem0, "),
+        ((), "is of no format that is known: give --from with one of litellm-memory, "),
         (("--from", "notebook"), "notebook is no format that is known"),
     ],
     ids=["no format fits", "an unknown format"],
@@ -417,7 +487,9 @@ def test_an_import_that_breaks_off_is_started_again_and_leaves_no_duplicates(
             assert (process.returncode, "Start it again" in told) == (1, True)
         assert kept_by(client) != lines
         with process_of(*importing, config=config) as process:
-            outcome = json.loads(process.communicate(timeout=120)[0])
+            printed, told = process.communicate(timeout=240)
+            assert process.returncode == 0, told
+        outcome = json.loads(printed)
         assert outcome["known"] > 0
         assert (outcome["imported"] + outcome["known"], kept_by(client)) == (lines, lines)
 

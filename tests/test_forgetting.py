@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bed.engines import opened_engine
@@ -51,10 +52,24 @@ SCOPE = (
         ({"max_memories": 5}, ["superseded"]),
         ({"max_memories": 1}, ["superseded", "old episode", "old fact", "new fact", "episode in use"]),
         ({"max_memories": 5, "max_age_days": 85}, ["superseded", "old fact"]),
+        ({"rules": [{"kinds": ["episode"], "max_age_days": 30}]}, ["old episode"]),
+        ({"rules": [{"kinds": ["episode"], "max_age_days": None}], "max_age_days": 30}, ["old fact"]),
+        ({"rules": [{"project": "none-*", "max_age_days": 1}]}, []),
     ],
-    ids=["default", "a month", "four days", "room", "one too many", "room for one", "both"],
+    ids=[
+        "default",
+        "a month",
+        "four days",
+        "room",
+        "one too many",
+        "room for one",
+        "both",
+        "an age for a kind",
+        "a kind that stays",
+        "an age for another project",
+    ],
 )
-def test_what_goes_and_in_which_order(retention: dict[str, int], gone: list[str]) -> None:
+def test_what_goes_and_in_which_order(retention: dict[str, Any], gone: list[str]) -> None:
     assert [m.id for m in expendable(SCOPE, RetentionSettings(**retention), now=NOW)] == gone
 
 

@@ -21,6 +21,11 @@ from litellm_memory.settings import IdentitySettings
 SETTINGS = IdentitySettings()
 
 
+@pytest.mark.parametrize("name", ["x-ai-mem-bedrock-model", "X_Memory_Of_Tomorrow", "x-pass-x-maia-model"])
+def test_a_header_of_a_memory_proxy_reaches_no_provider_even_if_nothing_here_reads_it(name: str) -> None:
+    assert is_memory_header(name, SETTINGS)
+
+
 @pytest.mark.parametrize(
     ("headers", "wishes"),
     [

@@ -7,12 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import httpx
+import orjson
 import pytest
 from bed.compare import steady
 from bed.hostile import Hostile, hostile
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
+
+from litellm_memory.request.ahead import question_ahead
+from litellm_memory.settings import Settings
+from litellm_memory.wire.content import is_longer
 
 Answer: TypeAlias = tuple[int | str, bytes]
 """The status, or how the connection broke, and the steady body."""
@@ -76,3 +81,17 @@ def test_hostile_requests_reach_every_route_and_most_are_read_by_litellm() -> No
     assert {request.number for request in requests} == set(range(SHORT))
     assert len({request.route.id for request in requests}) == len({request.route.id for request in hostile(WHOLE)})
     assert len({request.body for request in hostile(WHOLE)}) > WHOLE * 0.8
+
+
+def test_no_hostile_body_stops_its_reading() -> None:
+    settings, read = Settings(), 0
+    for request in hostile(WHOLE, seed=2):
+        try:
+            body = orjson.loads(request.body)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(body, dict):
+            is_longer(body, 10)
+            question_ahead(body, request.route.path, request.headers, settings)
+            read += 1
+    assert read > WHOLE / 2

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.index.vectors import HALF_FROM
 from litellm_memory.ledger import Trace
-from litellm_memory.memories.recall import MAX_ON_EVENT_LOOP, Query
+from litellm_memory.memories import recall
+from litellm_memory.memories.recall import Query
 from litellm_memory.models import Memory, Scope, namespace
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store
@@ -183,17 +184,20 @@ async def test_a_request_does_not_wait_for_a_scope_that_is_being_loaded(tmp_path
         assert texts(await memories.index_for_query("p", "ann", "heron")) == {"The heron nests behind the mill."}
 
 
-async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_on_it(tmp_path: Path) -> None:
+SMALL = 64
+
+
+async def test_a_large_scope_is_searched_beside_the_event_loop_and_a_small_one_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "MAX_ON_EVENT_LOOP", SMALL)
+
     def searching() -> int:
         return sum(thread.name.startswith("litellm-memory-search") for thread in threading.enumerate())
 
     query = Query("Where does the heron nest?", Scope("p", "ann"), limit=1, min_score=0)
     async with opened_engine(tmp_path) as engine:
-        vectors = (
-            np.random.default_rng(1)
-            .normal(size=(MAX_ON_EVENT_LOOP, engine.memories.store.dimension))
-            .astype(np.float32)
-        )
+        vectors = np.random.default_rng(1).normal(size=(SMALL, engine.memories.store.dimension)).astype(np.float32)
         await engine.memories.store.put([Entry(remembered(f"Bird {n} sings."), v) for n, v in enumerate(vectors)])
         before = searching()
         await engine.recall(query, now=NOON)
@@ -207,8 +211,10 @@ async def test_the_scopes_asked_for_last_are_loaded_at_start(tmp_path: Path) -> 
     async with opened_engine(tmp_path) as engine:
         memories, ledger = engine.memories, engine.ledger
         for number, user in enumerate(["ann", "bob", "ann", "cid"]):
-            trace = Trace(str(number), NOON.replace(second=number), "p", user, namespace("p", user), "empty", "")
-            ledger.traces.add(lambda trace=trace: trace)  # type: ignore[misc]
+            # Of today: the keeper drops old ones.
+            at = datetime.now(UTC) + timedelta(seconds=number)
+            trace = Trace(str(number), at, "p", user, namespace("p", user), "empty", "")
+            engine.journal.trace(trace)
         async with asyncio.timeout(30):
             while await ledger.traces.scopes(10) != [("p", "cid"), ("p", "ann"), ("p", "bob")]:
                 await asyncio.sleep(0.01)

@@ -59,10 +59,20 @@ REMINDER = "<system-reminder>\nToday is a Sunday.\n</system-reminder>"
             id="a tool's result with a wrapper",
         ),
         pytest.param(
-            turn(ASKS, CALLS, said("person", "Stop, use the other file.", tools=True)),
+            turn(
+                ASKS,
+                CALLS,
+                said("person", "[Request interrupted by user for tool use]", "Use the other file.", tools=True),
+            ),
             "person",
             "own_words",
             id="words typed into a tool loop",
+        ),
+        pytest.param(
+            turn(ASKS, CALLS, said("person", "Always use tabs.", tools=True)),
+            "continuation",
+            "tool_result",
+            id="a text beside a tool's result",
         ),
         pytest.param(
             turn(ASKS, CALLS, RESULT, said("person", REMINDER)), "continuation", "tool_result", id="a wrapper after it"

@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from bed.engines import opened_engine
 from bed.labelled import Kept, Labelled, folded, labelled, measured
+from bed.learning import Learning, opened_learning
 
-from litellm_memory.engine import Engine
 from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.extract.model import MalformedAnswerError, ModelFact, facts_of, grounded, question
 from litellm_memory.learn import by_model
@@ -128,7 +127,8 @@ def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else() -> No
     numbered = [*enumerate(messages)]
     for batch in (numbered[start : start + 12] for start in range(0, len(numbered), 12)):
         exchanges = [exchange(str(number), message.said) for number, message in batch]
-        patterns = [memory for one in exchanges for memory in memories_of(one, LearnSettings(), b"key").memories]
+        learned = [memories_of(one, LearnSettings(), b"key") for one in exchanges]
+        patterns = [memory for one in learned for memory in one.memories if memory.id not in one.only_if_ends]
         asked = [message for _, message in batch]
         facts = grounded(facts_of(answer_of(asked)), [message.said for message in asked])
         made, _ = memories_by_model(exchanges, facts, patterns, b"key")
@@ -174,7 +174,7 @@ class Scripted:
         sent, answered = self.usage(messages)
         return Said(says, sent, answered, sent * self.price[0] + answered * self.price[1])
 
-    def prices(self, model: str) -> tuple[float, float]:
+    async def prices(self, model: str) -> tuple[float, float]:
         return self.price
 
 
@@ -187,9 +187,9 @@ class Said:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def learning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Learning]:
     learn = {"model": "reader", "quiet_seconds": 0}
-    async with opened_engine(tmp_path_factory.mktemp("data"), learn=learn) as opened:
+    async with opened_learning(tmp_path_factory.mktemp("data"), learn=learn) as opened:
         yield opened
 
 
@@ -203,19 +203,19 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_model, "BACKOFF_SECONDS", (0.0, 0.0, 0.0))
 
 
-def reader(engine: Engine, model: Scripted) -> ModelLearner:
-    return ModelLearner(engine.ledger, engine.memories, engine.learner, model)
+def reader(learning: Learning, model: Scripted) -> ModelLearner:
+    return ModelLearner(learning.ledger, learning.memories, learning.learner, model)
 
 
-async def read_all(engine: Engine, model: Scripted) -> None:
-    learner = reader(engine, model)
+async def read_all(learning: Learning, model: Scripted) -> None:
+    learner = reader(learning, model)
     while await learner.read_one():
         pass
 
 
-async def wait_for(engine: Engine, user: str, *said: str) -> None:
+async def wait_for(learning: Learning, user: str, *said: str) -> None:
     scope = Scope("default", user, session=user)
-    await engine.ledger.model_queue.add(
+    await learning.ledger.model_queue.add(
         [
             Exchange(f"{user}-{number}", scope, f"{user}-{number}", text, NOW + timedelta(minutes=number))
             for number, text in enumerate(said)
@@ -223,8 +223,8 @@ async def wait_for(engine: Engine, user: str, *said: str) -> None:
     )
 
 
-async def kept(engine: Engine, user: str) -> list[Memory]:
-    return await engine.memories.all("default", user)
+async def kept(learning: Learning, user: str) -> list[Memory]:
+    return await learning.memories.all("default", user)
 
 
 def says(*facts: tuple[int, str]) -> str:
@@ -236,10 +236,10 @@ STRANGE = "Well, as for where home is: Leeds, and has been so for ever."
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_fact_carries_its_message_and_its_call(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, "What a lovely day for counting magpies, sparrows and crows.", STRANGE)
-    await read_all(engine, Scripted([says((2, "Home is Leeds."))]))
-    [memory] = await kept(engine, user)
+async def test_a_fact_carries_its_message_and_its_call(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, "What a lovely day for counting magpies, sparrows and crows.", STRANGE)
+    await read_all(learning, Scripted([says((2, "Home is Leeds."))]))
+    [memory] = await kept(learning, user)
     assert (memory.text, memory.message, memory.origin.call_id) == ("Home is Leeds.", f"{user}-1", f"{user}-1")
     assert (memory.origin.role, memory.confidence, memory.review) == ("person", 0.8, None)
 
@@ -250,80 +250,80 @@ async def test_a_fact_carries_its_message_and_its_call(engine: Engine, user: str
     [ModelCallError("reader did not answer within 90 s."), "{broken", "I would rather not."],
     ids=["late", "broken", "no JSON"],
 )
-async def test_what_fails_is_tried_again(engine: Engine, user: str, first: str | Exception) -> None:
-    await wait_for(engine, user, STRANGE)
+async def test_what_fails_is_tried_again(learning: Learning, user: str, first: str | Exception) -> None:
+    await wait_for(learning, user, STRANGE)
     model = Scripted([first, says((1, "Home is Leeds."))])
-    await read_all(engine, model)
-    assert [memory.text for memory in await kept(engine, user)] == ["Home is Leeds."]
+    await read_all(learning, model)
+    assert [memory.text for memory in await kept(learning, user)] == ["Home is Leeds."]
     assert len(model.asked) == 2
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_model_that_refuses_a_schema_is_asked_without(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, STRANGE)
+async def test_a_model_that_refuses_a_schema_is_asked_without(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, STRANGE)
     model = Scripted([RefusedTextError("reader refuses what it was sent."), says((1, "Home is Leeds."))])
-    await read_all(engine, model)
+    await read_all(learning, model)
     assert [schema is None for schema in model.asked] == [False, True]
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_fails_for_good_is_dropped(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, STRANGE)
+async def test_what_fails_for_good_is_dropped(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, STRANGE)
     model = Scripted(["broken"] * 9)
-    await read_all(engine, model)
+    await read_all(learning, model)
     assert len(model.asked) == 4
-    assert await engine.ledger.model_queue.waiting() == 0
+    assert await learning.ledger.model_queue.waiting() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_defect_is_a_failure_too_and_holds_up_no_other_conversation(engine: Engine, user: str) -> None:
+async def test_a_defect_is_a_failure_too_and_holds_up_no_other_conversation(learning: Learning, user: str) -> None:
     class Defective(Scripted):
-        def prices(self, model: str) -> tuple[float, float]:
+        async def prices(self, model: str) -> tuple[float, float]:
             raise TypeError("asked to fail")
 
-    await wait_for(engine, user, STRANGE)
-    await read_all(engine, Defective())
-    assert await engine.ledger.model_queue.waiting() == 0
+    await wait_for(learning, user, STRANGE)
+    await read_all(learning, Defective())
+    assert await learning.ledger.model_queue.waiting() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_chatter_is_not_sent(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, "thanks!", "ok", "run the tests again")
+async def test_chatter_is_not_sent(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, "thanks!", "ok", "run the tests again")
     model = Scripted()
-    await read_all(engine, model)
-    assert (model.asked, await engine.ledger.model_queue.waiting()) == ([], 0)
+    await read_all(learning, model)
+    assert (model.asked, await learning.ledger.model_queue.waiting()) == ([], 0)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_a_model_finds_is_held_against_what_is_known(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, "In short: I live in York.", "It took a while, and yes: I moved to Leeds.")
-    await read_all(engine, Scripted([says((1, "I live in York."), (2, "I moved to Leeds."), (2, "I have a yacht."))]))
-    assert {memory.text: memory.superseded_by is None for memory in await kept(engine, user)} == {
+async def test_what_a_model_finds_is_held_against_what_is_known(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, "In short: I live in York.", "It took a while, and yes: I moved to Leeds.")
+    await read_all(learning, Scripted([says((1, "I live in York."), (2, "I moved to Leeds."), (2, "I have a yacht."))]))
+    assert {memory.text: memory.superseded_by is None for memory in await kept(learning, user)} == {
         "I live in York.": False,
         "I moved to Leeds.": True,
     }
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_the_person_wished_away_meanwhile_is_not_found_again(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, STRANGE, "Forget that home is Leeds.")
-    await read_all(engine, Scripted([says((1, "Home is Leeds."))]))
-    assert await kept(engine, user) == []
+async def test_what_the_person_wished_away_meanwhile_is_not_found_again(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, STRANGE, "Forget that home is Leeds.")
+    await read_all(learning, Scripted([says((1, "Home is Leeds."))]))
+    assert await kept(learning, user) == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_doubtful_fact_waits_for_its_owner(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, "Long story short, my sister lives in Leeds.")
-    await read_all(engine, Scripted([says((1, "I live in Leeds."))]))
-    assert [memory.review for memory in await kept(engine, user)] == [by_model.UNSUPPORTED]
+async def test_a_doubtful_fact_waits_for_its_owner(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, "Long story short, my sister lives in Leeds.")
+    await read_all(learning, Scripted([says((1, "I live in Leeds."))]))
+    assert [memory.review for memory in await kept(learning, user)] == [by_model.UNSUPPORTED]
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_second_reading_doubles_nothing(engine: Engine, user: str) -> None:
+async def test_a_second_reading_doubles_nothing(learning: Learning, user: str) -> None:
     for _ in range(2):
-        await wait_for(engine, user, STRANGE)
-        await read_all(engine, Scripted([says((1, "Home is Leeds."), (1, "Home is Leeds"))]))
-    assert len(await kept(engine, user)) == 1
+        await wait_for(learning, user, STRANGE)
+        await read_all(learning, Scripted([says((1, "Home is Leeds."), (1, "Home is Leeds"))]))
+    assert len(await kept(learning, user)) == 1
 
 
 # --- the cap ---
@@ -336,26 +336,26 @@ async def test_a_second_reading_doubles_nothing(engine: Engine, user: str) -> No
     ids=["tokens", "cost"],
 )
 async def test_a_run_that_tries_to_never_passes_the_cap(
-    engine: Engine, user: str, cap: dict[str, Any], price: tuple[float, float]
+    learning: Learning, user: str, cap: dict[str, Any], price: tuple[float, float]
 ) -> None:
     """Two workers, thirty conversations, and a model that uses as much of each call as it can."""
-    before = await engine.ledger.model_queue.spent(datetime.now(UTC).date())
-    usual = engine.learner.settings
+    before = await learning.ledger.model_queue.spent(datetime.now(UTC).date())
+    usual = learning.learner.settings
     room = {
         "max_tokens_per_day": before.tokens + cap.get("max_tokens_per_day", 10**9),
         "max_cost_per_day": before.cost + cap["max_cost_per_day"] if "max_cost_per_day" in cap else None,
     }
-    engine.learner.settings = usual.model_copy(update=room)
+    learning.learner.settings = usual.model_copy(update=room)
     try:
         for number in range(30):
-            await wait_for(engine, f"{user}-{number}", STRANGE)
+            await wait_for(learning, f"{user}-{number}", STRANGE)
         greedy = Scripted(price=price, usage=lambda messages: (len(json.dumps(messages).encode()), 2000))
-        await asyncio.gather(*(read_all(engine, greedy) for _ in range(2)))
-        spent = await engine.ledger.model_queue.spent(datetime.now(UTC).date())
-        left = await engine.ledger.model_queue.waiting()
-        await engine.ledger.model_queue.done(*(f"{user}-{number}-0" for number in range(30)))
+        await asyncio.gather(*(read_all(learning, greedy) for _ in range(2)))
+        spent = await learning.ledger.model_queue.spent(datetime.now(UTC).date())
+        left = await learning.ledger.model_queue.waiting()
+        await learning.ledger.model_queue.done(*(f"{user}-{number}-0" for number in range(30)))
     finally:
-        engine.learner.settings = usual
+        learning.learner.settings = usual
     assert 0 < len(greedy.asked) < 30
     assert left == 30 - len(greedy.asked)
     assert before.tokens < spent.tokens <= room["max_tokens_per_day"]
@@ -363,12 +363,12 @@ async def test_a_run_that_tries_to_never_passes_the_cap(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_reservation_is_given_back_but_for_what_was_used(engine: Engine, user: str) -> None:
+async def test_a_reservation_is_given_back_but_for_what_was_used(learning: Learning, user: str) -> None:
     day = datetime.now(UTC).date()
-    before = await engine.ledger.model_queue.spent(day)
-    await wait_for(engine, user, STRANGE)
-    await read_all(engine, Scripted(price=(1.0, 2.0)))
-    after = await engine.ledger.model_queue.spent(day)
+    before = await learning.ledger.model_queue.spent(day)
+    await wait_for(learning, user, STRANGE)
+    await read_all(learning, Scripted(price=(1.0, 2.0)))
+    after = await learning.ledger.model_queue.spent(day)
     assert Spent(after.tokens - before.tokens, round(after.cost - before.cost, 6)) == Spent(110, 120.0)
 
 
@@ -382,21 +382,21 @@ def test_the_question_holds_the_messages_as_data() -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_is_erased_is_not_read(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, STRANGE)
-    assert user in await engine.ledger.erasures.users("default")
-    await engine.ledger.erasures.erase_user("default", user, until=None)
-    assert await engine.ledger.model_queue.waiting() == 0
-    await wait_for(engine, user, STRANGE)
-    await engine.ledger.erasures.erase_session("default", user, user, until=None)
-    assert await engine.ledger.model_queue.waiting() == 0
+async def test_what_is_erased_is_not_read(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, STRANGE)
+    assert user in await learning.ledger.erasures.users("default")
+    await learning.ledger.erasures.erase_user("default", user, until=None)
+    assert await learning.ledger.model_queue.waiting() == 0
+    await wait_for(learning, user, STRANGE)
+    await learning.ledger.erasures.erase_session("default", user, user, until=None)
+    assert await learning.ledger.model_queue.waiting() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_message_of_a_forgotten_memory_is_not_read(engine: Engine, user: str) -> None:
-    await wait_for(engine, user, STRANGE)
-    await read_all(engine, Scripted([says((1, "Home is Leeds."))]))
-    [memory] = await kept(engine, user)
-    await wait_for(engine, user, STRANGE)
-    await engine.memories.forget("default", memory.id)
-    assert await engine.ledger.model_queue.waiting() == 0
+async def test_the_message_of_a_forgotten_memory_is_not_read(learning: Learning, user: str) -> None:
+    await wait_for(learning, user, STRANGE)
+    await read_all(learning, Scripted([says((1, "Home is Leeds."))]))
+    [memory] = await kept(learning, user)
+    await wait_for(learning, user, STRANGE)
+    await learning.memories.forget("default", memory.id)
+    assert await learning.ledger.model_queue.waiting() == 0

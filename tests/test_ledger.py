@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bed.ledgers import DATABASES, empty_database
+from bed.learning import taken_over
+from bed.ledgers import empty_database
 from sqlalchemy import Connection
 
 from litellm_memory.database.database import Database
@@ -31,18 +32,6 @@ EXCHANGE = Exchange("call-1", SCOPE, "mark-1", "My cat is called Ada.", SAID, "g
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return empty_database("sqlite", tmp_path)
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return empty_database(request.param, tmp_path)
-
-
-@pytest.fixture
-async def ledger(url: str) -> AsyncIterator[Ledger]:
-    opened = Ledger.open(url)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
@@ -73,6 +62,24 @@ async def test_a_block_that_was_answered_makes_way_for_a_new_one_in_every_worker
     assert await other.blocks.freeze(new, namespace="n", call="c2") == new
     await ledger.changes.since(since)
     assert await ledger.blocks.frozen(["m"]) == {"m": new}
+
+
+async def test_forgetting_reads_only_the_blocks_that_have_the_memory(ledger: Ledger) -> None:
+    for number in range(30):
+        block = Block(f"mark{number}", "text", (Given(f"memory {number // 2} ö", "text", 1),))
+        await ledger.blocks.freeze(block, namespace="n", call="c")
+    await ledger.blocks.freeze(Block("other", "text", (Given("memory 3 ö", "text", 1),)), namespace="m", call="c")
+
+    async def marks(*memories: str) -> set[str]:
+        return set(await ledger.database.read(lambda c: list(c.scalars(ledger_blocks.marks_with(memories, ["n"])))))
+
+    assert await marks("memory 3 ö") == {"mark6", "mark7"}
+    assert await marks("memory 3 ö", "memory 14 ö", "memory") >= {"mark6", "mark7", "mark28", "mark29"}
+    assert await marks() == set()
+    assert len(await marks(*(f"memory {number} ö" for number in range(60)))) == 30
+    await ledger.forget([("n", "memory 3 ö")])
+    found = await ledger.blocks.frozen(["mark6", "mark7", "mark8", "other"])
+    assert {mark for mark, block in found.items() if block.text} == {"mark8", "other"}
 
 
 async def test_forgetting_cuts_a_memory_out_of_every_block_and_leaves_the_other_bytes(
@@ -112,6 +119,24 @@ async def test_old_blocks_and_answers_leave_and_young_ones_stay(ledger: Ledger, 
     assert await other.answers.earlier("resp", namespace="n") is None
 
 
+async def test_it_is_known_what_was_forgotten_for_as_long_as_its_conversation_may_go_on(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    earlier = Exchange("c", Scope("p", "u", session="s"), "mark-1", "My cat is called Fermat.", now, place=1)
+    await ledger.sayings.said([earlier], paused=[False])
+    await ledger.sayings.forgot(["mark-1"])
+    again = replace(earlier, said=now + timedelta(hours=1))
+    await ledger.prune(now + BLOCKS_KEPT - timedelta(minutes=1), calls_days=400)
+    assert await ledger.sayings.judged([again]) == ["repeated"]
+    await ledger.prune(now + BLOCKS_KEPT + timedelta(minutes=1), calls_days=400)
+    assert await ledger.sayings.judged([again]) == ["new"]
+
+
+async def test_marks_of_what_was_learned_leave_when_no_conversation_has_its_blocks_any_more(ledger: Ledger) -> None:
+    await ledger.journal.done("mark-1")
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT - timedelta(minutes=1), calls_days=400) == 0
+    assert await ledger.prune(datetime.now(UTC) + BLOCKS_KEPT + timedelta(minutes=1), calls_days=400) == 1
+
+
 async def test_giving_up_leaves_an_empty_block_in_place_of_ones_own(ledger: Ledger, other: Ledger) -> None:
     await ledger.blocks.freeze(Block("m", "late"), namespace="n", call="c1")
     ledger.blocks.give_up(Block("m", ""), namespace="n", call="c1")
@@ -126,49 +151,74 @@ async def test_giving_up_leaves_another_calls_block_alone(ledger: Ledger, other:
     assert await other.blocks.frozen(["m"]) == {"m": Block("m", "theirs")}
 
 
-async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger) -> None:
-    assert await asyncio.wrap_future(ledger.journal.accept(EXCHANGE))
+async def test_an_exchange_comes_back_whole_once_it_is_answered(ledger: Ledger, tmp_path: Path) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.accept(EXCHANGE)
     assert await ledger.journal.ready(10) == []
-    await asyncio.wrap_future(ledger.journal.answered("mark-1", Reply("Noted.", complete=True)))
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.answered("mark-1", Reply("Noted.", complete=True))
     assert await ledger.journal.ready(10) == [replace(EXCHANGE, reply=Reply("Noted.", complete=True))]
 
 
 @pytest.mark.parametrize(
     "reply", [None, Reply("half an ans"), Reply("", complete=True)], ids=["failed", "cut", "empty"]
 )
-async def test_words_whose_answer_failed_are_learned_without_it(ledger: Ledger, reply: Reply | None) -> None:
-    await asyncio.wrap_future(ledger.journal.accept(EXCHANGE))
-    await asyncio.wrap_future(ledger.journal.answered("mark-1", reply))
+async def test_words_whose_answer_failed_are_learned_without_it(
+    ledger: Ledger, tmp_path: Path, reply: Reply | None
+) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.accept(EXCHANGE)
+        journal.answered("mark-1", reply)
     assert await ledger.journal.ready(10) == [EXCHANGE]
 
 
-async def test_a_message_that_was_learned_is_known_when_it_comes_again(ledger: Ledger, other: Ledger) -> None:
-    assert await asyncio.wrap_future(ledger.journal.accept(EXCHANGE)) is True
+async def test_a_message_that_was_learned_is_known_when_it_comes_again(
+    ledger: Ledger, other: Ledger, tmp_path: Path
+) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.accept(EXCHANGE)
     await ledger.journal.done("mark-1")
     assert await ledger.journal.unlearned() == 0
-    assert await asyncio.wrap_future(other.journal.accept(replace(EXCHANGE, id="call-2"))) is False
-    await asyncio.wrap_future(other.journal.answered("mark-1", None))
-    assert await other.journal.ready(10) == [replace(EXCHANGE, id="call-2", again=True)]
+    again = replace(EXCHANGE, id="call-2")
+    async with taken_over(tmp_path / "another host", other) as journal:
+        journal.accept(again)
+        journal.answered("mark-1", None)
+    assert await other.journal.ready(10) == [replace(again, again=True)]
 
 
-async def test_a_repeat_before_learning_stays_one_exchange(ledger: Ledger, other: Ledger) -> None:
+async def test_a_repeat_before_learning_stays_one_exchange(ledger: Ledger, other: Ledger, tmp_path: Path) -> None:
     for each in (ledger, other, ledger):
-        assert await asyncio.wrap_future(each.journal.accept(EXCHANGE))
+        async with taken_over(tmp_path, each) as journal:
+            journal.accept(EXCHANGE)
     assert await ledger.journal.unlearned() == 1
 
 
-async def test_exchanges_of_a_worker_that_is_gone_are_taken_over(url: str, ledger: Ledger) -> None:
-    gone = Ledger.open(url)
-    gone.journal.worker = f"{socket.gethostname()}:{_ended_process()}:0"
-    await asyncio.wrap_future(gone.journal.accept(EXCHANGE))
-    await gone.aclose()
+async def test_exchanges_of_a_worker_that_is_gone_are_taken_over(ledger: Ledger, tmp_path: Path) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.worker = f"{socket.gethostname()}:{_ended_process()}:0"
+        journal.accept(EXCHANGE)
     assert await ledger.journal.adopt() == 1
     assert await ledger.journal.ready(10) == [EXCHANGE]
 
 
-async def test_exchanges_of_a_living_worker_are_left_to_it(ledger: Ledger, other: Ledger) -> None:
-    await asyncio.wrap_future(other.journal.accept(EXCHANGE))
+async def test_exchanges_of_a_living_worker_are_left_to_it(ledger: Ledger, tmp_path: Path) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        journal.accept(EXCHANGE)
     assert await ledger.journal.adopt() == 0
+
+
+async def test_what_an_earlier_keeper_was_to_learn_is_taken_over_even_if_its_process_id_is_in_use_again(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    earlier, later = Ledger.open(sqlite_url), Ledger.open(sqlite_url)
+    async with taken_over(tmp_path, earlier) as journal:
+        journal.accept(EXCHANGE)
+        journal.answered("mark-1", None)
+    assert await earlier.journal.ready(10) == [EXCHANGE]
+    assert await later.journal.adopt() == 1
+    assert await later.journal.ready(10) == [EXCHANGE]
+    for closed in (earlier, later):
+        await closed.aclose()
 
 
 async def test_a_text_is_claimed_once(ledger: Ledger, other: Ledger) -> None:
@@ -199,11 +249,7 @@ async def wait_for_submitted(database: Database, refused: Callable[[Connection],
     return await asyncio.wrap_future(database.submit(refused))
 
 
-async def wait_for_submitted_soon(database: Database, refused: Callable[[Connection], Any]) -> Any:
-    return await asyncio.wrap_future(database.submit_soon(refused))
-
-
-@pytest.mark.parametrize("run", [Database.read, Database.write, wait_for_submitted, wait_for_submitted_soon])
+@pytest.mark.parametrize("run", [Database.read, Database.write, wait_for_submitted])
 async def test_what_the_database_refuses_is_a_ledger_error_for_whoever_waits(
     run: Callable[[Database, Callable[[Connection], Any]], Awaitable[Any]], ledger: Ledger
 ) -> None:
@@ -217,14 +263,15 @@ async def test_a_locked_ledger_keeps_what_it_is_given_until_it_is_free(sqlite_ur
     ledger = Ledger.open(sqlite_url)
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    accepted = ledger.journal.accept(EXCHANGE)
+    accepted = ledger.answers.keep("resp", Earlier("m"), namespace="n")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await asyncio.shield(asyncio.wrap_future(accepted))
     holder.execute("COMMIT")
     holder.close()
     async with asyncio.timeout(10):
-        assert await asyncio.wrap_future(accepted)
+        await asyncio.wrap_future(accepted)
+    assert await ledger.answers.earlier("resp", namespace="n") == Earlier("m")
     await ledger.aclose()
 
 

@@ -18,6 +18,7 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 from litellm.constants import LITELLM_PROXY_MASTER_KEY_ALIAS
+from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy.types_utils.utils import get_instance_fn
 
@@ -84,7 +85,7 @@ def seen(route: Route, session_provider: Provider, probed: Proxy) -> Seen:
 
 def _hooks(probed: Proxy, asked: str, *, wait_for_log: bool) -> list[dict[str, Any]]:
     """What the probe wrote down for a request; what was there after five seconds when no log comes."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with probed.client() as client:
         while True:
             hooks: list[dict[str, Any]] = client.get(f"/probe/seen/{asked}").json()
@@ -201,11 +202,28 @@ def test_a_module_path_that_lies_beside_the_config_is_loaded_a_second_time_by_fi
             "async_post_call_response_headers_hook",
             ["data", "user_api_key_dict", "response", "request_headers", "litellm_call_info"],
         ),
+        (
+            "async_post_call_failure_hook",
+            ["request_data", "original_exception", "user_api_key_dict", "traceback_str"],
+        ),
         ("async_log_success_event", ["kwargs", "response_obj", "start_time", "end_time"]),
     ],
 )
 def test_the_hooks_that_memory_writes_take_these_arguments(hook: str, parameters: list[str]) -> None:
     assert list(inspect.signature(getattr(CustomLogger, hook)).parameters)[1:] == parameters
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("should_run_guardrail", ["data", "event_type"]),
+        ("apply_guardrail", ["inputs", "request_data", "input_type", "logging_obj"]),
+        ("async_pre_call_hook", ["user_api_key_dict", "cache", "data", "call_type"]),
+        ("async_moderation_hook", ["data", "user_api_key_dict", "call_type"]),
+    ],
+)
+def test_what_memory_calls_of_a_guardrail_takes_these_arguments(method: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(CustomGuardrail, method)).parameters)[1:] == parameters
 
 
 # The last one of the module: it ends the proxy that the others ask.

@@ -15,7 +15,7 @@ from bed.proxy import CHECKOUT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from litellm_memory.care.checks import NEWEST_LITELLM, OLDEST_LITELLM
+from litellm_memory.setup.checks import NEWEST_LITELLM, OLDEST_LITELLM
 
 LOCK = CHECKOUT / "scripts" / "lock.txt"
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

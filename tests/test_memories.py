@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
+from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from bed.engines import opened_engine
 from numpy.typing import NDArray
 
 from litellm_memory.engine import Engine
-from litellm_memory.errors import NotFoundError
+from litellm_memory.errors import NotFoundError, StoreError
+from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
 from litellm_memory.store import memory_id
@@ -170,3 +172,65 @@ async def test_a_correction_without_a_new_text_keeps_the_vector_and_the_uses_tha
         await memories.correct("p", known.id, lambda memory: replace(memory, pinned=True))
     kept = await memories.get("p", known.id)
     assert (kept.pinned, kept.uses, kept.last_used) == (True, 3, NOON)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def elsewhere(engine: Engine) -> AsyncIterator[Memories]:
+    """The same memories, as another process has them in RAM."""
+    ledger = Ledger(engine.settings.ledger_url)
+    ledger.connect()
+    memories = Memories(ledger, count=len)
+    await memories.use(engine.memories.store, None)
+    yield memories
+    await ledger.aclose()
+
+
+async def known_of(memories: Memories, memory: Memory) -> list[Memory]:
+    """What a search in its user's memories may find now."""
+    return (await memories.index_for_query(memory.partition, memory.user, "tea")).all()
+
+
+async def test_who_reads_changes_while_another_reads_them_has_them_too(
+    memories: Memories, elsewhere: Memories, known: Memory
+) -> None:
+    await elsewhere.index("p", known.user)
+    [kept] = await memories.keep([known])
+    housekeeping = asyncio.create_task(elsewhere.follow())
+    await asyncio.sleep(0)
+    await elsewhere.follow()
+    assert await known_of(elsewhere, known) == [kept]
+    await housekeeping
+
+
+async def test_changes_that_could_not_be_read_are_read_the_next_time(
+    memories: Memories, elsewhere: Memories, known: Memory
+) -> None:
+    await elsewhere.index("p", known.user)
+    [kept] = await memories.keep([known])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memories.store, "get", AsyncMock(side_effect=StoreError("It is away.")))
+        with pytest.raises(StoreError):
+            await elsewhere.follow()
+    await elsewhere.follow()
+    assert await known_of(elsewhere, known) == [kept]
+
+
+async def test_a_search_finds_what_it_was_told_of_before(
+    memories: Memories, elsewhere: Memories, known: Memory
+) -> None:
+    elsewhere.scope_load_timeout_s = 10
+    await elsewhere.index("p", known.user)
+    [kept] = await memories.keep([known])
+    elsewhere.following.told()
+    assert await known_of(elsewhere, known) == [kept]
+
+
+async def test_a_search_does_without_changes_that_cannot_be_read(
+    memories: Memories, elsewhere: Memories, known: Memory
+) -> None:
+    await elsewhere.index("p", known.user)
+    await memories.keep([known])
+    elsewhere.following.told()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memories.store, "get", AsyncMock(side_effect=StoreError("It is away.")))
+        assert await known_of(elsewhere, known) == []

@@ -19,9 +19,7 @@ import numpy as np
 import pytest
 
 from litellm_memory.errors import StoreError
-from litellm_memory.models import Memory, namespace
-from litellm_memory.store import Entry, Store, frames, memory_id
-from litellm_memory.store.address import (
+from litellm_memory.files.address import (
     SOCKET_PATH_BYTES,
     OwnerRecord,
     lock_path,
@@ -30,6 +28,8 @@ from litellm_memory.store.address import (
     read_record,
     socket_path,
 )
+from litellm_memory.models import Memory, namespace
+from litellm_memory.store import Entry, Store, frames, memory_id
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.collections import Rows
 from litellm_memory.store.layout import Layout
@@ -90,7 +90,7 @@ def owner_of(data_dir: Path) -> OwnerRecord:
 async def run_owner(data_dir: Path) -> int:
     """The exit code of one more owner, which leaves as soon as it has nobody to serve."""
     arguments = ["--data-dir", str(data_dir), "--idle-seconds", "0"]
-    owner = await asyncio.create_subprocess_exec(sys.executable, "-m", "litellm_memory.store.owner", *arguments)
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-m", "litellm_memory.keeper", *arguments)
     return await owner.wait()
 
 

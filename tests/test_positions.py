@@ -1,4 +1,4 @@
-"""The other positions of a block, in every format: where it stands, and that nothing else changes."""
+"""The other positions of a block, in every format: where it stands, that nothing else changes, that it goes again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from litellm_memory.wire import (
 )
 from litellm_memory.wire.format import WireFormat
 from litellm_memory.wire.positions import Position, with_block_at
+from litellm_memory.wire.taken_out import BlocksOut
 
 CHAT = {
     "messages": [
@@ -94,6 +95,7 @@ def test_a_block_stands_where_the_position_says(
     placed = with_block_at(body, format, turn, position, "B", first=first.texts[0].place, last=last.texts[0].place)
     assert placed == expected
     assert body == before
+    assert BlocksOut(["B"])(placed) == before
 
 
 def persons(turn: Turn) -> list[Message]:

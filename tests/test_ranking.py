@@ -12,6 +12,7 @@ from litellm_memory.index.ranking import (
     Signals,
     best_first,
     confidence,
+    dialogue_of,
     rank,
     shown_scores,
     spread,
@@ -39,8 +40,12 @@ def signals(dense: list[float], **fields: object) -> Signals:
         "cues": np.array(list(cues.values()), np.float32),
         "previous": rows - 1,
         "following": np.array([*rows[1:], -1]),
+        "excess_lengths": np.zeros(size, np.float32),
+        "in_session": np.ones(size, bool),
         **{
-            name: value if name in ("unknown_names", "count") else np.array(value, np.float32)
+            name: value
+            if name in ("unknown_names", "count", "dialogue")
+            else np.array(value, bool if name == "in_session" else np.float32)
             for name, value in fields.items()
         },
     }
@@ -55,16 +60,26 @@ def test_best_first_is_a_full_sort_down_to_the_threshold(size: int) -> None:
 
 
 def test_without_vectors_the_words_alone_decide() -> None:
-    both = signals([1, -1], nearby=[0, 0.5])
+    both = signals([1, -1], words=[0, 0.5], nearby=[0, 0.5])
     assert rank(both, QUERY, trust=1.0).ranks.tolist() == pytest.approx([0.6, 0.2])
     assert rank(both, QUERY, trust=0.0).ranks.tolist() == [0.0, 0.5]
-    assert confidence(signals([1, -1], nearby=[0, 0.8]), trust=0.0, english=1.0).tolist() == pytest.approx([0.0, 0.6])
-    assert confidence(signals([1, -1], nearby=[0, 0.8]), trust=0.0, english=0.0).tolist() == pytest.approx([0.0, 0.8])
+    assert confidence(
+        signals([1, -1], words=[0, 0.8], nearby=[0, 0.8]), trust=0.0, english=1.0
+    ).tolist() == pytest.approx([0.0, 0.6])
+    assert confidence(
+        signals([1, -1], words=[0, 0.8], nearby=[0, 0.8]), trust=0.0, english=0.0
+    ).tolist() == pytest.approx([0.0, 0.8])
 
 
 def test_the_more_memories_there_are_the_less_sure_is_the_nearest() -> None:
     sure = [confidence(signals([0.9], count=count), trust=1.0, english=1.0)[0] for count in (1, 500, 5_000, 100_000)]
     assert sure[0] == sure[1] > sure[2] > sure[3] > 0.3
+
+
+def test_the_longer_a_memory_is_the_less_sure_is_it() -> None:
+    sure = confidence(signals([0.9, 0.9, 0.9], excess_lengths=[0, 1, 2]), trust=1.0, english=1.0).tolist()
+    assert sure == sorted(sure, reverse=True)
+    assert sure[0] > sure[1] > sure[2] > 0.6
 
 
 def test_a_name_that_nobody_has_mentioned_makes_a_hit_less_sure() -> None:
@@ -108,11 +123,35 @@ def test_a_time_counts_only_for_a_question_for_one() -> None:
 
 def test_the_parts_of_a_rank_add_up_to_it() -> None:
     random = np.random.default_rng(3)
-    columns = {name: random.random(50) for name in ("nearby", *(cue.name for cue in CUES))}
+    columns = {name: random.random(50) for name in ("words", "nearby", *(cue.name for cue in CUES))}
     ranking = rank(signals(random.random(50).tolist(), **columns), QUERY, trust=0.8)
-    assert {"from_vectors", "from_words", *(cue.name for cue in CUES)} == set(ranking.parts)
+    assert {"from_vectors", "from_words", "from_nearby_words", *(cue.name for cue in CUES)} == set(ranking.parts)
     assert all(part.any() for part in ranking.parts.values())
     np.testing.assert_allclose(sum(ranking.parts.values()), ranking.ranks, atol=1e-6)
+
+
+def test_among_requests_neighbours_count_less_and_questions_as_much_as_statements() -> None:
+    given = {"dense": [0.9, 0.2], "nearby": [0.5, 0.5], "from_context": [1, 1], "from_statement": [0, -0.5]}
+    talk, requests = (rank(signals(**given, dialogue=share), QUERY, trust=1.0).parts for share in (1.0, 0.0))  # type: ignore[arg-type]
+    assert requests["from_nearby_words"] == pytest.approx(talk["from_nearby_words"] / 2)
+    assert 0 < requests["from_context"][1] < talk["from_context"][1] / 2
+    assert talk["from_statement"][1] < 0 == requests["from_statement"][1]
+
+
+@pytest.mark.parametrize(
+    ("share", "dialogue"), [(0.1, 0.0), (0.27, 0.5), (0.5, 1.0)], ids=["requests", "both", "a dialogue"]
+)
+def test_who_talks_to_somebody_is_in_a_dialogue(share: float, dialogue: float) -> None:
+    assert dialogue_of(np.arange(1000) < 1000 * share) == pytest.approx(dialogue, abs=0.03)
+    assert dialogue_of(np.ones(1, bool)) == 0, "one memory says little about the others"
+
+
+def test_what_was_said_near_it_without_a_session_is_no_evidence() -> None:
+    fields = {"nearby": [0, 0.5], "from_context": [1, 1], "from_answer": [1, 0]}
+    known = rank(signals([0.9, 0.1], **fields), QUERY, trust=1.0)
+    unknown = rank(signals([0.9, 0.1], **fields, in_session=[False, False]), QUERY, trust=1.0)
+    assert unknown.ranks.tolist() == known.ranks.tolist() == known.evidence.tolist()
+    assert unknown.evidence[1] == pytest.approx(0.6 * 0.1)
 
 
 def test_scores_keep_the_order_and_are_low_when_nothing_is_sure() -> None:

@@ -8,13 +8,15 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from bed.recall_set import asking
 from bed.remembered import DAY, memory
+from corpus.unseen import items
 
+from litellm_memory.care.why import LEFT_OUT, PARTS
 from litellm_memory.index.ranking import CUES
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Hidden, Query, Recollection, Rejection, search
 from litellm_memory.models import Scope
-from litellm_memory.sidecar.why import LEFT_OUT
 from litellm_memory.store import Entry
 
 SAID = (
@@ -22,6 +24,9 @@ SAID = (
     "It is a small green one, bought last summer.",
     "Jonas has had a boat since May.",
     "You are so kind, thank you!",
+    "I knew you would like it.",
+    "Will your sister come along?",
+    "You should see how your boat looks beside it.",
     "The kitchen was painted yellow in 2023.",
 )
 
@@ -41,7 +46,7 @@ def searched(text: str, *, tokens: int | None = None, min_score: float = 0.3) ->
 
 def score_of(why: Mapping[str, float]) -> float:
     """The score as docs/api.md says that it arises."""
-    return min(max(0.95 * min(2 * why["rank"], why["sure"]) + 0.05 * why["rank"], 0), 1)
+    return min(max(0.95 * min(2 * why["evidence"], why["sure"]) + 0.05 * why["evidence"], 0), 1)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +59,11 @@ def test_why_holds_every_part_of_a_score_also_of_what_is_rejected(text: str, abo
     items = [*(item for item in found.recalled if item.memory.kind == "fact"), *found.rejected]
     assert len(items) == len(SAID)
     assert found.rejected
-    parts = {"from_vectors", "from_words", *(cue.name for cue in CUES)} - {"from_time"} | about_time
+    parts = {"from_vectors", "from_words", "from_nearby_words", *(cue.name for cue in CUES)} - {
+        "from_time"
+    } | about_time
     for item in items:
-        assert set(item.why) == {"vectors", "words", "sure", "rank", *parts}
+        assert set(item.why) == {"vectors", "words", "sure", "rank", "evidence", *parts}
         assert sum(item.why[part] for part in parts) == pytest.approx(item.why["rank"], abs=1e-6)
         assert score_of(item.why) == pytest.approx(item.score, abs=1e-6)
     assert any(item.why["from_answer"] for item in items)
@@ -79,5 +86,29 @@ def test_what_does_not_fit_is_rejected_before_what_is_not_near() -> None:
     assert len(reasons) <= MAX_REJECTED_REPORTED
 
 
+def test_what_a_question_says_beside_its_subject_hides_nothing_in_any_script() -> None:
+    asked = asking()
+    assert len(asked) >= 50
+    assert sum(finds(said, question) for said, question, _ in asked) >= 0.9 * len(asked)
+    assert sum(finds(said, unrelated) for said, _, unrelated in asked) <= 0.05 * len(asked)
+
+
+def test_of_what_a_stranger_wrote_in_scripts_that_the_model_cannot_read_the_unrelated_finds_nothing() -> None:
+    asked = items("recall_scripts", "round2")
+    assert len(asked) == 60
+    assert sum(finds(one["memory"], one["unrelated"]) for one in asked) <= 0.05 * len(asked)
+
+
+def finds(said: str, text: str) -> bool:
+    """Whether a question finds the only memory there is by its words."""
+    index = ScopeIndex(2)
+    index.put([Entry(memory(said), None)])
+    return bool(search(index, None, Query(text, Scope("p", "u"), 10, 0.3), DAY).recalled)
+
+
+def test_every_part_of_a_rank_has_its_words() -> None:
+    assert {"from_vectors", "from_words", "from_nearby_words", *(cue.name for cue in CUES)} == set(PARTS)
+
+
 def test_every_reason_for_a_rejection_has_its_sentence() -> None:
-    assert {*get_args(Hidden), *get_args(Rejection), "threshold"} == set(LEFT_OUT)
+    assert {*get_args(Hidden), *get_args(Rejection), "threshold", "far_behind", "guardrail"} == set(LEFT_OUT)

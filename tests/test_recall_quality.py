@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from bed.recall_set import Person, languages, made_up, unrelated
+from bed.recall_set import Person, facts, languages, made_up, unrelated
 
 from litellm_memory.embedding import find_model
 from litellm_memory.engine import Engine, Request
 from litellm_memory.llm import count_tokens
 from litellm_memory.memories.recall import Query
-from litellm_memory.models import Caller, Memory, Recalled, Scope, namespace
+from litellm_memory.models import Caller, Memory, Origin, Recalled, Scope, namespace
 from litellm_memory.render import OPENING, render
 from litellm_memory.settings import RecallSettings, Settings
 from litellm_memory.store import memory_id
@@ -128,6 +128,22 @@ async def test_a_question_about_what_was_said_passes_the_threshold(engine: Engin
     asked = [(person, question.text) for person in PEOPLE for question in person.asked if question.kind != "preference"]
     passed = [text for person, text in asked if await found(engine, person, text, min_score=threshold)]
     assert len(passed) >= 0.8 * len(asked)
+
+
+@pytest.mark.parametrize("kind", ["fact", "episode"])
+async def test_of_facts_imported_together_only_those_that_answer_are_given(engine: Engine, kind: str) -> None:
+    scope, settings = Scope("default", f"importer of {kind}s"), engine.settings.recall
+    given = Memory("", "default", scope.user, "", kind, datetime.now(UTC), origin=Origin("import"))  # type: ignore[arg-type]
+    await engine.memories.keep(
+        [replace(given, id=memory_id(scope.namespace, fact, key=engine.ledger.key), text=fact) for fact, _ in facts()]
+    )
+    blocks = []
+    for fact, question in facts():
+        query = Query(question, scope, settings.max_memories, settings.min_score, tokens=settings.token_budget)
+        texts = [item.memory.text for item in (await engine.recall(query, now=datetime.now(UTC))).recalled]
+        blocks.append((fact in texts, len(texts)))
+    assert sum(count <= 3 for _, count in blocks) >= 0.95 * len(blocks)
+    assert sum(found for found, _ in blocks) >= 0.95 * len(blocks)
 
 
 @pytest.mark.parametrize(("person", "nothing"), languages().values(), ids=languages())

@@ -14,7 +14,7 @@ import pytest_asyncio
 from bed.engines import opened_engine
 
 from litellm_memory.care.audit import audit
-from litellm_memory.cli.reach import client_inside
+from litellm_memory.cli.inside import client_inside
 from litellm_memory.engine import Engine
 from litellm_memory.learn.by_model import Answer
 from litellm_memory.models import Memory, Origin, namespace

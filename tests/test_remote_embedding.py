@@ -17,13 +17,13 @@ from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy, models_at
 
-from litellm_memory.care.checks import findings
 from litellm_memory.cli.models import models_for
 from litellm_memory.embedding import RemoteModel
 from litellm_memory.embedding.remote import BATCH, MAX_CHARACTERS, RECENT
 from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.llm import Models, models_of
 from litellm_memory.redact import redact
+from litellm_memory.setup.checks import findings
 
 # LiteLLM's types warn when they are first used.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydantic.*")

@@ -22,7 +22,7 @@ from bed.memories import Memories, mentioning
 from bed.provider import Provider
 from bed.proxy import CHECKOUT, Proxy
 
-from litellm_memory.store.address import read_record
+from litellm_memory.files.address import read_record
 
 Message: TypeAlias = dict[str, str]
 
@@ -181,6 +181,24 @@ def test_after_the_owner_process_was_killed_memory_is_back_within_seconds(proxy:
         assert time.monotonic() < deadline
     memories.wait_until_ready()
     assert len(mentioning(memories.of("bert"), MEMORY)) == 1
+
+
+def test_after_the_search_process_was_killed_requests_go_on_and_memory_is_back(
+    proxy: Proxy, memories: Memories
+) -> None:
+    memories.add(MEMORY, user="cleo")
+    searcher = read_record(proxy.directory / "memory" / "search")
+    assert searcher is not None
+    assert ask(proxy, "cleo", said(QUESTION)).headers["x-memory-status"] == "injected"
+    os.kill(searcher.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    for number in itertools.count():
+        again = ask(proxy, "cleo", said(f"{QUESTION} I ask for the {number}th time."))
+        assert again.json()["choices"][0]["message"]["content"] == "Noted."
+        if again.headers["x-memory-status"] == "injected":
+            break
+        assert (again.headers["x-memory-status"] in ("error", "late"), time.monotonic() < deadline) == (True, True)
+    memories.wait_until_ready()
 
 
 def isolated(*command: str) -> subprocess.CompletedProcess[str]:

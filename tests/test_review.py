@@ -19,9 +19,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from litellm_memory.cli import app
-from litellm_memory.cli.reach import client_inside
+from litellm_memory.cli.inside import client_inside
 from litellm_memory.engine import Engine
-from litellm_memory.models import Memory, Origin
+from litellm_memory.models import Block, Given, Memory, Origin
 from litellm_memory.settings import Settings
 from litellm_memory.store import memory_id
 
@@ -87,6 +87,41 @@ async def test_what_is_edited_is_recalled_in_the_owners_words_without_secrets(
     shown = (await api.post(f"/v1/review/{waits.id}", json=words)).json()
     assert (shown["id"], shown["review"]) == (waits.id, None)
     assert shown["text"].startswith("I have a cat; its chip is [REDACTED:")
+
+
+async def test_only_the_text_that_was_read_is_accepted(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
+    waits = await keep(engine, user, "I have a dog.", review=WHY)
+    await api.patch(f"/v1/memories/{waits.id}", json={"text": "I have a wolf."})
+    word = {"action": "accept", "read": "I have a dog."}
+    answer = await api.post(f"/v1/review/{waits.id}", json=word)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert (await api.get(f"/v1/memories/{waits.id}")).json()["review"] == WHY
+    answer = await api.post(f"/v1/review/{waits.id}", json={**word, "read": "I have a wolf."})
+    assert (answer.status_code, answer.json()["review"]) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "params", "left"),
+    [
+        ({"review": "it may be an attack"}, {}, ""),
+        ({"text": "I have a cat."}, {"cut": "true"}, ""),
+        ({"text": "I have a cat."}, {}, "<block>I have a dog.</block>"),
+    ],
+    ids=["put to review", "corrected and cut", "corrected"],
+)
+async def test_what_is_put_to_review_is_not_replayed_and_what_is_corrected_need_not_be(
+    engine: Engine,
+    api: httpx.AsyncClient,
+    user: str,
+    changed: dict[str, str],
+    params: dict[str, str],
+    left: str,
+) -> None:
+    kept = await keep(engine, user, "I have a dog.")
+    block = Block(f"mark-{user}", "<block>I have a dog.</block>", (Given(kept.id, "I have a dog.", 4),))
+    await engine.ledger.blocks.freeze(block, namespace=kept.namespace, call="call")
+    assert (await api.patch(f"/v1/memories/{kept.id}", json=changed, params=params)).status_code == 200
+    assert (await engine.ledger.blocks.frozen([block.mark]))[block.mark].text == left
 
 
 async def test_what_is_rejected_is_gone(engine: Engine, api: httpx.AsyncClient, user: str) -> None:

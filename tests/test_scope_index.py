@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -92,12 +93,28 @@ def test_neighbours_are_what_was_said_before_and_after_in_the_same_session_and_p
 
 def test_without_a_session_a_pause_parts_what_was_said() -> None:
     index = ScopeIndex(4)
-    index.put([said("a", 0), said("c", 100), said("b", 20), said("d", 120)])
+    index.put(said(name, minute, kind="episode") for name, minute in (("a", 0), ("c", 100), ("b", 20), ("d", 120)))
     assert chain(index) == [["a", "b"], ["c", "d"]]
-    index.put([said("between", 60)])
+    index.put([said("between", 60, kind="episode")])
     assert chain(index) == [["a", "b"], ["between"], ["c", "d"]]
     index.drop(["c"])
     assert chain(index) == [["a", "b"], ["between"], ["d"]]
+
+
+def test_facts_without_a_session_are_no_dialogue_however_near_in_time() -> None:
+    index = ScopeIndex(4)
+    index.put([said("a", 0), said("b", 0), said("c", 1, kind="episode"), said("d", 1)])
+    assert chain(index) == [["a"], ["b"], ["c"], ["d"]]
+
+
+def test_what_one_request_carried_is_one_conversation_and_a_pause_parts_those_that_begin_alike() -> None:
+    index = ScopeIndex(4)
+    told = [("a", 0, "one"), ("x", 1, "two"), ("b", 2, "one"), ("c", 50, "one"), ("y", 3, None)]
+    index.put(said(name, minute, conversation=conversation) for name, minute, conversation in told)
+    assert chain(index) == [["a", "b"], ["c"], ["x"], ["y"]]
+    in_session = index.signals(None, "a").in_session
+    known = {index.at(int(position)).id for position in np.flatnonzero(in_session)}  # type: ignore[union-attr]  # kept
+    assert known == {"a", "b", "c", "x"}
 
 
 def test_a_large_scope_is_searched_in_two_steps_with_the_same_result() -> None:
@@ -123,3 +140,15 @@ def test_signals_tell_which_share_of_the_names_nobody_has_mentioned() -> None:
         for text in ("Is Jonas here?", "Is Ben here?", "Is Ben with Jonas?")
     }
     assert list(asked.values()) == [0, 1, 0.5]
+
+
+def test_an_index_that_is_not_searched_holds_memories_and_no_vectors() -> None:
+    index = ScopeIndex(4, searched=False)
+    first, second, third = memory("alpha", id="a"), memory("beta", id="b"), memory("gamma", id="c")
+    index.put([Entry(first, axis(0)), Entry(second, None), Entry(third, None)])
+    index.drop(["b"])
+    index.put([Entry(replace(first, text="delta"), None)])
+    index.prepare()
+    assert [one.text for one in index.all()] == ["gamma", "delta"]
+    assert (len(index), index.unembedded()) == (2, [])
+    assert index.nbytes < ScopeIndex(4).bytes_per_memory * 5

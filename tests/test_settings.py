@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from litellm_memory.care.checks import findings
 from litellm_memory.errors import SettingsError
 from litellm_memory.models import Caller, Turn
 from litellm_memory.request.participation import models_asked, models_take_part, takes_part
@@ -19,6 +18,7 @@ from litellm_memory.request.reading import Excluded
 from litellm_memory.request.request import Request
 from litellm_memory.request.tracing import trace_excluded
 from litellm_memory.settings import GlobsSettings, Settings, load_settings, needs_restart, read_settings
+from litellm_memory.setup.checks import findings
 from litellm_memory.wire import model_in_path
 
 
@@ -281,3 +281,32 @@ def all_fields(section: type[BaseModel]) -> Iterator[FieldInfo]:
 )
 def test_globs_choose_who_takes_part(name: str | None, globs: GlobsSettings, expected: bool) -> None:
     assert takes_part(name, globs) is expected
+
+
+async def test_check_says_why_litellms_admin_ui_signs_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    plugins = {"plugins": [{"name": "litellm-memory", "url": "http://localhost:8764"}]}
+    memory: dict[str, Any] = {"sidecar": {"enabled": False}, "identity": {"partition": "team"}}
+
+    async def said(words: str) -> bool:
+        config.write_text(json.dumps({"general_settings": plugins, "litellm_memory": memory}))
+        return any(
+            words in finding.what and finding.level == "warning" for finding in await findings(config, lambda *_: None)
+        )
+
+    monkeypatch.delenv("LITELLM_SALT_KEY", raising=False)
+    named = ("LITELLM_SALT_KEY", "identity.partition", "sidecar.framed_by")
+    assert [await said(words) for words in named] == [True] * 3
+    monkeypatch.setenv("LITELLM_SALT_KEY", "sk-salt")
+    memory.update(sidecar={"enabled": False, "framed_by": "http://localhost:4000"}, identity={"partition": "user"})
+    assert [await said(words) for words in named] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    "origin", ["litellm.example.com", "https://a.example/ui", "https://a.example; script-src *", "*"]
+)
+def test_who_may_frame_the_page_is_an_origin_and_nothing_else(origin: str) -> None:
+    with pytest.raises(SettingsError, match="framed_by"):
+        load_settings({"litellm_memory": {"sidecar": {"framed_by": origin}}}, directory=Path())

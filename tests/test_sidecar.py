@@ -16,9 +16,10 @@ from bed.engines import opened_engine
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
+from litellm_memory.gate.sizes import LARGEST, LARGEST_BODY
 from litellm_memory.models import Caller
+from litellm_memory.page import with_page
 from litellm_memory.sidecar import create_app
-from litellm_memory.sidecar.sizes import LARGEST_BODY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -274,7 +275,7 @@ async def test_an_import_may_be_larger_than_any_other_body(ada: httpx.AsyncClien
     async def lines() -> AsyncIterator[bytes]:
         row = json.dumps({"id": "same", "text": "The office is in Lisbon. " * 300}) + "\n"
         for _ in range(20):
-            yield (row * (LARGEST_BODY // len(row) // 18)).encode()
+            yield (row * (LARGEST["/v1/preview"] // len(row) // 18)).encode()
 
     answer = await ada.post("/v1/import", params={"user": user}, content=lines())
     assert (answer.status_code, answer.json()["imported"], len(await of(ada, user))) == (200, 1, 1)
@@ -294,7 +295,7 @@ async def test_what_is_too_large_is_refused_as_such(ada: httpx.AsyncClient, path
 
 
 async def test_every_route_says_what_it_does(engine: Engine, tmp_path: Path) -> None:
-    described = create_app(engine, authenticate=authenticate).openapi()["paths"]
+    described = with_page(create_app(engine, authenticate=authenticate)).openapi()["paths"]
     nameless = [
         f"{method} {path}"
         for path, methods in described.items()

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from litellm_memory.models import Caller
+from litellm_memory.page import with_page
 from litellm_memory.sidecar import create_app
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
@@ -74,7 +75,7 @@ class Running:
     async def _run(self) -> None:
         limits = {"port": self.port, "requests_per_minute": 1_000_000}
         async with opened_engine(self._data_dir, sidecar=limits) as engine:
-            app = create_app(engine, authenticate=authenticate)
+            app = with_page(create_app(engine, authenticate=authenticate))
             self.description = app.openapi()
             async with self._serve(app):
                 pass

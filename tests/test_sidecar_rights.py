@@ -18,16 +18,20 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from litellm_memory.api.audit import audited_partition
+from litellm_memory.api.past import owner_of
+from litellm_memory.api.rollback import rollback_partition
+from litellm_memory.api.routing import asking
+from litellm_memory.care.shown import MemoryOut
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
+from litellm_memory.gate.access import read_partition, verified, write_partition
 from litellm_memory.models import Caller
+from litellm_memory.page import with_page
+from litellm_memory.page.mount import ROUTERS as PAGES
 from litellm_memory.settings import SidecarSettings
-from litellm_memory.sidecar import Served, add_routing, create_app, shapes
-from litellm_memory.sidecar.access import read_partition, verified, write_partition
+from litellm_memory.sidecar import Served, add_routing, create_app
 from litellm_memory.sidecar.app import ROUTERS
-from litellm_memory.sidecar.audit import audited_partition
-from litellm_memory.sidecar.rollback import rollback_partition
-from litellm_memory.sidecar.routing import asking
 from litellm_memory.sidecar.tools import TOOLS
 
 PUBLIC = {("GET", "/health"), ("GET", "/ready")}
@@ -35,20 +39,33 @@ WITHOUT_PARTITION = {
     ("GET", "/metrics"): verified,
     ("GET", "/memory-routing/info"): asking,
     ("GET", "/memory-routing/rules"): asking,
+    ("GET", "/v1/partitions"): verified,
+    ("POST", "/v1/people"): verified,
+    ("POST", "/v1/people/erase"): verified,
+    ("POST", "/v1/identify"): verified,
     ("POST", "/v1/preview"): verified,
+    ("POST", "/v1/vector_stores/{store_id}/search"): verified,
 }
-"""What names no partition: figures of no user, and what becomes of a request in the partition of its own key."""
-BY_BODY = {("POST", "/v1/audit/secrets"): audited_partition, ("POST", "/v1/rollback"): rollback_partition}
-"""The body says whether these change anything."""
-READS = {("POST", "/v1/memories/search")}
+"""What names no partition: figures of no user, which partitions there are, a person in all of them (for operators, as
+``test_people.py`` tries), what becomes of a request in the partition of its own key, and a vector store, whose id names
+the partition, as ``test_vector_stores.py`` tries."""
+BY_BODY = {
+    ("POST", "/v1/audit/secrets"): audited_partition,
+    ("POST", "/v1/rollback"): rollback_partition,
+    ("POST", "/v1/import/conversations"): owner_of,
+}
+"""The body says whether these change anything, or whose it is."""
+READS = {("POST", "/v1/browse"), ("POST", "/v1/memories/search")}
 
 ROUTES = {
     (method, route.path_format): route
-    for router in ROUTERS
+    for router in (*ROUTERS, *PAGES)
     for route in router.routes
     if isinstance(route, APIRoute)
     for method in route.methods
 }
+PAGE = {"/", "/page/{name}", "/api/plugin-manifest", "/api/plugin-auth", "/api/session", "/api/{path:path}"}
+"""The page's own, which know a session and act through the routes above."""
 PARTITIONS = (read_partition, write_partition, *BY_BODY.values())
 
 
@@ -82,10 +99,10 @@ def test_a_route_acts_in_exactly_one_partition_which_the_key_may_read_or_write(r
 
 
 async def test_no_route_is_outside_of_the_routers(engine: Engine) -> None:
-    app = create_app(engine, authenticate=master)
+    app = with_page(create_app(engine, authenticate=master))
     described = {(method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item}
     plain = {route.path for route in app.routes if isinstance(route, Route)}
-    assert (described, plain) == (set(ROUTES), {"/openapi.json", "/mcp"})
+    assert (described, plain) == (set(ROUTES), {"/openapi.json", "/mcp", *PAGE})
 
 
 async def ask(app: FastAPI, method: str, path: str, **asked: Any) -> httpx.Response:
@@ -119,16 +136,16 @@ def test_a_tool_gets_the_partition_of_what_it_does() -> None:
 
 def test_no_answer_shows_a_memory_that_was_not_redacted() -> None:
     """``MemoryOut.shown`` redacts, and is the only place that makes one of a memory."""
-    folder = Path(inspect.getfile(shapes)).parent
+    package = Path(inspect.getfile(MemoryOut)).parent.parent
     made = {
         path.name
-        for path in folder.glob("*.py")
+        for path in package.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and "MemoryOut" in ast.unparse(node.func)
         and "shown" not in ast.unparse(node.func)
     }
-    assert made == {"shapes.py"}
+    assert made == {"shown.py"}
 
 
 async def test_routing_works_on_an_app_whose_state_is_somebody_elses(engine: Engine) -> None:

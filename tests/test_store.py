@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -18,11 +19,11 @@ from bed.chroma import chroma_server, make_database, start_chroma, wait_for_chro
 from bed.proxy import free_port
 
 from litellm_memory.errors import StoreError
+from litellm_memory.files.address import read_record
 from litellm_memory.models import Memory, Origin, Superseded, namespace
 from litellm_memory.settings import StoreSettings
-from litellm_memory.store import REPLY_BYTES, TEXT_BYTES, Entry, Store, StoreFacts, memory_id, open_store
-from litellm_memory.store.address import read_record
-from litellm_memory.store.chroma import panics_as_errors
+from litellm_memory.store import REPLY_BYTES, TEXT_BYTES, Entry, Store, StoreFacts, memory_id, open_store, verify
+from litellm_memory.store.chroma import INDEX, client_of, panics_as_errors
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.layout import BUCKETS, Layout
 from litellm_memory.store.marker import MARKER
@@ -386,3 +387,46 @@ def test_only_a_panic_of_chroma_becomes_an_error_of_the_store(error: type[BaseEx
         panics_as_errors(lambda: raising(error))
     with pytest.raises(StoreError, match="PanicException"):
         panics_as_errors(lambda: raising(PanicException))
+
+
+def told_by(client: Any) -> list[object]:
+    """What a client of a directory answers to every call that the store makes."""
+    records = client.get_collection("memories-00")
+    everything = ["documents", "metadatas", "embeddings"]
+    found = [
+        records.get(ids=["second", "nobody"], include=everything),
+        records.get(where={"n": 1}, limit=5, offset=0, include=[]),
+        records.get(where_document={"$contains": "tea"}, limit=5, include=["documents"]),
+        records.query(query_embeddings=[np.eye(4, dtype=np.float32)[0]], n_results=2, where=None, include=everything),
+    ]
+    columns = ("ids", "documents", "metadatas", "embeddings")
+    plain = [[np.asarray(one[name]).tolist() for name in columns] for one in found]
+    return [plain, records.count(), records.metadata, sorted(one.name for one in client.list_collections(10, 0))]
+
+
+@pytest.mark.parametrize("writes_direct", [True, False], ids=["bindings", "Chroma's client"])
+def test_the_bindings_and_chromas_own_client_are_one_store(tmp_path: Path, writes_direct: bool) -> None:
+    writer = client_of(tmp_path / "chroma", direct=writes_direct)
+    records = writer.get_or_create_collection("memories-00", embedding_function=None, configuration=INDEX)
+    metadatas = [{"n": 1, "x": 0.5, "yes": True}, {"n": 2}, {"n": 3}]
+    ids, texts = ["first", "second", "third"], ["tea", "coffee", "cake"]
+    records.upsert(ids=ids, embeddings=np.eye(4, dtype=np.float32)[:3], documents=texts, metadatas=metadatas)
+    records.update(ids=["second"], embeddings=None, documents=None, metadatas=[{"n": None, "m": 4}])
+    records.delete(ids=["third", "nobody"])
+    writer.get_or_create_collection("marker", metadata={"a": 1}, embedding_function=None).modify(metadata={"b": 2})
+    writer.close()
+    answers = []
+    for direct in (True, False):
+        client = client_of(tmp_path / "chroma", direct=direct)
+        assert dict(client.get_collection("marker").metadata) == {"b": 2}
+        answers.append(told_by(client))
+        client.close()
+    assert answers[0] == answers[1]
+    assert answers[0][1:] == [2, None, ["marker", "memories-00"]]
+
+
+async def test_a_collection_that_was_emptied_is_in_order(store: Store, partition: str) -> None:
+    memory = remembered(partition)
+    await store.put([Entry(memory, toward(0))])
+    await store.delete(partition, [memory.id])
+    await verify(store)

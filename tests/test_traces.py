@@ -275,10 +275,12 @@ async def test_a_preview_shows_what_any_wire_format_would_be_given(
 
 async def test_a_preview_keeps_nothing(engine: Engine, ada: httpx.AsyncClient, user: str) -> None:
     body = {"messages": [{"role": "user", "content": FACT}]}
+    await engine.ledger.caught_up()
     waiting = await engine.ledger.journal.unlearned()
     for _ in range(2):
         shown = (await ada.post("/v1/preview", json={"headers": {"x-memory-user-id": user}, "body": body})).json()
         assert (shown["status"], shown["reason"]) == ("empty", "nothing_relevant")
+    await engine.ledger.caught_up()
     assert await engine.ledger.journal.unlearned() == waiting
     assert (await ada.get("/v1/traces", params={"user": user})).json()["data"] == []
     assert (await ada.get(f"/v1/namespaces/{user}")).status_code == 404

@@ -183,9 +183,9 @@ def test_one_conversation_reads_the_same_in_every_format(wire_format: WireFormat
     assert [(message.role, [text.text for text in message.texts], message.tools) for message in turn.messages] == [
         ("system", [RULES], False),
         ("person", [ASK], False),
-        ("assistant", [LOOK], True),
+        ("assistant", [], True),
         ("tool", [], True),
-        ("assistant", [ANSWER], False),
+        ("assistant", [], False),
         ("person", [THANKS], False),
     ]
     assert (turn.tools, turn.max_tokens, turn.model) == (True, 500, body.get("model"))
@@ -237,7 +237,7 @@ def test_a_single_prompt_is_the_persons_message(wire_format: WireFormat, body: d
         pytest.param(
             openai_chat.FORMAT,
             {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
-            Message("assistant", (Text("No.", ("messages", 0, "content", 0, "refusal")),)),
+            Message("assistant"),
             id="a refusal",
         ),
         pytest.param(
@@ -305,7 +305,9 @@ SAID = {"messages": [{"role": "user", "content": ASK}]}
         pytest.param(openai_chat.FORMAT, {"max_tokens": True}, {}, id="max_tokens of another type"),
         pytest.param(openai_chat.FORMAT, {"user": "ada"}, {"user": "ada"}, id="user"),
         pytest.param(openai_chat.FORMAT, {"tools": []}, {}, id="no tools"),
-        pytest.param(openai_chat.FORMAT, {"functions": [{"name": "f"}]}, {"tools": True}, id="older functions"),
+        pytest.param(
+            openai_chat.FORMAT, {"functions": [{"name": "f"}]}, {"tools": True, "tool_count": 1}, id="older functions"
+        ),
         pytest.param(openai_chat.FORMAT, {"litellm_session_id": "s-1"}, {"session": "s-1"}, id="LiteLLM's session"),
         pytest.param(openai_chat.FORMAT, {"prompt_cache_key": "s-1"}, {"session": "s-1"}, id="cache key"),
         pytest.param(

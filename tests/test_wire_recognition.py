@@ -14,6 +14,7 @@ from litellm_memory.wire import (
     bedrock_converse,
     bedrock_invoke,
     gemini_contents,
+    may_be_conversation,
     ollama,
     openai_chat,
     openai_completions,
@@ -130,3 +131,18 @@ def test_a_path_that_says_nothing_leaves_it_to_the_shape(body: dict[str, Any], e
 )
 def test_no_json_is_too_odd_to_recognise(call_type: str, route: str | None, body: Any) -> None:
     recognise(call_type, route, body)
+
+
+@pytest.mark.parametrize(
+    ("call_type", "route", "expected"),
+    [
+        ("acompletion", "/v1/chat/completions", True),
+        ("aembedding", "/v1/embeddings", False),
+        ("moderation", "/v1/moderations", False),
+        ("aimage_generation", "/v1/images/generations", False),
+        (PASS, "/openai/v1/embeddings", False),
+        (PASS, "/openai/v1/anything", True),
+    ],
+)
+def test_what_is_never_a_conversation_is_left_alone(call_type: str, route: str, expected: bool) -> None:
+    assert may_be_conversation(call_type, route) is expected

@@ -83,8 +83,11 @@ def test_the_wheel_works_in_a_litellm_that_knows_nothing_of_the_checkout(tmp_pat
     work.mkdir()
     code = (
         "import litellm_memory, litellm_memory.embedding as e;"
-        "print(litellm_memory.__file__, e.LocalModel.open(e.find_model()).embed(['hello']).shape)"
+        "import pathlib, litellm_memory.page as p; page = pathlib.Path(p.__file__).parent / 'static';"
+        "print(litellm_memory.__file__, e.LocalModel.open(e.find_model()).embed(['hello']).shape);"
+        "print(*sorted(file.name for file in page.iterdir()))"
     )
     environment = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     shown = subprocess.run([sys.executable, "-c", code], cwd=work, env=environment, capture_output=True, text=True)
-    assert shown.stdout == f"{site}/litellm_memory/__init__.py (1, 384)\n", shown.stderr
+    page = sorted(file.name for file in (CHECKOUT / "litellm_memory" / "page" / "static").iterdir())
+    assert shown.stdout == f"{site}/litellm_memory/__init__.py (1, 384)\n{' '.join(page)}\n", shown.stderr

@@ -1,1 +1,1 @@
-"""The later life of memories: retention, review, rollback, audit, erasure, new vectors."""
+"""The later life of memories: import, review, retention, rollback, audit, erasure, new vectors, traces in words."""

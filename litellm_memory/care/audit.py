@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from litellm_memory.extract.compare import compare
+from litellm_memory.extract.compare import compare, words_of
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.subjects import statement_of
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 from litellm_memory.render import NOTE
-from litellm_memory.screening import why_to_review
-from litellm_memory.text.words import words
+from litellm_memory.screening import shown_aim, why_to_review
 
 Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "never_used"]
 
@@ -43,6 +42,8 @@ class Flaw:
     memory: str
     problem: Problem
     fix: str
+    like: str | None = None
+    """The older memory that a duplicate repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def audit(memories: Iterable[Memory], *, now: datetime, redactor: Redactor | Non
     flaws: list[Flaw] = []
     for memory in held:
         alike = older[_subject(memory)]
-        flaws += [Flaw(memory.id, problem, FIXES[problem]) for problem in _problems(memory, alike, now, redactor)]
+        same = next((other.id for other in alike if _says_the_same(memory, other)), None)
+        flaws += [Flaw(memory.id, problem, FIXES[problem]) for problem in _problems(memory, now, redactor)]
+        flaws += [Flaw(memory.id, "duplicate", FIXES["duplicate"], same)] if same else []
         alike.append(memory)
     return Audit(len(held), tuple(flaws))
 
@@ -77,20 +80,19 @@ def audit(memories: Iterable[Memory], *, now: datetime, redactor: Redactor | Non
 def _subject(memory: Memory) -> Hashable:
     """The key under which two memories can be duplicates."""
     stated = statement_of(memory.text) if memory.kind != "episode" else None
-    about = stated.subject if stated else frozenset(words(memory.text))
+    about = stated.subject if stated else words_of(memory.text)
     return memory.user, memory.project, memory.kind, about
 
 
-def _problems(memory: Memory, older: Sequence[Memory], now: datetime, redactor: Redactor | None) -> list[Problem]:
-    """The problems of a memory; ``older`` are those of the same subject."""
+def _problems(memory: Memory, now: datetime, redactor: Redactor | None) -> list[Problem]:
+    """The problems that a memory has by itself."""
     ours = any(sign in memory.text for sign in _OURS)
     machine = not own_prose(memory.text) or any(sign in memory.text for sign in _WRAPPERS)
     checks: dict[Problem, bool] = {
         "own_block": ours,
         "machine_text": machine,
         "secret": redactor is not None and redactor.memory(memory) != memory,
-        "instruction_like": not (ours or machine) and why_to_review(memory.text) is not None,
-        "duplicate": any(_says_the_same(memory, other) for other in older),
+        "instruction_like": not (ours or machine) and shown_aim(memory.text) is not None,
         "never_used": memory.uses == 0 and not memory.pinned and memory.created < now - IDLE,
     }
     return [problem for problem, there in checks.items() if there]
@@ -100,3 +102,8 @@ def _says_the_same(memory: Memory, other: Memory) -> bool:
     return memory.text == other.text or (
         memory.kind != "episode" and compare(memory.text, other.text).relation == "same"
     )
+
+
+def reason_to_refuse(text: str) -> str | None:
+    """Why a model may not store this text by itself; None when it may."""
+    return why_to_review(text)

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 
-from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger import Ledger
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory
-from litellm_memory.settings import RetentionSettings
+from litellm_memory.settings import RetentionRule, RetentionSettings
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +21,8 @@ SWEEP_EVERY = timedelta(hours=1)
 """Interval between sweeps for memories that are too old or too many, by one worker of all that share the ledger."""
 LOOK_SECONDS = 600.0
 """How often a worker asks whether a sweep is due."""
-MAX_FORGOTTEN = 500
-"""At most this many memories are forgotten per sweep: each is also cut out of frozen blocks. The next sweep
-continues."""
+AT_ONCE = 20
+"""Memories that are forgotten together: they are also cut out of frozen blocks, and others write in between."""
 
 
 class Retention:
@@ -64,20 +63,26 @@ async def sweep(memories: Memories, ledger: Ledger, retention: RetentionSettings
                 scopes[memory.namespace][memory.id] = memory
         for scope in scopes.values():
             going += expendable(scope.values(), retention, now=now)
-    for memory in going[:MAX_FORGOTTEN]:
-        with suppress(NotFoundError):
-            await memories.forget(memory.partition, memory.id)
-    return len(going[:MAX_FORGOTTEN])
+    for start in range(0, len(going), AT_ONCE):
+        await memories.forget_all(going[start : start + AT_ONCE])
+    return len(going)
 
 
 def expendable(scope: Iterable[Memory], retention: RetentionSettings, *, now: datetime) -> list[Memory]:
     """The memories of one scope to forget, least useful first. Pinned ones are never forgotten and do not count."""
     held = sorted((memory for memory in scope if not memory.pinned), key=lambda memory: _worth(memory, now))
     too_many = len(held) - retention.max_memories
-    if retention.max_age_days is None:
-        return held[: max(0, too_many)]
-    oldest = now - timedelta(days=retention.max_age_days)
-    return [memory for place, memory in enumerate(held) if place < too_many or _touched(memory) < oldest]
+    return [memory for place, memory in enumerate(held) if place < too_many or _is_old(memory, retention, now)]
+
+
+def _is_old(memory: Memory, retention: RetentionSettings, now: datetime) -> bool:
+    rule = next((rule for rule in retention.rules if _fits(rule, memory)), retention)
+    return rule.max_age_days is not None and _touched(memory) < now - timedelta(days=rule.max_age_days)
+
+
+def _fits(rule: RetentionRule, memory: Memory) -> bool:
+    of_kind = not rule.kinds or memory.kind in rule.kinds
+    return of_kind and (rule.project is None or fnmatchcase(memory.project or "", rule.project))
 
 
 def _worth(memory: Memory, now: datetime) -> tuple[bool, bool, bool, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import reconcile, with_outcome
 from litellm_memory.ledger import ListFilter
 from litellm_memory.memories import Memories
-from litellm_memory.models import Memory, namespace
+from litellm_memory.models import ASKS_TO_FORGET, Memory, namespace
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:
@@ -19,16 +20,30 @@ def waiting(partition: str, user: str | None = None) -> ListFilter:
     return ListFilter(namespace=None if user is None else namespace(partition, user), waiting=True)
 
 
-async def accept(memories: Memories, partition: str, memory_id: str, *, text: str | None = None) -> Memory:
+async def accept(
+    memories: Memories,
+    partition: str,
+    memory_id: str,
+    *,
+    text: str | None = None,
+    check: Callable[[Memory], None] = lambda memory: None,
+) -> Memory:
     """Accepts a memory, as ``text`` if that is given; returns the memory that is in force now.
 
     It supersedes what it contradicts, as if it had just been said; a known memory that says the same is kept instead of
-    it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait.
+    it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait, and what ``check`` raises for
+    the memory as it is.
     """
-    await _waiting(memories, partition, memory_id)
-    accepted = await memories.correct(
-        partition, memory_id, lambda memory: replace(memory, text=text or memory.text, review=None)
-    )
+    waits = await _waiting(memories, partition, memory_id)
+    if waits.review is not None and waits.review.startswith(ASKS_TO_FORGET):
+        check(waits)
+        return await _forget_as_asked(memories, waits)
+
+    def accepting(memory: Memory) -> Memory:
+        check(memory)
+        return replace(memory, text=text or memory.text, review=None)
+
+    accepted = await memories.correct(partition, memory_id, accepting)
     index = await memories.index(partition, accepted.user)
     # The owner's decision makes it the person's own statement, whoever said it first.
     said = replace(accepted, origin=replace(accepted.origin, role="person"))
@@ -49,9 +64,19 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
     await memories.forget(partition, memory_id)
 
 
-async def _waiting(memories: Memories, partition: str, memory_id: str) -> None:
-    if (await memories.get(partition, memory_id)).review is None:
+async def _forget_as_asked(memories: Memories, wish: Memory) -> Memory:
+    """Forgets what a wish names, and the wish; returns the wish."""
+    ids = (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
+    meant = [memory for memory in await memories.entries(wish.partition, ids) if memory.user == wish.user]
+    await memories.forget_all([*meant, wish])
+    return wish
+
+
+async def _waiting(memories: Memories, partition: str, memory_id: str) -> Memory:
+    memory = await memories.get(partition, memory_id)
+    if memory.review is None:
         raise NotFoundError("No memory with this id waits for review.")
+    return memory
 
 
 async def _change(memories: Memories, changed: Memory) -> None:

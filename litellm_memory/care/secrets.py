@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,11 +36,13 @@ async def audit_secrets(
     The old bytes stay in free pages of files until these are scrubbed.
     """
     held = await memories.all(partition, None)
-    secret = [memory for memory in held if redactor.memory(memory) != memory]
+    secret = await asyncio.to_thread(lambda: [memory for memory in held if redactor.memory(memory) != memory])
     users = {memory.user for memory in held} | await ledger.erasures.users(partition)
     rows = await ledger.redaction.find(partition, users, redactor.text)
     if fix:
         await ledger.redaction.apply(rows)
+        if rows:
+            await ledger.erasures.corrected(partition)
         for memory in secret:
             with suppress(NotFoundError):  # It may have been forgotten meanwhile, and stays so.
                 await memories.correct(partition, memory.id, redactor.memory)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import typer
 
-from litellm_memory.cli.reach import Sidecar
+from litellm_memory.cli.people import places_of, print_places
+from litellm_memory.cli.reach import PAGE, Sidecar
+from litellm_memory.terminal.print import as_json, say
 
 LOOK_SECONDS = 0.3
 """How often a job's progress is requested."""
@@ -50,12 +54,66 @@ def erasure_of(
 
 async def erased(answering: Sidecar, erasure: ErasureRequest) -> dict[str, Any]:
     """The finished job of this erasure; its steps, and what it waits for, are printed on standard error."""
-    job = await answering.ask(erasure.method, erasure.path, params={"session": erasure.session})
+    return await followed(
+        answering, await answering.ask(erasure.method, erasure.path, params={"session": erasure.session})
+    )
+
+
+async def confirm_user(answering: Sidecar, user: str, session: str | None) -> None:
+    """Asks whether a user is to be erased, and ends the command without a yes. Raises CommandError for nobody."""
+    found = await answering.ask("GET", "/v1/namespaces", params={"limit": PAGE})
+    held = {row["user"]: row["memories"] for row in found["data"]}
+    much = f"all {held[user]} memories" if user in held else "whatever is held"
+    much = f"session {session}" if session else much
+    typer.confirm(f"Erase {much} of {user} from every file? This cannot be undone.", abort=True, err=True)
+
+
+async def erased_person(
+    person: str, reached: AbstractAsyncContextManager[Sidecar], *, yes: bool
+) -> list[dict[str, Any]]:
+    """The receipts of a person's erasure, one for each place, after these were told and confirmed."""
+    async with reached as answering:
+        places = await places_of(answering, person)
+        print_places(places)
+        if not yes:
+            typer.confirm("Erase all of this from every file? This cannot be undone.", abort=True, err=True)
+        body = {"name": person, "confirmed": [place["id"] for place in places]}
+        begun = (await answering.ask("POST", "/v1/people/erase", json=body))["data"]
+        return [await followed(answering, job) for job in begun]
+
+
+def midnight() -> str:
+    """When today began where the command runs, as RFC 3339."""
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
+
+
+def print_receipts(receipts: list[dict[str, Any]], in_json: bool) -> None:
+    """Prints what was erased, and once what is left to do."""
+    if in_json:
+        as_json(receipts)
+        return
+    for number, receipt in enumerate(receipts, 1):
+        last = number == len(receipts)
+        print_receipt(receipt if last else {**receipt, "remaining_steps": []})
+
+
+def print_receipt(told: dict[str, Any]) -> None:
+    """Prints what was forgotten, and what is left to do."""
+    say(f"Forgotten: {told['forgotten']}")
+    counts = ", ".join(f"{count} {name}" for name, count in told.get("erased", {}).items() if count)
+    if counts:
+        say(f"Receipt {told['id']}, {told['finished']}: {counts}")
+    for step in told.get("remaining_steps", ()):
+        say(f"Left to do: {step}")
+
+
+async def followed(answering: Sidecar, job: dict[str, Any]) -> dict[str, Any]:
+    """A job once it is finished; its steps, and what it waits for, are printed on standard error."""
     told: tuple[str, str | None] | None = None
     while True:
         if (now := (job["progress"], job["problem"])) != told:
             told = now
-            typer.echo(f"{PROGRESS[now[0]]}{f'; waits: {now[1]}' if now[1] else ''}", err=True)
+            say(f"{PROGRESS[now[0]]}{f'; waits: {now[1]}' if now[1] else ''}", err=True)
         if job["finished"]:
             return dict(job)
         await asyncio.sleep(LOOK_SECONDS)

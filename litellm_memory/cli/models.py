@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from litellm_memory.settings import Settings
-
 if TYPE_CHECKING:
     from litellm_memory.llm import Models
+    from litellm_memory.settings import Settings
 
 
 def models_for(settings: Settings, config: Mapping[str, Any]) -> Models | None:

@@ -1,64 +1,74 @@
-"""How commands reach a sidecar: the running one, or one inside this process."""
+"""How commands reach a sidecar: the running one, or one inside this process.
+
+Only what every command needs is imported here: a list beside a running proxy is to answer at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
-import httpx
 import typer
 
-from litellm_memory.cli.models import models_for
-from litellm_memory.engine import Engine
-from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.models import Caller
-from litellm_memory.settings import Settings, read_config, read_settings
-from litellm_memory.sidecar import create_app
+from litellm_memory.client.address import KEY_VARIABLE, address_in
+from litellm_memory.client.completion import projects, users
+from litellm_memory.client.plain_http import PlainAnswer, PlainClient, UnreachableError
+from litellm_memory.errors import CommandError, LiteLLMMemoryError
+from litellm_memory.terminal.print import say
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
-KEY_VARIABLE = "LITELLM_MASTER_KEY"
 TIMEOUT_SECONDS = 60.0
 """Timeout of a request: an audit or an erasure takes a while."""
 PAGE = 1000
 """Rows of a list per request: the API's limit."""
+_IN_JSON: ContextVar[bool] = ContextVar("litellm_memory_in_json", default=False)
+"""Whether the command was given ``--json``: its errors are JSON then, too."""
 
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+def _noted(in_json: bool) -> bool:
+    _IN_JSON.set(in_json)
+    return in_json
+
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, errors too.", callback=_noted)]
 Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: where the sidecar or its data are.")]
 Url: TypeAlias = Annotated[str | None, typer.Option(help="The sidecar's address; the config's when left out.")]
 Key: TypeAlias = Annotated[str | None, typer.Option(help="A LiteLLM key.", envvar=KEY_VARIABLE, show_envvar=True)]
-Partition: TypeAlias = Annotated[str | None, typer.Option(help="The partition to act in; for the master key.")]
-User: TypeAlias = Annotated[str | None, typer.Option(help="The user; the default user when left out.")]
-Project: TypeAlias = Annotated[str | None, typer.Option(help="The project.")]
+Partition: TypeAlias = Annotated[
+    str | None, typer.Option(help="The partition, by its id or its holder's name; for the master key.")
+]
+User: TypeAlias = Annotated[
+    str | None, typer.Option(help="The user; the default user when left out.", autocompletion=users)
+]
+Project: TypeAlias = Annotated[str | None, typer.Option(help="The project.", autocompletion=projects)]
 
 CONFIG = Path("config.yaml")
-
-
-class CommandError(LiteLLMMemoryError):
-    """A command cannot do what it was asked; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
     """A sidecar, used in one partition."""
 
-    http: httpx.AsyncClient
+    http: httpx.AsyncClient | PlainClient
     partition: str | None = None
 
     async def ask(self, method: str, path: str, **request: Any) -> Any:
         """The JSON of an answer, or None when it has none. Raises CommandError with the answer's message."""
         given = {"partition": self.partition, **(request.pop("params", None) or {})}
         params = {name: value for name, value in given.items() if value is not None}
-        try:
-            answer = await self.http.request(method, path, params=params, **request)
-        except httpx.HTTPError as error:
-            raise CommandError(f"The sidecar does not answer ({type(error).__name__}).") from None
+        answer = await self.http.request(method, path, params=params, **request)
         refuse(answer)
         return answer.json() if answer.content else None
 
@@ -75,7 +85,7 @@ class Sidecar:
                 return rows
 
 
-def refuse(answer: httpx.Response) -> None:
+def refuse(answer: httpx.Response | PlainAnswer) -> None:
     """Raises CommandError, with the message that is made for people, for an error response."""
     if answer.is_success:
         return
@@ -97,52 +107,43 @@ async def sidecar(
     That is safe: the store has one owner process in any case, and who may open its files may read them anyway. Raises
     CommandError, or SettingsError for an unusable config.
     """
-    settings = await asyncio.to_thread(_settings, config)
-    address = url or (settings or Settings()).sidecar.address
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
-        if await _answers(http):
-            yield Sidecar(http, partition)
-            return
-    if url is not None or settings is None:
+    there = _is_there(config)
+    if url is None and config != CONFIG and not there:
+        raise CommandError(f"{config} cannot be read: there is no such file.")
+    address = url or address_in(config) or await _address_by_settings(config)
+    http = PlainClient(address, {"authorization": f"Bearer {key}"} if key else {}, timeout=TIMEOUT_SECONDS)
+    if await _answers(http):
+        yield Sidecar(http, partition)
+        return
+    if url is not None or not there:
         raise CommandError(
             f"No sidecar answers at {address}: start the proxy, give its address with --url, "
             "or name the config of a stopped one with --config."
         )
-    async with opened(settings, config) as engine, client_inside(engine) as http:
-        yield Sidecar(http, partition)
+    from litellm_memory.cli.inside import client_inside, opened
+    from litellm_memory.settings import read_settings
+
+    settings = await asyncio.to_thread(read_settings, config)
+    async with opened(settings, config) as engine, client_inside(engine) as inside:
+        yield Sidecar(inside, partition)
 
 
-@asynccontextmanager
-async def opened(settings: Settings, config: Path) -> AsyncIterator[Engine]:
-    """An engine that reads and writes memories, but does not learn; ``config`` is the file with its models.
+def _is_there(config: Path) -> bool:
+    return config.exists()
 
-    Raises LiteLLMMemoryError.
-    """
-    # LiteLLM's import takes seconds.
-    from litellm_memory.llm import count_tokens
 
-    models = models_for(settings, await asyncio.to_thread(read_config, config))
-    engine = Engine(settings, count=count_tokens, models=models)
+async def _address_by_settings(config: Path) -> str:
+    from litellm_memory.settings import read_settings
+
+    return (await asyncio.to_thread(read_settings, config)).sidecar.address
+
+
+async def _answers(http: PlainClient) -> bool:
     try:
-        await engine.open_data()
-        yield engine
-    finally:
-        await engine.aclose()
-
-
-def client_inside(engine: Engine) -> httpx.AsyncClient:
-    """A client of a sidecar in this process, with the rights of the master key."""
-
-    async def everybody(headers: Mapping[str, str]) -> Caller:
-        return Caller(master=True)
-
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(engine, authenticate=everybody)),
-        base_url="http://localhost",
-        headers={"authorization": "Bearer local"},
-        timeout=None,
-    )
+        await http.request("GET", "/health")
+    except UnreachableError:
+        return False
+    return True
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -150,22 +151,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except LiteLLMMemoryError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(json.dumps({"error": {"message": str(error)}}) if _IN_JSON.get() else f"error: {error}", err=True)
         raise typer.Exit(1) from None
-
-
-def _settings(config: Path) -> Settings | None:
-    return read_settings(config) if config.exists() else None
-
-
-async def _answers(http: httpx.AsyncClient) -> bool:
-    try:
-        await http.get("/health")
-    except httpx.ConnectError:
-        return False
-    except httpx.HTTPError as error:
-        raise CommandError(f"The sidecar does not answer ({type(error).__name__}).") from None
-    return True
 
 
 def key_of(config: Mapping[str, Any]) -> str | None:

@@ -7,13 +7,8 @@ import json
 import time
 from dataclasses import asdict
 
-import typer
-
-from litellm_memory.care.reembed import Moved, reembed
-from litellm_memory.cli.models import models_for
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, run
-from litellm_memory.embedding import Embedders
-from litellm_memory.settings import load_settings, read_config
+from litellm_memory.terminal.print import say
 
 LINE_SECONDS = 2.0
 """Interval between two lines of progress."""
@@ -21,6 +16,10 @@ LINE_SECONDS = 2.0
 
 def reembed_memories(config: Config = CONFIG, in_json: AsJson = False) -> None:
     """Give all memories vectors of the embedding model that the config names; the proxy may run meanwhile."""
+    from litellm_memory.care.reembed import Moved, reembed
+    from litellm_memory.cli.models import models_for
+    from litellm_memory.embedding import Embedders
+    from litellm_memory.settings import load_settings, read_config
 
     async def moved() -> Moved:
         parsed = await asyncio.to_thread(read_config, config)
@@ -33,13 +32,13 @@ def reembed_memories(config: Config = CONFIG, in_json: AsJson = False) -> None:
 
     done = run(moved())
     if in_json:
-        typer.echo(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
     elif done.before == done.after:
-        typer.echo(f"The memories' vectors come from {done.after} already.")
+        say(f"The memories' vectors come from {done.after} already.")
     else:
-        typer.echo(f"{done.memories} memories moved from {done.before} to {done.after}.")
+        say(f"{done.memories} memories moved from {done.before} to {done.after}.")
         if done.without_vector:
-            typer.echo(f"The model refused {done.without_vector} of them, which are found by their words alone.")
+            say(f"The model refused {done.without_vector} of them, which are found by their words alone.")
 
 
 class _Progress:
@@ -52,5 +51,5 @@ class _Progress:
     def __call__(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
         if step != self._step or now >= self._next or done == total:
-            typer.echo(f"{done / total if total else 1:4.0%}  {step}, {done} of {total}", err=True)
+            say(f"{done / total if total else 1:4.0%}  {step}, {done} of {total}", err=True)
             self._step, self._next = step, now + LINE_SECONDS

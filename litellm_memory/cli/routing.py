@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.print import as_json, fields
-from litellm_memory.cli.reach import CONFIG, AsJson, CommandError, Config, Key, Url, run, sidecar
+from litellm_memory.cli.people import told_of
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Url, run, sidecar
+from litellm_memory.errors import CommandError
+from litellm_memory.terminal.print import as_json, fields
 
 Headers = Annotated[
     list[str] | None, typer.Option("--header", "-H", help="A header that the client sends, as `Name: value`.")
@@ -31,7 +33,8 @@ def identify(
     if in_json:
         as_json(routing)
     else:
-        fields(routing)
+        standing = {name: told_of(routing[name]) for name in ("recall", "learn") if routing[name]}
+        fields({**routing, "recall": None, "learn": None, **standing})
     if routing["refused"]:
         raise typer.Exit(1)
 

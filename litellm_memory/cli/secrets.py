@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from litellm_memory.cli.erase import ErasureRequest, erased
-from litellm_memory.cli.print import as_json, table
 from litellm_memory.cli.reach import sidecar
+from litellm_memory.terminal.print import as_json, say, table
 
 
 async def audited_secrets(
@@ -34,4 +32,4 @@ def print_secrets(found: dict[str, Any], in_json: bool) -> None:
     )
     table(("where", "what", "ids"), rows, empty="No secret is kept.")
     if found["data"]:
-        typer.echo("They are redacted now." if found["fixed"] else "Redact them with --fix secret, and change them.")
+        say("They are redacted now." if found["fixed"] else "Redact them with --fix secret, and change them.")

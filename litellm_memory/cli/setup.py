@@ -1,4 +1,7 @@
-"""Setting up and running, on the command line: init, check, model install, serve, version."""
+"""Setting up and running, on the command line: init, check, model install, serve, version.
+
+What takes long to import is imported by the command that needs it.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,12 @@ from typing import Annotated
 import typer
 
 from litellm_memory import __version__
-from litellm_memory.care.checks import Finding, findings
-from litellm_memory.care.rebuild import rebuild_all
-from litellm_memory.cli.joining import difference, joined
-from litellm_memory.cli.models import models_for
-from litellm_memory.cli.providers import config_for, providers_in
-from litellm_memory.cli.reach import CONFIG, KEY_VARIABLE, AsJson, CommandError, Config, key_of, opened, run
-from litellm_memory.embedding import install_model
-from litellm_memory.errors import LiteLLMMemoryError, UnauthorizedError
-from litellm_memory.models import Caller
-from litellm_memory.settings import read_config, read_settings
-from litellm_memory.sidecar import create_app
-from litellm_memory.sidecar import serve as run_sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, key_of, run
+from litellm_memory.client.address import KEY_VARIABLE
+from litellm_memory.errors import CommandError, LiteLLMMemoryError, UnauthorizedError
+from litellm_memory.setup.finding import Finding
+from litellm_memory.setup.providers import config_for, providers_in
+from litellm_memory.terminal.print import say
 
 model = typer.Typer(no_args_is_help=True, help="The embedded embedding model.")
 SIGNS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
@@ -48,31 +45,33 @@ def init(
     _write(config, config_for(found))
     names = [provider.name for provider in found]
     if as_json:
-        typer.echo(json.dumps({"config": str(config), "providers": names}))
+        say(json.dumps({"config": str(config), "providers": names}))
         return
-    typer.echo(f"{config} is written for: {', '.join(names) or 'the demo model, because no provider has a key here'}.")
+    say(f"{config} is written for: {', '.join(names) or 'the demo model, because no provider has a key here'}.")
     _say_what_is_next(config)
 
 
 def _join(config: Path, *, yes: bool, as_json: bool) -> None:
     """Adds memory's line to an existing config."""
+    from litellm_memory.setup.joining import difference, joined
+
     try:
         before = config.read_text(encoding="utf-8")
         after = joined(before)
     except (OSError, UnicodeDecodeError, CommandError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        typer.echo(f"error: {config} stays as it is: {reason}", err=True)
+        say(f"error: {config} stays as it is: {reason}", err=True)
         raise typer.Exit(1) from None
     changed = difference(before, after, config.name)
     if changed:
-        typer.echo(changed, err=as_json)
+        say(changed, err=as_json)
         if not yes:
             typer.confirm(f"Change {config} so?", abort=True, err=True)
         _write(config, after)
     if as_json:
-        typer.echo(json.dumps({"config": str(config), "changed": bool(changed)}))
+        say(json.dumps({"config": str(config), "changed": bool(changed)}))
         return
-    typer.echo(f"{config} has memory's line." if changed else f"{config} has memory's line already; nothing to do.")
+    say(f"{config} has memory's line." if changed else f"{config} has memory's line already; nothing to do.")
     _say_what_is_next(config)
 
 
@@ -85,18 +84,24 @@ def _write(config: Path, text: str) -> None:
             shutil.copymode(config, written)
         written.replace(config)
     except OSError as error:
-        typer.echo(f"error: {config} cannot be written: {error.strerror}.", err=True)
+        say(f"error: {config} cannot be written: {error.strerror}.", err=True)
         raise typer.Exit(1) from None
 
 
 def _say_what_is_next(config: Path) -> None:
     if KEY_VARIABLE not in os.environ:
-        typer.echo(f"Next:  export {KEY_VARIABLE}=sk-{secrets.token_hex(16)}")
-    typer.echo(f"Then:  litellm --config {config}")
+        say(f"Next:  export {KEY_VARIABLE}=sk-{secrets.token_hex(16)}")
+    say(f"Then:  litellm --config {config}")
 
 
 def serve(config: Config = CONFIG) -> None:
     """Run the sidecar alone while the proxy does not run; the config's master key is the only key then."""
+    from litellm_memory.cli.inside import opened
+    from litellm_memory.models import Caller
+    from litellm_memory.page import with_page
+    from litellm_memory.settings import read_config, read_settings
+    from litellm_memory.sidecar import create_app
+    from litellm_memory.sidecar import serve as run_sidecar
 
     async def served() -> None:
         settings = read_settings(config)
@@ -111,10 +116,8 @@ def serve(config: Config = CONFIG) -> None:
             return Caller(master=True)
 
         async with opened(settings, config) as engine:
-            typer.echo(
-                f"The sidecar serves at {settings.sidecar.host}:{settings.sidecar.port}; Ctrl-C ends it.", err=True
-            )
-            await run_sidecar(create_app(engine, authenticate=authenticate), engine)
+            say(f"The sidecar serves at {settings.sidecar.host}:{settings.sidecar.port}; Ctrl-C ends it.", err=True)
+            await run_sidecar(with_page(create_app(engine, authenticate=authenticate)), engine)
 
     with suppress(KeyboardInterrupt):
         run(served())
@@ -128,19 +131,25 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Find and explain what is wrong with a set-up. Exit code 1 when memory cannot work."""
+    from litellm_memory.cli.models import models_for
+    from litellm_memory.setup.checks import findings
+
     for sentence in run(_rebuilt(config)) if rebuild else ():
-        typer.echo(sentence, err=True)
+        say(sentence, err=True)
     found = asyncio.run(findings(config, models_for))
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found]))
+        say(json.dumps([asdict(finding) for finding in found]))
     else:
         for finding in found:
-            typer.echo(_line(finding))
+            say(_line(finding))
     if any(finding.level == "error" for finding in found):
         raise typer.Exit(1)
 
 
 async def _rebuilt(config: Path) -> list[str]:
+    from litellm_memory.care.rebuild import rebuild_all
+    from litellm_memory.settings import read_settings
+
     return await rebuild_all(read_settings(config))
 
 
@@ -150,17 +159,19 @@ def install(
     as_json: AsJson = False,
 ) -> None:
     """Make the embedding model once; afterwards no network is needed."""
+    from litellm_memory.embedding import install_model
+
     try:
         directory = install_model(into, report=_silent if as_json else _progress)
     except LiteLLMMemoryError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(json.dumps({"directory": str(directory)}) if as_json else f"The model is in {directory}.")
+    say(json.dumps({"directory": str(directory)}) if as_json else f"The model is in {directory}.")
 
 
 def version() -> None:
     """Print the version."""
-    typer.echo(__version__)
+    say(__version__)
 
 
 def _line(finding: Finding) -> str:
@@ -169,7 +180,7 @@ def _line(finding: Finding) -> str:
 
 
 def _progress(step: str, share: float) -> None:
-    typer.echo(f"{share:4.0%}  {step}", err=True)
+    say(f"{share:4.0%}  {step}", err=True)
 
 
 def _silent(step: str, share: float) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.print import as_json, fields, table
-from litellm_memory.cli.reach import CONFIG, AsJson, CommandError, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.cli.picking import whole_id
+from litellm_memory.cli.reach import CONFIG, PAGE, AsJson, Config, Key, Partition, Sidecar, Url, User, run, sidecar
 from litellm_memory.cli.routing import Headers, headers_in
+from litellm_memory.errors import CommandError
+from litellm_memory.terminal.print import as_json, fields, say, table
 
 
 def preview(
@@ -36,10 +39,10 @@ def preview(
         return
     fields({name: found[name] for name in ("status", "reason", "kind", "count", "tokens")})
     if found["block"]:
-        typer.echo(f"\n{found['block']}\n")
+        say(f"\n{found['block']}\n")
     if found["trace"]:
         for sentence in found["trace"]["why"]:
-            typer.echo(sentence)
+            say(sentence)
         _print_candidates(found["trace"])
 
 
@@ -61,28 +64,45 @@ def trace(
     async def read() -> Any:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if trace_id is not None:
-                return await answering.ask("GET", f"/v1/traces/{trace_id}", params={"memory": memory})
+                about = await whole_id(answering, memory) if memory else None
+                whole = await _whole_trace(answering, trace_id)
+                return await answering.ask("GET", f"/v1/traces/{whole}", params={"memory": about})
             return (await answering.ask("GET", "/v1/traces", params={"user": user, "limit": limit}))["data"]
 
     found = run(read())
     if in_json:
         as_json(found)
     elif trace_id is not None and memory is not None:
-        typer.echo(found["asked"]["because"])
+        say(found["asked"]["because"])
     elif trace_id is not None:
         for sentence in found["why"]:
-            typer.echo(sentence)
-        typer.echo()
+            say(sentence)
+        say("")
         fields({name: value for name, value in found.items() if name not in ("why", "candidates", "learned")})
         _print_candidates(found)
         _print_learned(found)
     else:
         columns = ("id", "at", "user", "client", "kind", "status", "reason", "count", "tokens")
-        table(columns, ([row[name] for name in columns] for row in found), empty="There are no traces.")
+        table(
+            columns,
+            ([row[name] for name in columns] for row in found),
+            empty="There are no traces yet: one is kept for each request to the proxy.",
+        )
+
+
+async def _whole_trace(answering: Sidecar, given: str) -> str:
+    """The id that ``given`` is, or that it alone begins among the newest traces. Raises CommandError."""
+    if not re.fullmatch(r"[0-9a-f]{4,31}", given):
+        return given
+    newest = (await answering.ask("GET", "/v1/traces", params={"limit": PAGE}))["data"]
+    fitting = [str(row["id"]) for row in newest if row["id"].startswith(given)]
+    if len(fitting) > 1:
+        raise CommandError(f"{given} begins several ids: give more digits.")
+    return fitting[0] if fitting else given
 
 
 def _print_candidates(trace: dict[str, Any]) -> None:
-    typer.echo()
+    say("")
     rows = (
         [item["score"], item["memory"], item["text"] or "(forgotten)", item["because"]] for item in trace["candidates"]
     )
@@ -90,7 +110,7 @@ def _print_candidates(trace: dict[str, Any]) -> None:
 
 
 def _print_learned(trace: dict[str, Any]) -> None:
-    typer.echo()
+    say("")
     columns = ("what", "reason", "memory", "kind", "text")
     rows = ([item[name] for name in columns] for item in trace["learned"])
     table(("learned", "why", "id", "kind", "text"), rows, empty="Nothing was learned from it yet.")
@@ -104,7 +124,7 @@ def _body(said: str | None, body: Path | None) -> dict[str, Any]:
         return {"messages": [{"role": "user", "content": said}]}
     try:
         read = json.loads(body.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise CommandError(f"{body} cannot be read as JSON.") from None
     if not isinstance(read, dict):
         raise CommandError(f"{body} holds no JSON object.")

@@ -6,16 +6,21 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from litellm_memory.database.engine import engine_for, make_file, scrub
+from litellm_memory.database.engine import Connections, engine_for, make_file, scrub
 from litellm_memory.database.failures import failed
 from litellm_memory.database.writer import UNWRITABLE, Writer
+from litellm_memory.errors import LedgerError
 
 T = TypeVar("T")
+
+PING_SECONDS: Final = 2.0
+"""How long a database may take to answer a ping."""
 
 
 class Database:
@@ -26,7 +31,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = engine_for(url)
+        self._connections = Connections(self.engine)
         self._writer = Writer(self.engine)
+        self._watch: sqlite3.Connection | None = None
+        self._version: int | None = None
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
 
     @property
@@ -65,13 +73,50 @@ class Database:
         """The result of ``write`` once it is committed, after all writes that were submitted before."""
         return await asyncio.wrap_future(self._writer.submit(write))
 
+    async def ping(self) -> None:
+        """Returns once the database answers and has committed what was submitted before. Raises LedgerError.
+
+        From a server that does not answer this process hangs up, because its threads wait for answers without end.
+        """
+        answers = asyncio.create_task(asyncio.to_thread(self._select_one))
+        # It may fail when nobody waits for it any more.
+        answers.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await asyncio.shield(answers)
+                await self.write(_select_one)
+        except SQLAlchemyError as error:
+            raise failed("The ledger cannot be read", error, remedy="see that its database runs") from None
+        except TimeoutError:
+            if not answers.done():
+                self._connections.hang_up()
+            raise LedgerError("The ledger does not answer: see that its database runs and can be reached.") from None
+
     def submit(self, write: Callable[[Connection], T]) -> Future[T]:
         """As ``write``, for a caller that does not wait: a future of the result."""
         return self._writer.submit(write)
 
-    def submit_soon(self, write: Callable[[Connection], T]) -> Future[T]:
-        """As ``submit``, committed together with the next write, which saves a commit."""
-        return self._writer.submit_soon(write)
+    def has_changed(self) -> bool:
+        """False when nobody has committed anything to an SQLite file since the last call; else it may have changed.
+
+        Takes microseconds, so that looking often costs nothing while nothing happens. Call it from one thread.
+        """
+        if not self.is_sqlite:
+            return True
+        try:
+            if self._watch is None:
+                # Closed by another thread than the one that looks.
+                self._watch = sqlite3.connect(
+                    f"{Path(self.engine.url.database or '').absolute().as_uri()}?mode=ro",
+                    uri=True,
+                    check_same_thread=False,
+                )
+            [version] = self._watch.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            self._watch = None
+            return True
+        before, self._version = self._version, version
+        return bool(before != version)
 
     async def scrub(self) -> None:
         """Vacuums an SQLite file and truncates its WAL, so that deleted data is gone; other writers wait meanwhile.
@@ -85,8 +130,21 @@ class Database:
         except SQLAlchemyError as error:
             raise failed("The ledger's file cannot be rewritten", error) from None
 
+    def _select_one(self) -> None:
+        # In no thread of the readers: they may be the ones that wait.
+        with self.engine.connect() as connection:
+            _select_one(connection)
+
     def close(self) -> None:
         """Commits queued writes and closes. Blocks the calling thread."""
         self._writer.close()
+        # Reads that a silent server does not answer would never end.
+        self._connections.hang_up()
+        if self._watch is not None:
+            self._watch.close()
         self._readers.shutdown()
         self.engine.dispose()
+
+
+def _select_one(connection: Connection) -> None:
+    connection.execute(text("SELECT 1"))

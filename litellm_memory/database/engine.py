@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from weakref import WeakSet
 
+import orjson
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from litellm_memory.database.failures import kind_of
 from litellm_memory.errors import SettingsError
+
+LIBPQ: Final = frozenset({"psycopg", "psycopg2"})
+NOTICED_GONE: Final = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Parameters of libpq with which a host that is gone is noticed within some ten seconds; by default it takes hours.
+The URL may name others."""
+
+
+def _dumped(value: Any) -> str:
+    try:
+        told = orjson.dumps(value)
+        # Other signs are escaped, as in all rows so far: forgetting looks for ids in the text of blocks.
+        return told.decode() if told.isascii() else json.dumps(value)
+    except TypeError:
+        # A lone surrogate, or a number of any size.
+        return json.dumps(value)
+
+
+# A trace is some kilobytes of JSON, for which Python's own takes ten times as long.
+_JSON: Final[dict[str, Any]] = {"json_serializer": _dumped, "json_deserializer": orjson.loads}
 
 
 def engine_for(url: str) -> Engine:
@@ -20,8 +51,8 @@ def engine_for(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_size=4, pool_pre_ping=True)
-        engine = create_engine(parsed, poolclass=QueuePool, pool_size=4)
+            return create_engine(parsed, pool_size=4, pool_pre_ping=True, connect_args=_patience(parsed), **_JSON)
+        engine = create_engine(parsed, poolclass=QueuePool, pool_size=4, **_JSON)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # SQLAlchemy's message would show the URL, which may hold a password.
         raise SettingsError(
@@ -30,6 +61,29 @@ def engine_for(url: str) -> Engine:
         ) from None
     event.listen(engine, "connect", _configure)
     return engine
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    if url.get_driver_name() not in LIBPQ:
+        return {}
+    return {name: value for name, value in NOTICED_GONE.items() if name not in url.query}
+
+
+class Connections:
+    """An engine's open connections to a server."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open: WeakSet[Any] = WeakSet()
+        if engine.dialect.driver in LIBPQ:
+            event.listen(engine, "connect", lambda connection, _: self._open.add(connection))
+
+    def hang_up(self) -> None:
+        """Ends all of them: threads that wait for an answer get an error, and the engine connects anew."""
+        for connection in list(self._open):
+            closed = self._engine.dialect.loaded_dbapi.Error
+            with suppress(OSError, closed), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
 
 
 def scrub(engine: Engine) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
@@ -27,8 +26,6 @@ QUEUE = 10_000
 """At most this many writes wait while the database is unreachable; beyond that new ones are rejected."""
 RETRY_SECONDS = 0.2
 """Pause before a failed commit is retried."""
-SOON_SECONDS = 0.2
-"""How long a write that nobody waits for may wait to share a commit: a commit costs more than a row."""
 UNWRITABLE = "The ledger cannot be written"
 
 Item: TypeAlias = tuple[Write[Any], "Future[Any]"]
@@ -40,7 +37,6 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
-        self._soon: deque[Item] = deque()
         self._closing = threading.Event()
         self.failure: Exception | None = None
         """The error of the latest write; None when it was committed."""
@@ -50,7 +46,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many writes are not committed yet, except the batch in progress."""
-        return self._queue.qsize() + len(self._soon)
+        return self._queue.qsize()
 
     def submit(self, write: Write[T]) -> Future[T]:
         """A future of ``write``'s result, done once it is committed. Cancelling it withdraws a write that has not
@@ -62,14 +58,6 @@ class Writer:
             future.set_exception(LedgerError(f"{UNWRITABLE}: {QUEUE} writes wait already."))
         return future
 
-    def submit_soon(self, write: Write[T]) -> Future[T]:
-        """As ``submit``, for a write that nobody waits for: committed with the next one, or after SOON_SECONDS."""
-        if len(self._soon) >= QUEUE:
-            return self.submit(write)
-        future: Future[T] = Future()
-        self._soon.append((write, future))
-        return future
-
     def close(self, seconds: float = 5.0) -> None:
         """Commits queued writes for at most ``seconds``, then stops."""
         self._closing.set()
@@ -79,24 +67,11 @@ class Writer:
     def _run(self) -> None:
         open_ = True
         while open_:
-            asked = self._next_batch()
-            open_ = None not in asked
-            # These were submitted earlier than the ones just taken from the queue.
-            self._commit([*self._waiting_soon(), *(item for item in asked if item is not None)])
-
-    def _next_batch(self) -> list[Item | None]:
-        """A batch of writes that callers wait for, with a None once the writer closes; empty after SOON_SECONDS without
-        any."""
-        try:
-            asked = [self._queue.get(timeout=SOON_SECONDS)]
-        except queue.Empty:
-            return []
-        while len(asked) < BATCH and not self._queue.empty():
-            asked.append(self._queue.get_nowait())
-        return asked
-
-    def _waiting_soon(self) -> list[Item]:
-        return [self._soon.popleft() for _ in range(len(self._soon))]
+            batch = [self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            open_ = None not in batch
+            self._commit([item for item in batch if item is not None])
 
     def _commit(self, items: list[Item]) -> None:
         """Commits all in one transaction; when that fails, each in its own, so that one failure cannot fail another's

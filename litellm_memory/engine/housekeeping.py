@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 
 from litellm_memory.embedding import Embedders
 from litellm_memory.engine.health import Health
 from litellm_memory.errors import LiteLLMMemoryError, StoreError, StoreMovedError
+from litellm_memory.journal.journal import Journal
 from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Memories
 from litellm_memory.settings import Settings
@@ -22,7 +23,9 @@ logger = logging.getLogger(__name__)
 FOLLOW_SECONDS = 1.0
 """Polling interval: how often a worker looks for what other workers wrote."""
 CHECK_EVERY = 5
-"""The store's health is checked and uses are written every this many rounds: many uses make one write."""
+"""A worker checks the store's health, and the keeper writes a few uses, every this many rounds."""
+MANY_USES_EVERY = 20
+"""The keeper writes a batch of uses every this many rounds while more than one batch waits."""
 PRUNE_EVERY = 3600
 """The ledger is pruned every this many rounds: about once an hour."""
 REOPEN_SECONDS = 2.0
@@ -30,7 +33,10 @@ REOPEN_SECONDS = 2.0
 
 
 class Housekeeping:
-    """Opens ledger and store, then does a round of upkeep every FOLLOW_SECONDS; reports failures in ``health``."""
+    """Opens ledger and store, then does a round of upkeep every FOLLOW_SECONDS; reports failures in ``health``.
+
+    ``journal`` is the worker's own; the keeper has none.
+    """
 
     def __init__(
         self,
@@ -39,12 +45,23 @@ class Housekeeping:
         memories: Memories,
         embedders: Embedders,
         health: Health,
+        journal: Journal | None = None,
+        *,
+        searches: bool = True,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._memories = memories
         self._embedders = embedders
         self._health = health
+        self._journal = journal
+        self._searches = searches
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Memories have changed: the next round begins at once, and a search waits for it."""
+        self._memories.following.told()
+        self._changed.set()
 
     async def open_with_retries(self) -> None:
         """Opens ledger and store, and retries until both are open."""
@@ -52,6 +69,16 @@ class Housekeeping:
             try:
                 await self.open_data()
             except LiteLLMMemoryError as error:
+                self._failed(error)
+                await asyncio.sleep(REOPEN_SECONDS)
+
+    async def open_ledger_with_retries(self) -> None:
+        """Opens the ledger, and retries until it is open."""
+        while True:
+            try:
+                await asyncio.to_thread(self._ledger.connect)
+                return
+            except LedgerError as error:
                 self._failed(error)
                 await asyncio.sleep(REOPEN_SECONDS)
 
@@ -79,24 +106,43 @@ class Housekeeping:
             logger.debug("%d scopes were loaded at start.", await self._memories.warm_up())
 
     async def run(self) -> None:
-        """Runs rounds until cancelled. A failure is reported in ``health`` and retried in the next round."""
+        """A worker's rounds, until cancelled. A failure is reported in ``health`` and retried in the next round."""
+        await self._run(self._round)
+
+    async def keep(self) -> None:
+        """The keeper's rounds, until cancelled: all that one process of a host does for the others."""
+        await self._run(self._keepers_round)
+
+    async def _run(self, work: Callable[[int], Awaitable[None]]) -> None:
         for round_ in itertools.count():
+            self._changed.clear()
             try:
-                await self._round(round_)
-                self._health.store, self._health.ledger = None, self._ledger.trouble
+                await work(round_)
+                self._health.store, self._health.ledger = None, self._trouble()
             except StoreMovedError:
                 await self._use(await self._memories.store.reopened())
             except (StoreError, LedgerError) as error:
                 self._failed(error)
-            await asyncio.sleep(FOLLOW_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._changed.wait()
+
+    def _trouble(self) -> str | None:
+        return self._ledger.trouble or (self._journal.trouble if self._journal else None)
 
     async def _round(self, round_: int) -> None:
+        if self._journal is not None:
+            await self._journal.tend()
         await self._memories.follow()
         await self._memories.embed_missing()
-        self._ledger.traces.flush()
-        self._ledger.calls.flush()
         if round_ % CHECK_EVERY == 0 or self._health.store is not None:
             await self._memories.store.health()
+
+    async def _keepers_round(self, round_: int) -> None:
+        await self._memories.follow()
+        self._ledger.calls.flush()
+        # Where many wait, most are used again before they are written: seldom is cheaper.
+        if round_ % (CHECK_EVERY if self._memories.uses.are_few else MANY_USES_EVERY) == 0:
             await self._memories.uses.write()
         if round_ % PRUNE_EVERY == 0:
             settings, now = self._settings(), datetime.now(UTC)
@@ -108,6 +154,8 @@ class Housekeeping:
         embedder = await asyncio.to_thread(self._embedders.of, store.embedder)
         self._health.model = await asyncio.to_thread(self._embedders.problem, store.embedder)
         await self._memories.use(store, embedder)
+        if self._searches:
+            await self._memories.vectors.warm_up()
 
     def _failed(self, error: LiteLLMMemoryError) -> None:
         part = "ledger" if isinstance(error, LedgerError) else "store"

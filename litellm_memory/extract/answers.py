@@ -8,6 +8,7 @@ from litellm_memory.extract.clauses import is_question
 from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import LONGEST
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
 
@@ -15,6 +16,10 @@ SUPPORTED = 0.75
 """A claim is supported when the person's own message contains at least this share of its words."""
 RESTATED = 0.75
 """A claim is a repetition when a known text contains at least this share of its words."""
+
+REPEATED = 0.5
+"""An answer used a text when it repeats this share of the words that one of its sentences has and the question has not,
+and at least two of them unless there is only one."""
 
 
 def claims_in(answer: str) -> list[str]:
@@ -31,9 +36,11 @@ def claims_in(answer: str) -> list[str]:
 def _claims(sentence: str) -> list[str]:
     for language in languages():
         for rule in language.answers:
-            match = rule.pattern.match(sentence)
+            match = rule.pattern.match(simplified(sentence))
             if match is not None:
-                return [_in_their_voice(match["fact"].strip(), language)]
+                turned = _in_their_voice(sentence[slice(*match.span("fact"))].strip(), language)
+                # What still speaks to the person cannot be said in their voice: "peanuts make you ill".
+                return [] if language.addressed.search(turned) else [turned]
     return []
 
 
@@ -51,6 +58,13 @@ def is_supported(claim: str, said: str) -> bool:
 def restates(claim: str, known: Sequence[str]) -> bool:
     """True when one of the known texts contains nearly every word of the claim."""
     return any(_share(claim, words(text)) >= RESTATED for text in known)
+
+
+def is_used(text: str, question: str, answer: str) -> bool:
+    """True when an answer says what a text says and its question does not."""
+    asked, said = set(words(question)), set(words(answer))
+    told = [set(words(sentence)) - asked for sentence in sentences(text)]
+    return any(len(one & said) >= max(REPEATED * len(one), min(2, len(one))) for one in told if one)
 
 
 def _share(claim: str, known: Iterable[str]) -> float:

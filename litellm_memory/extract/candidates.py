@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from litellm_memory.extract.answers import claims_in, is_supported, restates
 from litellm_memory.extract.clauses import frames_a_letter, is_question, states_nothing
-from litellm_memory.extract.commands import MemoryCommand, command_in
+from litellm_memory.extract.commands import MemoryCommand, command_in, wishes_in
 from litellm_memory.extract.languages import StatementRule, languages
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.patterns import facts_in
+from litellm_memory.extract.patterns import CONFIDENCE, Fact, facts_in
 from litellm_memory.extract.turns import episode_of, says_enough
 from litellm_memory.models import Exchange, MemoryKind
 from litellm_memory.text.sentences import sentences
@@ -36,6 +36,8 @@ class Extraction:
     """The candidates in an exchange, and why anything a reader might expect is not among them."""
 
     candidates: tuple[Candidate, ...] = ()
+    ending: tuple[Candidate, ...] = ()
+    """What becomes a memory only when something known is over by it."""
     dropped: tuple[str, ...] = ()
 
 
@@ -54,23 +56,35 @@ def extract(
     prose = own_prose(exchange.text)
     said = sentences(prose)
     commanded = {sentence for sentence in said if command_in(sentence)}
+    if not commanded and wishes_in(exchange.text):  # In no shape that is known: it may be in any of its sentences.
+        commanded = {*said}
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
-    found = [Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person) for fact in facts]
+    ending = tuple(_candidate(fact) for fact in facts if fact.only_if_ends)
+    facts = [fact for fact in facts if not fact.only_if_ends]
+    found = [_candidate(fact) for fact in facts]
     covered = commanded | {fact.sentence for fact in facts}
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
     if facts and "\n\n" in prose:
         more = [line for line in more if not frames_a_letter(line)]
+    if commanded:  # A wish about memory is no memory, whatever is said beside it.
+        prose = "\n".join(sentence for sentence in said if sentence not in commanded)
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
+    if turns and not (found or ending or commanded) and prose.strip() and not all(map(is_question, said)):
+        ending = (Candidate(prose.strip(), "fact", CONFIDENCE),)
     dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
     answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()
-    return Extraction((*found, *answered.candidates), (*dropped, *answered.dropped))
+    return Extraction((*found, *answered.candidates), ending, (*dropped, *answered.dropped))
+
+
+def _candidate(fact: Fact) -> Candidate:
+    return Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person)
 
 
 def commands_in(exchange: Exchange) -> list[MemoryCommand]:
     """What the person wants forgotten, or says is no longer true, in the order in which they said it."""
-    return [command for sentence in sentences(own_prose(exchange.text)) if (command := command_in(sentence))]
+    return [command for _, command in wishes_in(exchange.text)]
 
 
 def _why_nothing(said: Sequence[str], *, turns: bool) -> str:
@@ -92,7 +106,7 @@ def _in_answer(exchange: Exchange, known: Sequence[str]) -> Extraction:
     claims = [claim for claim in stated if not restates(claim, known)]
     return Extraction(
         tuple(_claimed(claim, exchange) for claim in claims),
-        ("the answer repeats what is known",) * (len(stated) - len(claims)),
+        dropped=("the answer repeats what is known",) * (len(stated) - len(claims)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litellm_memory.extract.languages import Language, languages
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import bare, ends_in_question_mark
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
@@ -14,18 +15,18 @@ LONGEST_NAME = 40
 
 def is_question(sentence: str) -> bool:
     """True for a question: it ends with a question mark, or starts like a question and has no full stop."""
-    plain = bare(sentence)
+    plain = simplified(bare(sentence))
     return ends_in_question_mark(plain) or any(language.asks.match(plain) for language in languages())
 
 
 def states_nothing(sentence: str, language: Language) -> bool:
     """True for a sentence that, in this language, supposes or doubts."""
-    return bool(language.unsure.search(sentence))
+    return bool(language.unsure.search(simplified(sentence)))
 
 
 def reports(sentence: str, language: Language) -> bool:
     """True for a sentence that, in this language, reports what somebody else says."""
-    return bool(language.reports.search(sentence))
+    return bool(language.reports.search(simplified(sentence)))
 
 
 def frames_a_letter(line: str) -> bool:

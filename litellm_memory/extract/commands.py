@@ -1,45 +1,196 @@
-"""Commands to memory in what a person says: to forget something, or that something is no longer true."""
+"""Wishes about memory in what a person says: to forget something, to pause, or that something is no longer true."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
+import numpy as np
+
+from litellm_memory.extract.changes import ARTICLES, CACHED, among, linking
 from litellm_memory.extract.clauses import is_question, states_nothing
-from litellm_memory.extract.languages import languages
+from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.meaning import MOST_CHARACTERS, available, nets, vectors
+from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
 
-MAX_TARGETS = 3
-"""A command that matches more memories than these is too vague to be carried out."""
+MAX_TARGETS: Final = 3
+"""A wish that is about more memories than these is too vague to be carried out without a question."""
+MEANT: Final = 0.5
+"""Probability from which a message is taken for a wish about memory."""
+A_WORD: Final = 0.2
+"""A shared word counts as much as this cosine."""
+LEAST_LIKE, AS_LIKE = 0.1, 0.03
+"""A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
+LONGEST_OBJECT: Final = 4
+"""Words of a possession ("delete my old phone number") for which it is asked whether memory is meant."""
+
+_CLAUSE: Final = re.compile(
+    r"[,;，；]\s*(?!(?:was|die|das|dass|den|der|que|ce que|lo que|qui|what|that|which)\b)|\s[–—-]\s|:\s"
+)
+_JOINT: Final = re.compile(
+    r"\s(?:so|and|but|because|since|also|und|aber|weil|denn|daher|et|mais|car|donc|y|pero|porque)\s"
+)
+_MINE: Final = re.compile(
+    r"(?i)\b(?:my|our|i|me|mein\w*|unser\w*|ich|mon|ma|mes|notre|nos|je|j|moi|mi|mis|nuestr\w+|yo)\b|我"
+)
+_END: Final = " .!?。！？…\"')"
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryCommand:
-    """``forget``: what is known of ``what`` is deleted. ``end``: it is kept as history and no longer in force."""
+    """A wish about memory.
 
-    action: Literal["forget", "end"]
+    ``forget``: what is known of ``what`` is removed. ``end``: it is kept as history and no longer in force.
+    ``pause``: nothing is learned of this conversation.
+    """
+
+    action: Literal["forget", "end", "pause"]
     what: str
+    sure: bool = True
+    """False when its owner is asked first: it may mean something else, or more than it seems."""
 
 
+@lru_cache(maxsize=CACHED)
 def command_in(sentence: str) -> MemoryCommand | None:
-    """The command in a sentence; None when there is none."""
-    plain = sentence.replace("’", "'")
-    if is_question(plain):
-        return None
+    """The wish in a sentence; None when there is none."""
+    plain = simplified(sentence.replace("’", "'")).strip().lstrip("¿¡")
     for language in languages():
-        bare = language.openers.sub("", plain, count=1) if language.openers.match(plain) else plain
-        if states_nothing(bare, language):
+        if states_nothing(_bare(plain, language), language):
             return None
-        for action, patterns in (("forget", language.forget), ("end", language.ends)):
-            match = next((match for pattern in patterns if (match := pattern.fullmatch(bare))), None)
-            if match is not None and words(match["what"]):
-                return MemoryCommand("forget" if action == "forget" else "end", match["what"].rstrip(" .!。！"))
+    for language in languages():
+        if (ended := _ended(plain, language)) is not None:
+            return ended
+        for clause in _openings(plain):
+            if (wish := _wish(_bare(clause, language), language)) is not None:
+                return wish
     return None
 
 
+def wishes_in(text: str) -> list[tuple[str, MemoryCommand]]:
+    """The wishes in a message, each with its sentence, in order; those of what was pasted do not count."""
+    prose = own_prose(text)
+    clear = [(said, wish) for said in sentences(prose) if (wish := command_in(said)) is not None]
+    meant = None if clear or len(prose) > MOST_CHARACTERS else meant_in(prose)
+    return [(prose, meant)] if meant else clear
+
+
+def meant_in(text: str) -> MemoryCommand | None:
+    """The wish that a message makes in no shape that is known, as a net reads it; None when it makes none.
+
+    Its owner is asked.
+    """
+    if not text.strip() or not available():
+        return None
+    forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
+    if max(forget, pause) < MEANT:
+        return None
+    return MemoryCommand("pause", "") if pause > forget else MemoryCommand("forget", text, sure=False)
+
+
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
-    """The texts that contain every word of what the command names; none when that is too vague."""
-    wanted = set(words(command.what))
-    fitting = [text for text in texts if wanted <= set(words(text))]
+    """The texts that contain every word of what a wish names; none when that is too vague."""
+    fitting = named_by(command, texts)
     return fitting if len(fitting) <= MAX_TARGETS else []
+
+
+def named_by(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
+    """The texts that contain every word of what a wish names, in any form; all of them when it names none."""
+    wanted = frozenset(words(command.what)) - ARTICLES
+    return [text for text in texts if among(wanted, frozenset(words(text))) == wanted]
+
+
+def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
+    """The texts that a wish most probably means, by shared words and by meaning; none when nothing is like it."""
+    if not texts or not command.what:
+        return []
+    wanted = _object(command.what)
+    scores = np.array([len(among(wanted, frozenset(words(text)))) for text in texts], np.float32).clip(max=3) * A_WORD
+    if available():
+        read = vectors([simplified(text[:MOST_CHARACTERS]) for text in (command.what, *texts)])
+        scores += read[1:] @ read[0]
+    best = float(scores.max())
+    near = [text for text, score in zip(texts, scores, strict=True) if score >= max(LEAST_LIKE, best - AS_LIKE)]
+    return near[:MAX_TARGETS]
+
+
+def _object(text: str) -> frozenset[str]:
+    """The words of a wish without those that wish, in any language."""
+    plain = simplified(text.replace("’", "'"))
+    for language in languages():
+        for pattern in (language.forgets, language.removes, language.memory, language.filler):
+            plain = pattern.sub(" ", plain)
+    return frozenset(words(plain)) - ARTICLES - linking()
+
+
+def is_plain(command: MemoryCommand) -> bool:
+    """True when a wish names something by more than words that join ("where I live")."""
+    return bool(frozenset(words(command.what)) - ARTICLES - linking())
+
+
+def _bare(plain: str, language: Language) -> str:
+    return language.openers.sub("", plain, count=1) if language.openers.match(plain) else plain
+
+
+def _ended(plain: str, language: Language) -> MemoryCommand | None:
+    if is_question(plain):
+        return None
+    match = next((match for pattern in language.ends if (match := pattern.fullmatch(_bare(plain, language)))), None)
+    return MemoryCommand("end", match["what"].rstrip(_END)) if match and words(match["what"]) else None
+
+
+def _openings(plain: str) -> Iterator[str]:
+    """The sentence, and each of its clauses, up to the next one."""
+    parts = [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
+    yield from parts
+    if len(parts) > 1:
+        yield plain
+
+
+def _wish(clause: str, language: Language) -> MemoryCommand | None:
+    asked = language.asked.match(clause)
+    begin = asked.end() if asked else 0
+    said = clause[begin:].strip(_END)
+    for verb in (language.forgets, language.removes):
+        match = verb.match(said) or (verb.search(said) if begin or language.memory.search(said) else None)
+        if match is None or _is_negated(said, match, language):
+            continue
+        meant = f"{said[: match.start()]} {said[match.end() :]}"
+        wish = _of(meant, language, match)
+        if wish is not None:
+            return wish
+    return None
+
+
+def _of(meant: str, language: Language, verb: re.Match[str]) -> MemoryCommand | None:
+    """The wish about an object; None when it is about something else than memory."""
+    memory, first = language.memory.search(meant) is not None, verb.start() == 0
+    keeps, forgets = bool(verb.groupdict().get("keeps")), verb.re is language.forgets
+    if forgets and language.pause.search(meant):
+        return MemoryCommand("pause", "")
+    what = " ".join(language.filler.sub(" ", language.memory.sub(" ", meant)).split()).strip(" ,;:." + _END)
+    named = frozenset(words(what)) - ARTICLES
+    if not named:
+        return MemoryCommand("forget", "", sure=False) if memory else None
+    if memory:
+        return MemoryCommand("forget", what, sure=first or forgets)
+    if not _MINE.search(meant):
+        plain = forgets and first and not keeps and len(named) <= LONGEST_OBJECT
+        return MemoryCommand("forget", what) if plain else None
+    elsewhere = language.beyond.search(meant) or len(named) > LONGEST_OBJECT
+    if elsewhere and (keeps or not forgets):
+        return None
+    return MemoryCommand("forget", what, sure=forgets)
+
+
+def _is_negated(said: str, verb: re.Match[str], language: Language) -> bool:
+    """True for "do not forget": what comes before the verb, or in some languages after it, turns it round."""
+    if verb.groupdict().get("keeps"):
+        return False
+    around = f"{said[: verb.start()]} {said[verb.end() :]}" if language.name == "de" else said[: verb.start()]
+    return bool(language.negations.search(around))

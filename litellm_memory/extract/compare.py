@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from litellm_memory.extract.subjects import CACHED, Statement, ceased, statement_of
+from litellm_memory.extract.changes import CACHED, FEWEST_LETTERS, affirmed, change_in, content, ends, linking
+from litellm_memory.extract.subjects import Statement, statement_of
 from litellm_memory.text.words import words
 
 Relation = Literal["same", "updates", "unclear", "other"]
@@ -26,25 +28,57 @@ OTHER: Final = Verdict("other")
 def compare(new: str, known: str) -> Verdict:
     """How the sentence ``new``, said later, relates to the sentence ``known``."""
     later, earlier = statement_of(new), statement_of(known)
-    over = ceased(new)
-    if over and over == words_of(known) and not ceased(known):
-        return Verdict("updates", "it was said to hold no more")
-    if later is None or earlier is None:
+    if later and earlier:
+        verdict = _of_statements(later, earlier)
+    else:
         alike = later is earlier and words_of(new) == words_of(known)
-        return Verdict("same", "the same words") if alike else OTHER
+        verdict = Verdict("same", "the same words") if alike else OTHER
+    # "I am not learning" has the words of "I am learning".
+    turned = verdict.relation == "same" and bool(denied(new)) != bool(denied(known))
+    if verdict is OTHER or turned:
+        return _of_change(new, known)
+    return OTHER if verdict.relation == "same" and _numbers_differ(new, known) else verdict
+
+
+def _numbers_differ(new: str, known: str) -> bool:
+    """True when ``new`` has a number that ``known``, which has numbers too, does not have: "since 2016", "since
+    2056"."""
+    said, known_ones = (set(_NUMBER.findall(text)) for text in (new, known))
+    return bool(known_ones) and not said <= known_ones
+
+
+_NUMBER: Final = re.compile(r"\d+")
+
+
+def _of_statements(later: Statement, earlier: Statement) -> Verdict:
     if later.was and (verdict := _by_former_value(later, earlier)) is not OTHER:
         return verdict
-    if later.subject != earlier.subject:
-        return OTHER
-    return _of_one_subject(later, earlier)
+    return _of_one_subject(later, earlier) if later.subject == earlier.subject else OTHER
+
+
+def _of_change(new: str, known: str) -> Verdict:
+    """The verdict by what the newer sentence says to be over, whatever the shapes of the two."""
+    change = change_in(new)
+    if change is not None and ends(change, content(known)):
+        return Verdict("updates", "it was said to have changed" if change.renewed else "it was said to hold no more")
+    if change is None and denied(known) == content(new):
+        return Verdict("updates", "the opposite was said later")
+    return OTHER
+
+
+def denied(text: str) -> frozenset[str]:
+    """The words of what a sentence denies and nothing else; empty when it denies nothing."""
+    change, affirmation = change_in(text), affirmed(text)
+    return content(affirmation) if affirmation and change and not change.renewed else frozenset()
 
 
 def found_by(text: str) -> set[int]:
     """Hashes under which a statement is indexed, so that ``could_concern`` finds it."""
-    over, statement = ceased(text), statement_of(text)
-    keys = {_hash("said", words_of(text))}
-    if over:
-        keys.add(_hash("ceased", over))
+    statement, change = statement_of(text), change_in(text)
+    keys = {_hash("said", words_of(text)), _hash("said", content(text)), _hash("denied", denied(text))}
+    keys |= {_hash("named", beginning) for beginning in _beginnings(content(text) - linking(), most=1)}
+    if change is not None:
+        keys |= {_hash("over", beginning) for beginning in _beginnings(change.over - linking())}
     if statement is not None:
         keys.add(_hash("subject", statement.subject))
         keys |= {_hash("value", word) for word in former_value(statement)}
@@ -57,10 +91,11 @@ def could_concern(text: str) -> set[int]:
 
     This holds whichever of the two was said later.
     """
-    said, over, statement = words_of(text), ceased(text), statement_of(text)
-    keys = {_hash("said", said), _hash("ceased", said)}
-    if over:
-        keys.add(_hash("said", over))
+    statement, change = statement_of(text), change_in(text)
+    keys = {_hash("said", words_of(text)), _hash("said", denied(text)), _hash("denied", content(text))}
+    keys |= {_hash("over", beginning) for beginning in _beginnings(content(text) - linking())}
+    if change is not None:
+        keys |= {_hash("named", beginning) for beginning in _beginnings(change.said)}
     if statement is not None:
         keys.add(_hash("subject", statement.subject))
         keys |= {_hash("was", word) for word in former_value(statement)}
@@ -77,6 +112,11 @@ def words_of(text: str) -> frozenset[str]:
 def former_value(statement: Statement) -> frozenset[str]:
     """What a later statement names when it tells the former state: the value, or without one the subject."""
     return statement.value or frozenset(statement.subject[2:])
+
+
+def _beginnings(said: frozenset[str], most: int | None = None) -> list[str]:
+    """The beginnings that all forms of these words have, of the longest words first."""
+    return [word[:FEWEST_LETTERS] for word in sorted(said, key=lambda word: (-len(word), word))[:most]]
 
 
 def _hash(kind: str, what: object) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import islice
 
 from litellm_memory.extract.compare import could_concern, found_by
 from litellm_memory.models import Memory
@@ -28,6 +30,8 @@ class KnownStatements:
         self._by_key: dict[int, str | set[str]] = {}
         """Most keys have one id, and a set of one takes four times the bytes."""
         self._next_rank = 0
+        self._episodes: dict[str, Memory] = {}
+        """Messages in force: they are compared by meaning alone, in the order in which they became known."""
         self.update(memories)
 
     def __len__(self) -> int:
@@ -40,6 +44,8 @@ class KnownStatements:
     def update(self, memories: Iterable[Memory]) -> None:
         """Makes the index contain exactly the comparable ones of ``memories``, in order; only changes are parsed."""
         there: set[str] = set()
+        memories = [*memories]
+        self._episodes = {memory.id: memory for memory in memories if _is_episode(memory)}
         for rank, memory in enumerate(memories):
             self._next_rank = rank + 1
             if is_comparable(memory):
@@ -53,8 +59,17 @@ class KnownStatements:
             for gone in self._known.keys() - there:
                 self.remove(gone)
 
+    def newest(self, most: int) -> list[Memory]:
+        """At most so many statements and as many messages in force, the newest of each, oldest first."""
+        statements = nlargest(most, self._known.values(), key=lambda known: known.rank)
+        messages = islice(reversed(self._episodes.values()), most)
+        return sorted((*(known.memory for known in statements), *messages), key=lambda memory: memory.created)
+
     def put(self, memory: Memory) -> None:
-        """Adds a comparable memory: in place of the one with its id, or at the end."""
+        """Adds a comparable memory or a message: in place of the one with its id, or at the end."""
+        if memory.kind == "episode":
+            self._episodes[memory.id] = memory
+            return
         known = self._known.get(memory.id)
         if known is not None and known.memory.text == memory.text:
             known.memory = memory
@@ -69,6 +84,7 @@ class KnownStatements:
 
     def remove(self, memory_id: str) -> None:
         """Removes the memory with this id; idempotent."""
+        self._episodes.pop(memory_id, None)
         known = self._known.pop(memory_id, None)
         for key in known.keys if known else ():
             ids = self._by_key[key]
@@ -97,3 +113,7 @@ class KnownStatements:
 def is_comparable(memory: Memory) -> bool:
     """True for a statement in force; not for an episode, or for one that waits for review."""
     return memory.kind != "episode" and memory.superseded_by is None and memory.review is None
+
+
+def _is_episode(memory: Memory) -> bool:
+    return memory.kind == "episode" and memory.superseded_by is None and memory.review is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from litellm_memory.extract.languages import languages
+from litellm_memory.text.chinese import simplified
 
 PASTED_SHARE = 0.6
 """A paragraph with at least this share of pasted lines is a paste as a whole: the other lines are wrapped output."""
@@ -49,7 +50,7 @@ def _before_others(text: str) -> str:
     """``text`` without quoted lines, and without a mail that follows the line which names its sender."""
     lines = [line.strip() for line in text.split("\n") if len(line) <= LONGEST_LINE]
     for number, line in enumerate(lines):
-        if any(language.others.match(line) for language in languages()):
+        if any(language.others.match(simplified(line)) for language in languages()):
             rest = [later for later in lines[number + 1 :] if later.strip()]
             after = [later for later in rest if not _QUOTED.match(later)]
             # Quote marks show where the other mail ends; without them it continues to the end.

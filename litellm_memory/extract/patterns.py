@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from litellm_memory.extract.changes import affirmed, change_in, ends_something
 from litellm_memory.extract.clauses import clauses, is_question, reports, states_nothing
 from litellm_memory.extract.languages import Language, StatementRule, languages
-from litellm_memory.extract.subjects import correction_in
+from litellm_memory.extract.subjects import correction_in, statement_of
 from litellm_memory.models import MemoryKind
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH
+from litellm_memory.text.words import words
 
 LONGEST = 500
 """Characters. Nobody states one fact in a longer sentence."""
@@ -30,6 +33,8 @@ class Fact:
     kind: MemoryKind
     confidence: float
     about_person: bool
+    only_if_ends: bool = False
+    """It is worth keeping only when something known is over by it."""
 
 
 def facts_in(said: Iterable[str], extra: Sequence[StatementRule] = ()) -> Sequence[Fact]:
@@ -40,9 +45,17 @@ def facts_in(said: Iterable[str], extra: Sequence[StatementRule] = ()) -> Sequen
     found: dict[str, Fact] = {}
     for sentence in said:
         if len(sentence) <= LONGEST:
-            for fact in _facts(_without_speech(sentence.replace("’", "'")), sentence, extra):
-                found.setdefault(fact.text, fact)
+            plain = _without_speech(sentence.replace("’", "'"))
+            for fact in _facts(simplified(plain), sentence, extra):
+                text = _as_said(fact.text, plain)
+                found.setdefault(text, replace(fact, text=text))
     return list(found.values())
+
+
+def _as_said(text: str, plain: str) -> str:
+    """``text``, which was found in the simplified ``plain``, in the characters of ``plain``."""
+    start = -1 if text in plain else simplified(plain).find(text)
+    return plain[start : start + len(text)] if start >= 0 else text
 
 
 def _without_speech(sentence: str) -> str:
@@ -60,11 +73,30 @@ def _facts(plain: str, sentence: str, extra: Sequence[StatementRule]) -> list[Fa
         return []
     if correction_in(plain) is not None and not is_question(plain):
         return [Fact(plain.strip(), sentence, "fact", CONFIDENCE, about_person=False)]
-    for language in languages():
-        found = _facts_of_clauses(clauses(plain, language), sentence, language)
-        if found:
-            return found
-    return []
+    found = _by_rules(plain, sentence)
+    if is_question(plain):
+        return found
+    change = change_in(plain)
+    if found:
+        all_told = change is None or change.over <= _content_of(found)
+        return found if all_told else [replace(found[0], text=plain.strip())]
+    affirmation = affirmed(plain) if ends_something(plain) else None
+    if affirmation and (denied := _by_rules(affirmation, sentence)):
+        return [replace(denied[0], text=plain.strip())]
+    if change is None and statement_of(plain) is None:
+        return []
+    return [Fact(plain.strip(), sentence, "fact", CONFIDENCE, about_person=False, only_if_ends=True)]
+
+
+def _content_of(facts: Sequence[Fact]) -> frozenset[str]:
+    """All words of these facts."""
+    return frozenset(word for fact in facts for word in words(fact.text))
+
+
+def _by_rules(plain: str, sentence: str) -> list[Fact]:
+    """The facts of the first language that finds any."""
+    found = (_facts_of_clauses(clauses(plain, language), sentence, language) for language in languages())
+    return next((facts for facts in found if facts), [])
 
 
 def _facts_of_clauses(parts: Sequence[str], sentence: str, language: Language) -> list[Fact]:

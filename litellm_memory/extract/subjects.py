@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Literal
 
+from litellm_memory.extract.changes import ARTICLES, CACHED
 from litellm_memory.extract.clauses import clauses
 from litellm_memory.extract.languages import Language, SubjectRule, languages
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.words import words
 
 Shape = Literal["number", "name", "words"]
-
-CACHED: Final = 4096
-"""Size of the cache of parsed sentences: a new statement is compared with the same few again and again."""
 
 _LATER = re.compile(
     r"(?i)\b(?:now|currently|any ?more|instead|these days|at the moment|jetzt|inzwischen|mittlerweile"
@@ -26,15 +25,7 @@ _LATER = re.compile(
 )
 
 
-_NO_MORE = re.compile(r"(?i)\b(?:no longer|any ?more|nicht mehr|mehr|plus|ya)\b|不再|了$")
-_GAP = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
-"""The gap of a removed word in a script without spaces."""
-_SHORTENED = re.compile(r"(?i)(?<=\w)'(?:re|m|ve|s|ll|d)\b")
 _NAME = re.compile(r"(?:an? |the |eine?n? |une? |la |le |el |los |las )?[A-ZÄÖÜ]")
-# The search omits English articles already.
-_ARTICLES = frozenset(
-    "der die das den dem ein eine einen einem einer le la les l une un des du de el los las una".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +83,11 @@ def corrected(text: str, known: str) -> str | None:
 @lru_cache(maxsize=CACHED)
 def correction_in(text: str) -> str | None:
     """The name or number in a correction that names no subject; None for other sentences."""
-    plain = _plain(text)
+    plain = simplified(_plain(text))
     matches = (pattern.fullmatch(plain) for language in languages() for pattern in language.corrections)
     value = next((str(match["value"]) for match in matches if match is not None), "")
     # "It is fine now" corrects nothing.
     return value if _shape(value, frozenset()) != "words" else None
-
-
-@lru_cache(maxsize=CACHED)
-def ceased(text: str) -> frozenset[str]:
-    """The words of what a sentence says is no longer true; empty when it says no such thing."""
-    plain = _plain(text)
-    if not _NO_MORE.search(plain):
-        return frozenset()
-    plain = _SHORTENED.sub("", _NO_MORE.sub(" ", _LATER.sub(" ", plain)))
-    for language in languages():
-        plain = language.negations.sub(" ", plain)
-    return frozenset(words(_GAP.sub("", plain))) - _ARTICLES
 
 
 def _plain(text: str) -> str:
@@ -117,9 +96,9 @@ def _plain(text: str) -> str:
 
 def _stated(plain: str, language: Language) -> tuple[Statement, tuple[int, int] | None] | None:
     """The statement that a sentence makes in one language, and the position of its value."""
-    opened = language.openers.match(plain)
+    opened = language.openers.match(simplified(plain))
     shift = opened.end() if opened else 0
-    bare = plain[shift:]
+    bare = simplified(plain[shift:])
     for rule in language.subjects:
         match = rule.pattern.match(bare) if rule.start.match(bare) else None
         if match is not None and match.end() == len(bare):
@@ -138,7 +117,7 @@ def _statement(rule: SubjectRule, match: re.Match[str], language: Language, *, c
     value, was = _meaning(groups.get("value", "")), _meaning(groups.get("was", ""))
     about = " ".join(groups.get(name, "") for name in ("what", "what2"))
     named = language.new.sub("", about)
-    what = [word for word in words(_LATER.sub("", named)) if word not in _ARTICLES]
+    what = [word for word in words(_LATER.sub("", named)) if word not in ARTICLES]
     if rule.pair:
         what = sorted(value | was)
     how = groups.get("how", "")
@@ -156,7 +135,7 @@ def _statement(rule: SubjectRule, match: re.Match[str], language: Language, *, c
 
 
 def _meaning(text: str) -> frozenset[str]:
-    return frozenset(words(_LATER.sub("", text))) - _ARTICLES
+    return frozenset(words(_LATER.sub("", text))) - ARTICLES
 
 
 def _shape(value: str, numbers: frozenset[str]) -> Shape:

@@ -17,7 +17,7 @@ POLL_SECONDS = 0.1
 def open_lock(path: Path) -> TextIO:
     """The open lock file at ``path``, not locked yet; it and its directory are private to this user. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return open(path, "a", opener=lambda name, flags: os.open(name, flags, 0o600))
+    return open(path, "a+", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def take_lock(lock: TextIO) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from litellm_memory.foreign import ai_mem, chatgpt, claude, claude_mem, maia, markdown, mem0, native
-from litellm_memory.foreign.files import Record, is_text, records_in, text_lines
-from litellm_memory.foreign.line import Json, Line, ShapeError
+from litellm_memory.foreign import ai_mem, chatgpt, claude, claude_mem, litellm, maia, markdown, mem0, native
+from litellm_memory.foreign.files import File, Record, is_text, records_in, text_lines
+from litellm_memory.foreign.line import LONGEST_REPLY, Json, Line, ShapeError
 from litellm_memory.screening import why_to_review
 
 __all__ = ["FORMATS", "Converted", "ShapeError", "converted", "format_of"]
@@ -19,8 +19,6 @@ MARKDOWN: Final = "markdown"
 NATIVE: Final = "litellm-memory"
 LONGEST_TEXT: Final = 8000
 """Longest text, in characters, that an import takes."""
-LONGEST_REPLY: Final = 32_000
-"""Longest reply, in characters, that an import takes; a longer one is truncated, because it is probably a paste."""
 
 
 class Format(Protocol):
@@ -37,6 +35,7 @@ class Format(Protocol):
 
 FORMATS: Final[Mapping[str, Format]] = {
     NATIVE: native,
+    "litellm": litellm,
     "mem0": mem0,
     "claude-mem": claude_mem,
     "chatgpt": chatgpt,
@@ -48,6 +47,9 @@ FORMATS: Final[Mapping[str, Format]] = {
 """By the name that people use. The first format that fits wins, so more specific ones come first."""
 
 
+TOO_DEEP: Final = "it is nested too deeply"
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """An import line in JSON, or why there is none, and its position in the file."""
@@ -57,7 +59,7 @@ class Converted:
     refusal: str | None = None
 
 
-def format_of(path: Path) -> str | None:
+def format_of(path: File | Path) -> str | None:
     """The detected format of a file; None when none fits. Raises ShapeError, OSError."""
     if is_text(path):
         return MARKDOWN
@@ -65,7 +67,7 @@ def format_of(path: Path) -> str | None:
     return None if first is None else next((name for name, one in FORMATS.items() if one.fits(first)), None)
 
 
-def converted(path: Path, name: str) -> Iterator[Converted]:
+def converted(path: File | Path, name: str) -> Iterator[Converted]:
     """The import lines for a file in the format ``name``, in its order. Raises ShapeError, OSError."""
     return _converted(text_lines(path) if name == MARKDOWN else records_in(path), name)
 
@@ -80,8 +82,11 @@ def _converted(records: Iterable[Record], name: str) -> Iterator[Converted]:
         except ShapeError as error:
             yield Converted(record.where, refusal=str(error))
             continue
+        except RecursionError:
+            yield Converted(record.where, refusal=TOO_DEEP)
+            continue
         for line in lines:
-            yield Converted(record.where, _json(line if name == NATIVE else _as_foreign(line, name)))
+            yield _line(record.where, line if name == NATIVE else _as_foreign(line, name))
 
 
 def _as_foreign(line: Line, name: str) -> Line:
@@ -92,5 +97,8 @@ def _as_foreign(line: Line, name: str) -> Line:
     return {**told, "reply": str(reply)[:LONGEST_REPLY]} if reply else told
 
 
-def _json(line: Line) -> bytes:
-    return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+def _line(where: str, line: Line) -> Converted:
+    try:
+        return Converted(where, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    except RecursionError:
+        return Converted(where, refusal=TOO_DEEP)

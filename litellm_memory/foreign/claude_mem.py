@@ -47,7 +47,7 @@ def _listed(value: object) -> list[object]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return [value]
     return value if isinstance(value, list) else []
 

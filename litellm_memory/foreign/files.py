@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from litellm_memory.foreign.line import ShapeError
 
@@ -15,8 +17,27 @@ TEXT_ENDINGS: Final = frozenset({".md", ".markdown", ".txt"})
 LINE_ENDINGS: Final = frozenset({".ndjson", ".jsonl"})
 LISTS: Final = ("results", "memories", "data", "items", "observations", "summaries", "prompts", "conversations")
 """Keys under which exports that are one object keep their records."""
+LARGEST_FILE: Final = 2**30
+"""Bytes of a file in an archive, unpacked; it is read into RAM."""
+MOST_PACKED: Final = 100
+"""How many times smaller text can be packed: usually 5 to 20 times."""
+PACKED_ALWAYS: Final = 64 * 2**10
+"""Bytes; a smaller file may be packed further."""
 ARCHIVED: Final = ("conversations", "memories")
 """Prefixes of the files in an archive that hold conversations or memories; others hold accounts and pictures."""
+
+
+class File(Protocol):
+    """What is read: a path, or something that was uploaded under a name."""
+
+    @property
+    def name(self) -> str:
+        """Its name, whose ending tells texts from JSON."""
+        ...
+
+    def open(self, mode: str) -> AbstractContextManager[BinaryIO]:
+        """Its bytes, from the beginning, seekable. Raises OSError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +48,17 @@ class Record:
     value: Any
 
 
-def is_text(path: Path) -> bool:
+def is_text(file: File | Path) -> bool:
     """True when the file name has the ending of a text file."""
-    return path.suffix.lower() in TEXT_ENDINGS
+    return Path(file.name).suffix.lower() in TEXT_ENDINGS
 
 
-def text_lines(path: Path) -> Iterator[Record]:
+def text_lines(file: File | Path) -> Iterator[Record]:
     """The lines of a text, each with its number and the headings above it. Raises ShapeError, OSError."""
     heading = parent = ""
-    for number, line in enumerate(_text(path.read_bytes(), path.name).splitlines(), 1):
+    with file.open("rb") as opened:
+        content = opened.read()
+    for number, line in enumerate(_text(content, file.name).splitlines(), 1):
         plain = line.strip()
         if plain.startswith("#"):
             heading, parent = plain.lstrip("#").strip(), ""
@@ -46,18 +69,37 @@ def text_lines(path: Path) -> Iterator[Record]:
             yield Record(f"line {number}", {"line": plain, "heading": heading, "parent": parent})
 
 
-def records_in(path: Path) -> Iterator[Record]:
+def records_in(file: File | Path) -> Iterator[Record]:
     """The records of a file, in order. Raises ShapeError for invalid JSON, OSError."""
-    if not zipfile.is_zipfile(path):
-        yield from _records(path.read_bytes(), path.name, "")
-        return
-    with zipfile.ZipFile(path) as archive:
+    with file.open("rb") as opened:
+        if zipfile.is_zipfile(opened):
+            yield from _archived(opened, file.name)
+            return
+        opened.seek(0)
+        content = opened.read()
+    yield from _records(content, file.name, "")
+
+
+def _archived(opened: BinaryIO, name: str) -> Iterator[Record]:
+    with zipfile.ZipFile(opened) as archive:
         names = [name for name in archive.namelist() if Path(name).parts[0].startswith(ARCHIVED)]
         members = [name for name in names if name.endswith(".json")]
         if not members:
-            raise ShapeError(f"{path.name} holds no conversations and no memories.")
+            raise ShapeError(f"{name} holds no conversations and no memories.")
         for member in members:
-            yield from _records(archive.read(member), member, f"{member}, ")
+            yield from _records(_unpacked(archive, member), member, f"{member}, ")
+
+
+def _unpacked(archive: zipfile.ZipFile, member: str) -> bytes:
+    """The content of a file in an archive. Raises ShapeError for one that is packed as no text is."""
+    about = archive.getinfo(member)
+    if about.file_size > LARGEST_FILE or about.file_size > MOST_PACKED * max(about.compress_size, PACKED_ALWAYS):
+        raise ShapeError(f"{member} is too large when it is unpacked: {about.file_size} bytes.")
+    try:
+        # zipfile reads no more than the size that the archive states, and checks it.
+        return archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
+        raise ShapeError(f"{member} cannot be unpacked.") from None
 
 
 def _records(content: bytes, name: str, before: str) -> Iterator[Record]:
@@ -69,6 +111,8 @@ def _records(content: bytes, name: str, before: str) -> Iterator[Record]:
         return
     try:
         value = json.loads(text)
+    except RecursionError:
+        raise ShapeError(f"{name} is nested too deeply.") from None
     except ValueError as error:
         where = f" in line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ShapeError(f"{name} is not valid JSON{where}.") from None
@@ -84,7 +128,7 @@ def _has_a_record_each_line(text: str) -> bool:
 def _parsed_or_text(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
 
 

@@ -15,6 +15,8 @@ Line: TypeAlias = Mapping[str, Any]
 
 LONGEST_NAME: Final = 256
 """Longest name of a user, project or tag in characters."""
+LONGEST_REPLY: Final = 32_000
+"""Longest reply, in characters, that an import takes; a longer one is truncated, because it is probably a paste."""
 MOST_TAGS: Final = 20
 """At most this many tags per memory."""
 MILLISECONDS_SINCE: Final = 1e11

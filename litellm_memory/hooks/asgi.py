@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 from litellm_memory.engine import Engine
 from litellm_memory.hooks.call import CURRENT, Call
+from litellm_memory.hooks.early import Early
 from litellm_memory.hooks.guard import guard
+from litellm_memory.hooks.guardrails import Guardrails
 from litellm_memory.hooks.record import noted_of
 from litellm_memory.identity.headers import gathered, is_memory_header
 from litellm_memory.metrics import note
@@ -33,9 +35,11 @@ MAX_ANSWER_BYTES = 8 * 2**20
 class Wrap:
     """An ASGI app around LiteLLM's. It runs before authentication and decides nothing about identity."""
 
-    def __init__(self, app: App, engine: Engine) -> None:
+    def __init__(self, app: App, engine: Engine, guardrails: Guardrails) -> None:
         self._app = app
         self._engine = engine
+        self._guardrails = guardrails
+        self._early = Early(engine)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serves one request. Only a POST can get memory; memory headers reach no routes but our own."""
@@ -54,11 +58,15 @@ class Wrap:
         gathered_headers = gathered(headers, self._engine.settings.identity)
         call = Call(headers=gathered_headers, path=scope["path"], state=state, wrapped=True)
         answer = _Answer(call, send)
+        receive = self._early.reading(call, receive)
+        if self._guardrails.any:
+            receive = _kept(call, receive)
         token = CURRENT.set(call)
         try:
             await self._app({**scope, "headers": passed, "state": state}, receive, answer.send)
         finally:
             CURRENT.reset(token)
+            self._early.note(call)
             self._note(call, answer)
 
     def _note(self, call: Call, answer: _Answer) -> None:
@@ -68,7 +76,23 @@ class Wrap:
         with guard("An answer could not be noted"):
             note(noted_of(call, call.outcome))
             if call.outcome.mark is not None:
-                self._engine.after(call.outcome, answer.reader(call.outcome.format), size=answer.size)
+                reader = answer.reader(call.outcome.format)
+                self._engine.after(call.outcome, reader, size=answer.size, passed=call.passed())
+
+
+def _kept(call: Call, receive: Receive) -> Receive:
+    """``receive``, which keeps the client's own body: guardrails that are listed before memory change what it sees."""
+    call.original = bytearray()
+
+    async def received() -> AsgiMessage:
+        message = await receive()
+        if message["type"] == "http.request" and call.original is not None:
+            call.original.extend(message.get("body", b""))
+            if len(call.original) > MAX_ANSWER_BYTES:
+                call.original = None
+        return message
+
+    return received
 
 
 class _Answer:

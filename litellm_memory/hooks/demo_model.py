@@ -13,9 +13,9 @@ from litellm.types.llms.openai import ChatCompletionUsageBlock
 from litellm.types.utils import GenericStreamingChunk, Usage
 
 from litellm_memory.llm import count_tokens
-from litellm_memory.render import CLOSING, OPENING
 
-_BLOCK = re.compile(re.escape(OPENING) + r"(.*?)" + re.escape(CLOSING), re.DOTALL)
+# As any model sees one: in an element whose opening tag has a note.
+_BLOCK = re.compile(r'<memory note="[^"]*">\n(.*?)</memory>', re.DOTALL)
 _REMEMBERED = re.compile(
     r"^(?:<standing_wish>|- (?:Standing wish: )?)([^\n]*(?:\n  (?!<answer_then>|- answer then: )[^\n]*)*)", re.MULTILINE
 )

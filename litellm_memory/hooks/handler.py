@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,19 +13,26 @@ from litellm.caching.caching import DualCache
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
-from litellm_memory.engine import Engine, Outcome, Request
+from litellm_memory.engine import Engine, Outcome, Request, Screen
 from litellm_memory.hooks import proxy
 from litellm_memory.hooks.call import CURRENT, Call, current_call
 from litellm_memory.hooks.guard import guard
+from litellm_memory.hooks.guardrails import Guardrails
+from litellm_memory.hooks.logs import Unlogged
 from litellm_memory.hooks.record import record_of
 from litellm_memory.hooks.spans import add_span
 from litellm_memory.metrics import count_call
 from litellm_memory.models import Body, Caller
 from litellm_memory.wire.answers import reply_of
-from litellm_memory.wire.recognition import BEDROCK, BY_PATH
+from litellm_memory.wire.content import CARRIERS
+from litellm_memory.wire.recognition import BEDROCK, BY_PATH, may_be_conversation
 
 logger = logging.getLogger(__name__)
 
+BESIDE = (
+    "LiteLLM's own gateway memory is on as well: it adds tools and model rounds to the same questions. "
+    "Switch one of the two off."
+)
 WITHOUT_MEMORY = "Memory failed; the request goes on without it"
 
 
@@ -36,9 +43,10 @@ class MemoryHandler(CustomLogger):
     ones, so every hook is defined here.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, guardrails: Guardrails) -> None:
         super().__init__()
         self.engine = engine
+        self._guardrails = guardrails
 
     async def async_pre_call_hook(
         self, user_api_key_dict: UserAPIKeyAuth, cache: DualCache, data: dict[str, Any], call_type: str
@@ -49,10 +57,13 @@ class MemoryHandler(CustomLogger):
             # The wrap stripped this request's headers and the context was lost: we cannot tell whose memory it is.
             call.outcome = Outcome.failed("no_context")
             return data
+        if _has_block(call, data):
+            # LiteLLM appends its configured callbacks anew when it reads its config again.
+            return data
         began, given = time.time_ns(), data
         with guard(WITHOUT_MEMORY, call):
             caller = proxy.as_verified(proxy.caller_of(user_api_key_dict), call.headers or _headers(data), call.state)
-            given = await self._with_memory(call, caller, data, call_type)
+            given = await self._with_memory(call, caller, data, call_type, user_api_key_dict)
         add_span(user_api_key_dict, call, began=began)
         return given
 
@@ -65,7 +76,11 @@ class MemoryHandler(CustomLogger):
         if call is None:
             return None
         with guard(WITHOUT_MEMORY, call):
-            return proxy.for_vendor(kwargs, call.outcome, self.engine.settings) or await self._relayed(call, kwargs)
+            given = proxy.for_vendor(kwargs, call.outcome, self.engine.settings) or await self._relayed(call, kwargs)
+            if call.unlogged is not None:
+                # A bridge has a logging object of its own.
+                call.unlogged.watch(kwargs)
+            return given
         return None
 
     async def async_post_call_response_headers_hook(
@@ -76,9 +91,28 @@ class MemoryHandler(CustomLogger):
         request_headers: dict[str, str] | None = None,
         litellm_call_info: dict[str, Any] | None = None,
     ) -> dict[str, str] | None:
-        """The memory headers, for a request that did not pass through the ASGI wrap."""
+        """The memory headers, for a request that did not pass through the ASGI wrap.
+
+        ``data`` is what the guardrails before and during the call let through, on every route that has this hook.
+        """
         call = CURRENT.get()
-        return None if call is None or call.wrapped else call.response_headers()
+        if call is None:
+            return None
+        if call.outcome is not None and call.outcome.reading is not None and call.outcome.reading.request.guarded:
+            call.sent = data
+        return None if call.wrapped else call.response_headers()
+
+    async def async_post_call_failure_hook(
+        self,
+        request_data: dict[str, Any],
+        original_exception: Exception,
+        user_api_key_dict: Any,
+        traceback_str: Any = None,
+    ) -> None:
+        """Notes that the request or its answer was refused, or failed: LiteLLM may still answer with status 200."""
+        call = CURRENT.get()
+        if call is not None:
+            call.refused = True
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
@@ -111,18 +145,27 @@ class MemoryHandler(CustomLogger):
             call.succeeded = not failed
             record = record_of(call, report, self.engine.settings.identity)
             if record is not None:
-                self.engine.ledger.calls.note(record)
+                self.engine.journal.call(record)
                 count_call(record)
 
-    async def _with_memory(self, call: Call, caller: Caller, data: dict[str, Any], call_type: str) -> dict[str, Any]:
+    async def _with_memory(
+        self, call: Call, caller: Caller, data: dict[str, Any], call_type: str, key: UserAPIKeyAuth
+    ) -> dict[str, Any]:
         body = data.get("data") if call_type == BEDROCK else data
-        if not isinstance(body, dict):
+        if not isinstance(body, dict) or not may_be_conversation(call_type, call.path or _route(data)):
+            # Untouched down to the headers of its answer, and not counted: nobody expects memory of an embedding.
             return data
-        await self._look(call, caller, body, call_type, data)
+        await self._look(call, caller, body, call_type, data, key)
         if call.outcome is None or call.outcome.body is None:
             return data
         given = {**data, "data": call.outcome.body} if call_type == BEDROCK else call.outcome.body
+        self._keep_out_of_logs(call, given)
         return proxy.without_response_cache(given, call_type)
+
+    def _keep_out_of_logs(self, call: Call, data: dict[str, Any]) -> None:
+        if call.outcome is not None and self.engine.settings.logs.blocks == "out":
+            call.unlogged = Unlogged(call.outcome, trace=call.id)
+            call.unlogged.watch(data)
 
     async def _relayed(self, call: Call, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         body = kwargs.get("json")
@@ -134,12 +177,26 @@ class MemoryHandler(CustomLogger):
             caller = proxy.as_verified(relayed, call.headers, call.state)
             await self._look(call, caller, body, BY_PATH, {"model": kwargs.get("model")})
         given = call.outcome.body if call.outcome else None
-        return {**kwargs, "json": given} if given is not None else None
+        if given is None:
+            return None
+        self._keep_out_of_logs(call, kwargs)
+        return {**kwargs, "json": given}
 
-    async def _look(self, call: Call, caller: Caller, body: Body, call_type: str, data: Mapping[str, Any]) -> None:
+    async def _look(
+        self,
+        call: Call,
+        caller: Caller,
+        body: Body,
+        call_type: str,
+        data: Mapping[str, Any],
+        key: UserAPIKeyAuth | None = None,
+    ) -> None:
         """Asks the engine, and stores the outcome in ``call``."""
         call.caller = caller
         headers = call.headers or _headers(data)
+        met = self._guardrails.met(data) if self._guardrails.any else ()
+        if beside := proxy.is_gateway_memorys(data):
+            self.engine.health.beside = BESIDE
         call.outcome = await self.engine.before(
             Request(
                 id=call.id,
@@ -150,8 +207,24 @@ class MemoryHandler(CustomLogger):
                 caller=caller,
                 models=proxy.models_of(data),
                 no_logging=proxy.is_unlogged(data, headers, caller),
+                beside=beside,
+                guarded=bool(met),
+                original=call.client_body() if met else None,
+                screen=self._screen(met, data, key) if met and key is not None else None,
             )
         )
+
+    def _screen(self, met: Sequence[CustomLogger], data: Mapping[str, Any], key: UserAPIKeyAuth) -> Screen | None:
+        recall = self.engine.settings.recall
+        if recall.guardrails == "off":
+            return None
+        return self._guardrails.screen(met, data, key, seconds=recall.deadline_ms / 1000)
+
+
+def _has_block(call: Call, data: Mapping[str, Any]) -> bool:
+    """True for the data of a request that this very hook has put a block into."""
+    given = call.outcome.body if call.outcome is not None else None
+    return given is not None and any(data.get(key) is given[key] for key in CARRIERS if key in given)
 
 
 def _headers(data: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import litellm
-from litellm.constants import LITELLM_PROXY_MASTER_KEY_ALIAS
+from litellm.constants import LITELLM_PROXY_ADMIN_NAME, LITELLM_PROXY_MASTER_KEY_ALIAS
 from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
+from litellm.proxy.plugin_routes import verify_plugin_session_claim
 from starlette.requests import Request
 
 from litellm_memory.engine import Outcome, vendor_of
@@ -23,14 +24,13 @@ from litellm_memory.hooks.asgi import App
 from litellm_memory.identity import vendor_user_id
 from litellm_memory.llm import Models
 from litellm_memory.models import Caller
-from litellm_memory.settings import SECTION, Settings, load_settings, user_headers
+from litellm_memory.settings import SECTION, Settings, is_key_hash, load_settings, user_headers
 from litellm_memory.wire import NATIVE_CALL_TYPES
 
 logger = logging.getLogger(__name__)
 
 OPT_OUT: Final = "allow_client_message_redaction_opt_out"
 """The switch in a key's or a team's metadata without which LiteLLM takes a client's opt-out off its request."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def config_path() -> Path | None:
@@ -101,13 +101,40 @@ async def authenticate(headers: Mapping[str, str]) -> Caller:
     return caller_of(key)
 
 
+def are_claims_signed() -> bool:
+    """False while LiteLLM has no secret: it then derives the key of its claims from an empty one."""
+    return bool(os.getenv("LITELLM_SALT_KEY", "").strip())
+
+
+def claimant(plugin: str, claim: str) -> Caller | None:
+    """The caller of a claim that LiteLLM signed for this plugin within the last 30 s; None for any other text.
+
+    LiteLLM names the master key's login and the anonymous by a user that nobody is: neither is a caller's.
+    """
+    try:
+        user = verify_plugin_session_claim(plugin, claim).get("user_id")
+    except ValueError:
+        return None
+    return Caller(user=None if user == LITELLM_PROXY_ADMIN_NAME else user or None)
+
+
 async def _no_body() -> dict[str, Any]:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def caller_of(key: UserAPIKeyAuth) -> Caller:
     """The caller of a verified key. The master key is recognised by LiteLLM's own marker, not by its user id."""
-    return _caller(key.api_key or key.token, key.user_id, key.team_id, key.key_alias, key.metadata, key.team_metadata)
+    # LiteLLM's oldest supported version knows neither projects nor the names of organizations.
+    others = (getattr(key, "organization_metadata", None), getattr(key, "project_metadata", None))
+    hashed, alias = key.api_key or key.token, key.key_alias
+    known = _caller(hashed, key.user_id, key.team_id, alias, key.metadata, key.team_metadata, *others)
+    return replace(
+        known,
+        email=key.user_email,
+        team_alias=key.team_alias,
+        organization=key.org_id,
+        organization_alias=getattr(key, "organization_alias", None),
+    )
 
 
 def as_verified(caller: Caller, headers: Mapping[str, str], state: Mapping[str, Any]) -> Caller:
@@ -128,10 +155,18 @@ def as_verified(caller: Caller, headers: Mapping[str, str], state: Mapping[str, 
 
 def caller_of_metadata(metadata: Mapping[str, Any]) -> Caller:
     """The caller of a relayed call: LiteLLM passes the verified key's fields on as ``user_api_key_*``."""
-    given = {name: metadata.get(f"user_api_key_{name}") for name in ("user_id", "team_id", "alias")}
+    names = ("user_id", "team_id", "alias", "user_email", "team_alias", "org_id", "org_alias")
+    given = {name: metadata.get(f"user_api_key_{name}") for name in names}
     key = metadata.get("user_api_key") or metadata.get("user_api_key_hash")
     kept = [metadata.get(f"user_api_key_{name}") for name in ("metadata", "team_metadata")]
-    return _caller(key, given["user_id"], given["team_id"], given["alias"], *kept)
+    known = _caller(key, given["user_id"], given["team_id"], given["alias"], *kept)
+    return replace(
+        known,
+        email=given["user_email"],
+        team_alias=given["team_alias"],
+        organization=given["org_id"],
+        organization_alias=given["org_alias"],
+    )
 
 
 def _caller(
@@ -220,7 +255,7 @@ def for_vendor(kwargs: Mapping[str, Any], outcome: Outcome | None, settings: Set
 
 def _key_hash(key: str | None) -> str | None:
     """The hash of a key. ``custom_auth`` may return a key unhashed when it does not begin with ``sk-``."""
-    if not key or _HASH.fullmatch(key):
+    if not key or is_key_hash(key):
         return key or None
     return sha256(key.encode()).hexdigest()
 
@@ -228,6 +263,22 @@ def _key_hash(key: str | None) -> str | None:
 def _narrowing(metadata: Any) -> Mapping[str, Any] | None:
     narrowing = metadata.get(SECTION) if isinstance(metadata, Mapping) else None
     return narrowing if isinstance(narrowing, Mapping) else None
+
+
+GATEWAY_MEMORY: Final = "litellm_memory_"
+"""How the tools begin that LiteLLM's own gateway memory offers to a model (BerriAI/litellm#40894)."""
+
+
+def is_gateway_memorys(data: Mapping[str, Any]) -> bool:
+    """True for a round of LiteLLM's own memory: it offers its tools, and sends every round through all hooks."""
+    tools = data.get("tools")
+    return isinstance(tools, list) and any(_tool_name(tool).startswith(GATEWAY_MEMORY) for tool in tools)
+
+
+def _tool_name(tool: Any) -> str:
+    """The name of a tool in chat completions (inside ``function``), responses or messages."""
+    told = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    return str(told.get("name") or "") if isinstance(told, Mapping) else ""
 
 
 FALLBACKS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")

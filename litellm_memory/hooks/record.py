@@ -54,6 +54,7 @@ def record_of(call: Call, report: Mapping[str, Any], settings: IdentitySettings)
         recalled=call.outcome.count if call.outcome else 0,
         quality=None if failed else _quality(report.get("response"), finish_reason),
         message=call.outcome.mark if call.outcome and call.outcome.kind == "person" else None,
+        key=partition_of(call.caller, "key") if call.caller and not call.caller.master else None,
     )
 
 

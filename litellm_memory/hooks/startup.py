@@ -10,22 +10,29 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from litellm_memory import __version__
 from litellm_memory.engine import Engine
 from litellm_memory.errors import SettingsError
 from litellm_memory.hooks import proxy
 from litellm_memory.hooks.asgi import Wrap
+from litellm_memory.hooks.guardrails import Guardrails
 from litellm_memory.hooks.handler import MemoryHandler
+from litellm_memory.hooks.listed import Listed
 from litellm_memory.llm import count_tokens
 from litellm_memory.metrics import Shared
+from litellm_memory.page import Claims, with_page
 from litellm_memory.settings import Settings, needs_restart, read_settings
 from litellm_memory.sidecar import Served, add_routing, create_app, keep_figures, serve
 
 logger = logging.getLogger(__name__)
+_console = logging.getLogger("uvicorn.error")
+"""The one logger whose lines at level info LiteLLM shows unasked, as in "Application startup complete."."""
 
 RELOAD_SECONDS = 2.0
 SWITCH_SECONDS = 0.001
-"""``sys.setswitchinterval``: seconds that a thread waits for the GIL before it requests it. A request waits for four
-threads: with Python's default of 5 ms each, a fifth of all requests missed the recall deadline at eight connections."""
+"""``sys.setswitchinterval``: seconds that a thread waits for the GIL before it requests it. Where each worker searches,
+a request waits for threads: with Python's default of 5 ms, a fifth of all requests missed the recall deadline at eight
+connections."""
 FREEZES = 8
 """How many full garbage collections are followed by ``gc.freeze``."""
 
@@ -36,19 +43,29 @@ def build_handler() -> MemoryHandler:
     Raises SettingsError, which stops the proxy with one sentence. A disk error does not: `/ready` says what to do.
     """
     settings = proxy.loaded_settings()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    engine = Engine(settings, count=count_tokens, models=proxy.models())
-    shared = Shared(engine.ledger.figures)
-    _install(engine, shared)
+    if not settings.recall.process:
+        sys.setswitchinterval(SWITCH_SECONDS)
+    engine = Engine(settings, count=count_tokens, models=proxy.models(), alone=False)
+    shared, guardrails = Shared(engine.ledger.figures), Guardrails()
+    _install(engine, shared, guardrails)
     engine.open()
-    path = proxy.config_path()
-    if path is not None:
-        engine.spawn(_reload(engine, path))
+    handler = MemoryHandler(engine, guardrails)
+    engine.spawn(_follow(engine, proxy.config_path(), Listed(handler, engine.health)))
     engine.spawn(keep_figures(engine, shared))
     if settings.sidecar.enabled:
-        engine.spawn(serve(create_app(engine, authenticate=proxy.authenticate, shared=shared), engine))
+        app = create_app(engine, authenticate=proxy.authenticate, shared=shared)
+        engine.spawn(serve(with_page(app, Claims(proxy.are_claims_signed, proxy.claimant)), engine))
     _settle_heap()
-    return MemoryHandler(engine)
+    _console.info("%s", told(settings))
+    return handler
+
+
+def told(settings: Settings) -> str:
+    """What the start says: that memory is on, its version, and where its data and its sidecar are."""
+    off = [part for part, on in (("inject", settings.inject), ("remember", settings.remember)) if not on]
+    state = f"is on, with {' and '.join(off)} switched off" if off else "is on"
+    place = f"its sidecar is at {settings.sidecar.address}" if settings.sidecar.enabled else "it has no sidecar"
+    return f"litellm-memory {__version__} {state}: its data are in {settings.data_dir}, {place}."
 
 
 def _settle_heap() -> None:
@@ -71,10 +88,10 @@ def _settle_heap() -> None:
     gc.collect()
 
 
-def _install(engine: Engine, shared: Shared) -> None:
+def _install(engine: Engine, shared: Shared, guardrails: Guardrails) -> None:
     """Installs the parts of memory that are not hooks; ``health`` says so when this LiteLLM cannot be wrapped."""
     try:
-        proxy.wrap_app(lambda app: Wrap(app, engine))
+        proxy.wrap_app(lambda app: Wrap(app, engine, guardrails))
     except AttributeError:
         engine.health.wrap = (
             "This LiteLLM cannot be wrapped: pass-through routes get no memory headers, and /azure relays no memory."
@@ -83,26 +100,31 @@ def _install(engine: Engine, shared: Shared) -> None:
     proxy.before_shutdown(engine.aclose)
 
 
-async def _reload(engine: Engine, path: Any) -> None:
-    """Reloads the section whenever the config file changes; an invalid change keeps the last good settings."""
-    seen = await asyncio.to_thread(_stamp, path)
+async def _follow(engine: Engine, path: Any, listed: Listed) -> None:
+    """Looks whether LiteLLM still calls memory, and reloads the section whenever the config file changes."""
+    seen = await asyncio.to_thread(_stamp, path) if path else None
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
-        stamp = await asyncio.to_thread(_stamp, path)
-        if stamp == seen:
-            continue
-        seen = stamp
-        try:
-            settings: Settings = await asyncio.to_thread(read_settings, path)
-        except SettingsError as error:
-            logger.error("The changed config is not used: %s", error)
-            continue
-        engine.embedders.prepare_move(settings)
-        waiting = needs_restart(engine.settings, settings)
-        if waiting:
-            logger.warning("A restart is needed before these settings hold: %s.", ", ".join(waiting))
-        engine.use(settings.model_copy(update={key: getattr(engine.settings, key) for key in waiting}))
-        logger.info("The changed settings hold from now on.")
+        listed.look()
+        stamp = await asyncio.to_thread(_stamp, path) if path else None
+        if stamp != seen:
+            seen = stamp
+            await _reload(engine, path)
+
+
+async def _reload(engine: Engine, path: Any) -> None:
+    """Uses the section as it is in the file now; an invalid one keeps the last good settings."""
+    try:
+        settings: Settings = await asyncio.to_thread(read_settings, path)
+    except SettingsError as error:
+        logger.error("The changed config is not used: %s", error)
+        return
+    engine.embedders.prepare_move(settings)
+    waiting = needs_restart(engine.settings, settings)
+    if waiting:
+        logger.warning("A restart is needed before these settings hold: %s.", ", ".join(waiting))
+    engine.use(settings.model_copy(update={key: getattr(engine.settings, key) for key in waiting}))
+    logger.info("The changed settings hold from now on.")
 
 
 def _stamp(path: Any) -> tuple[int, int] | None:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from litellm_memory.identity.headers import readable_id
 from litellm_memory.identity.rules import DirectoryHint, catalogue
-from litellm_memory.models import Message, Turn
+from litellm_memory.models import Message, Turn, readable_id
 
 _MARKUP: Final = " \t*-#>•"
 _LONGEST_MARKUP: Final = 40

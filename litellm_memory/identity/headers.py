@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
-from litellm_memory.models import BlockStyle, MemoryKind
+from litellm_memory.models import BlockStyle, MemoryKind, readable_id, readable_text
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")
 Readers = Mapping[str, Callable[[str], Value | None]]
 
-MAX_ID_CHARACTERS: Final = 256
 MAX_TAGS: Final = 100
 STYLED_MAX_MEMORIES: Final = 12
 """How many memories a block has when the headers set its style but not their number: ai-mem's default."""
@@ -79,7 +77,7 @@ def is_memory_header(name: str, settings: IdentitySettings) -> bool:
     False for a credential that is configured as ``identity.header``: LiteLLM needs it to authenticate.
     """
     plain = plain_name(name)
-    return plain in NAMES or (plain == plain_name(settings.header) and not holds_credentials(plain))
+    return plain.startswith(PREFIXES) or (plain == plain_name(settings.header) and not holds_credentials(plain))
 
 
 def gathered(headers: Iterable[tuple[str, str]], settings: IdentitySettings) -> dict[str, str]:
@@ -114,26 +112,6 @@ def holds_credentials(name: str) -> bool:
 
 
 _CREDENTIAL_NAME = re.compile(r"auth|key|token|secret|cookie|passw|credential|jwt|signature", re.IGNORECASE)
-
-
-def readable_id(value: str) -> str | None:
-    """``value`` as the id of a user, project or session, in Unicode NFC; None when it cannot be one.
-
-    An id has 1 to 256 characters, is not blank, and has no control characters or line separators.
-    """
-    text = readable_text(value)
-    return text if text is not None and len(text) <= MAX_ID_CHARACTERS else None
-
-
-def readable_text(value: str) -> str | None:
-    """``value`` stripped, in Unicode NFC; None when it is blank or has control characters."""
-    text = unicodedata.normalize("NFC", value).strip()
-    if not text or any(unicodedata.category(character) in _UNFIT for character in text):
-        return None
-    return text
-
-
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def decoded(value: str) -> str:
@@ -224,7 +202,9 @@ NAMES: Final = frozenset(
         *WRAP,
     )
 )
-"""Every memory header, in lower case, except the configured ``identity.header``."""
+"""Every memory header that is read, in lower case, except the configured ``identity.header``."""
+PREFIXES: Final = ("x-memory-", "x-ai-mem-", "x-maia-")
+"""What the names of all memory headers begin with, also of those that nothing here reads."""
 
 
 def _user_readers(settings: IdentitySettings) -> Readers[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
@@ -11,6 +12,7 @@ from litellm_memory.models import Caller
 Binding: TypeAlias = Literal["user", "team", "key"]
 
 MASTER_PARTITION: Final = "default"
+_DERIVED: Final = re.compile(r"[0-9a-f]{32}")
 
 _FALLBACKS: Final[Mapping[Binding, tuple[Binding, ...]]] = {
     "user": ("user", "key"),
@@ -26,6 +28,11 @@ def partition_of(caller: Caller, binding: Binding) -> str | None:
         return MASTER_PARTITION
     kind = bound_by(caller, binding)
     return None if kind is None else sha256(f"{kind}:{getattr(caller, kind)}".encode()).hexdigest()[:32]
+
+
+def is_partition(text: str) -> bool:
+    """True when ``text`` has the form of what ``partition_of`` derives from a key."""
+    return _DERIVED.fullmatch(text) is not None
 
 
 def bound_by(caller: Caller, binding: Binding) -> Binding | None:

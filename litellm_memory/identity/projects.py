@@ -6,13 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
 from litellm_memory.identity.directories import client_directory, normalised_path
-from litellm_memory.identity.headers import RequestOptions, decoded, readable_id
+from litellm_memory.identity.headers import RequestOptions, decoded
 from litellm_memory.identity.rules import first_match
-from litellm_memory.models import Scope, Turn
+from litellm_memory.models import Scope, Turn, readable_id
+from litellm_memory.redact import Redactor
+from litellm_memory.screening import shown_aim
 from litellm_memory.settings import IdentitySettings
 
 CODEX_METADATA: Final = "x-codex-turn-metadata"
@@ -30,12 +34,32 @@ class ChosenProject:
     path: str | None = None
 
 
+@lru_cache(4096)
+def safe_project(name: str) -> str:
+    """``name``; a keyless hash instead of one that holds a secret or reads like an attack.
+
+    Models read it in the headings of blocks, and a directory or a remote is named by whoever made it.
+    """
+    parts = (_BETWEEN_WORDS.split(part) for part in name.replace("\\", "/").split("/"))
+    readings = [" ".join(words) for words in parts if len(words) >= _OF_A_SENTENCE]
+    readings += [] if _PLAIN.fullmatch(name) else [name]
+    if Redactor().text(name) == name and not any(map(shown_aim, readings)):
+        return name
+    return f"project-{sha256(name.encode(errors='replace')).hexdigest()[:12]}"
+
+
+_BETWEEN_WORDS: Final = re.compile(r"[-_+%\s]+")
+_PLAIN: Final = re.compile(r"[\w .:@~+/\\-]*")
+_OF_A_SENTENCE: Final = 4
+"""A part of a path with as many words may be a sentence."""
+
+
 def choose_project(
     headers: Mapping[str, str], options: RequestOptions, turn: Turn, client: str | None, settings: IdentitySettings
 ) -> ChosenProject:
     """The project, from the explicit header, else a rule, else the client's git remote, else its directory."""
     if options.project is not None:
-        return ChosenProject(options.project)
+        return ChosenProject(safe_project(options.project))
     match = first_match("project", headers, settings)
     if match is not None:
         return ChosenProject(match.rule.project)
@@ -43,10 +67,16 @@ def choose_project(
     checkouts = _codex_checkouts(headers)
     root = _root_of(directory, checkouts)
     if root is None:
-        return ChosenProject(directory, directory)
+        return _of_directory(directory)
     # Codex always states its directory, but its git remote only after it has looked that up: see said_in.
     path = root if directory is None else directory
-    return ChosenProject(checkouts[root] or path, path)
+    remote = checkouts[root]
+    return _of_directory(path) if remote is None else ChosenProject(remote, _of_directory(path).path)
+
+
+def _of_directory(directory: str | None) -> ChosenProject:
+    name = directory and safe_project(directory)
+    return ChosenProject(name, directory if name == directory else None)
 
 
 def client_checkouts(scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
@@ -101,13 +131,14 @@ def _codex_checkouts(headers: Mapping[str, str]) -> dict[str, str | None]:
     workspaces = metadata.get("workspaces") if isinstance(metadata, dict) else None
     known = workspaces if isinstance(workspaces, dict) else {}
     roots = {normalised_path(path): _remote(workspace) for path, workspace in known.items()}
-    return {root: remote for root, remote in roots.items() if root is not None}
+    return {root: remote for root, remote in roots.items() if root is not None and safe_project(root) == root}
 
 
 def _remote(workspace: object) -> str | None:
     remotes = workspace.get("associated_remote_urls") if isinstance(workspace, dict) else None
     origin = remotes.get("origin") if isinstance(remotes, dict) else None
-    return normalised_remote(origin) if isinstance(origin, str) else None
+    remote = normalised_remote(origin) if isinstance(origin, str) else None
+    return remote and safe_project(remote)
 
 
 def _root_of(directory: str | None, checkouts: Mapping[str, str | None]) -> str | None:

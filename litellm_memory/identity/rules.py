@@ -12,8 +12,8 @@ from typing import Final, Literal, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from litellm_memory.identity.headers import decoded, readable_id
-from litellm_memory.models import Turn
+from litellm_memory.identity.headers import decoded
+from litellm_memory.models import Turn, readable_id
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 LONGEST_VALUE: Final = 1024

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from litellm_memory.identity.headers import RequestOptions, readable_id
+from litellm_memory.identity.headers import RequestOptions
 from litellm_memory.identity.partition import MASTER_PARTITION, partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session
 from litellm_memory.identity.users import Refusal, choose_user
-from litellm_memory.models import Caller, Scope, Turn
+from litellm_memory.models import Caller, Scope, Turn, readable_id
 from litellm_memory.settings import IdentitySettings
 
 

@@ -7,20 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litellm_memory.identity.headers import USER, RequestOptions, decoded, plain_name, readable_id
+from litellm_memory.identity.headers import USER, RequestOptions, decoded, plain_name
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
-from litellm_memory.models import Caller, Turn
-from litellm_memory.settings import IdentitySettings
+from litellm_memory.models import Caller, Turn, readable_id
+from litellm_memory.settings import MASTER, IdentitySettings
 
 END_USER_HEADERS: Final = ("x-openwebui-user-id", "x-litellm-end-user-id", "x-litellm-customer-id")
 """Headers in which a client names an end user of its own."""
 
 # Open WebUI can send its user as a signed JWT instead of the plain headers. We have no key to verify it.
 UNREADABLE_END_USER_HEADERS: Final = ("x-openwebui-user-jwt",)
-
-MASTER: Final = "master"
-"""The word in ``identity.delegating_keys`` that means the master key, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +106,11 @@ def _default_user(caller: Caller, settings: IdentitySettings) -> ChosenUser | Re
     """The user when nothing names one: the key's own user in a team's partition, else the configured default."""
     if bound_by(caller, settings.partition) != "team" or not caller.user:
         return ChosenUser(settings.default_user_id, default=True)
-    user = readable_id(caller.user)
+    user = own_user(caller, settings)
     return Refusal("unreadable_key_user") if user is None else ChosenUser(user, default=True)
+
+
+def own_user(caller: Caller, settings: IdentitySettings) -> str | None:
+    """The key's own user inside a team's partition; None where that is nobody, or cannot be a name."""
+    bound = bound_by(caller, settings.partition) == "team" and caller.user
+    return readable_id(bound) if bound else None

@@ -7,14 +7,14 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from litellm_memory.index.ranking import Floats, Positions
 
-Matches: TypeAlias = tuple[NDArray[np.int32], Floats]
+Matches: TypeAlias = tuple[Positions, Floats]
 """The positions that contain a word, and for each the share (0 to 1) of the query's weight that the match is worth."""
 
 K1, B = 0.9, 0.4
@@ -71,25 +71,31 @@ class Postings:
         whole = sum(weights.values())
         mean = max(self._words / count, 1.0) if count else 1.0
         held = [word for word in sorted(weights, key=lambda word: -weights[word]) if self._holders[word]]
-        return [self._matches(word, weights[word] / whole, lengths, mean) for word in held]
+        return self._matches(held, [weights[word] / whole for word in held], lengths, mean) if held else []
 
     def _weight(self, word: str, count: int) -> float:
         holders = self._holders[word]
         return math.log(1 + (count + ASSUMED_MEMORIES - holders + 0.5) / (holders + 0.5))
 
-    def _matches(self, word: str, weight: float, lengths: Floats, mean: float) -> Matches:
-        positions = np.frombuffer(self._positions[word], np.int32)
-        times = np.frombuffer(self._times[word], np.float32)
-        norm = K1 * (1 - B + B * lengths[positions] / mean)
-        shares = weight * times * (K1 + 1) / (times + norm)
-        return positions, shares.astype(np.float32, copy=False)
+    def _matches(self, held: Sequence[str], weights: Sequence[float], lengths: Floats, mean: float) -> list[Matches]:
+        # All words in one pass: most of them are in few memories, and each call of numpy costs about 1 µs.
+        holders = [len(self._positions[word]) for word in held]
+        positions = np.concatenate([np.frombuffer(self._positions[word], np.int32) for word in held], dtype=np.intp)
+        times = np.concatenate([np.frombuffer(self._times[word], np.float32) for word in held])
+        norms = K1 * (1 - B + B * lengths / mean)
+        shares = np.repeat(np.array(weights, np.float32), holders)
+        shares *= times
+        shares *= K1 + 1
+        shares /= times + norms.take(positions)
+        ends = [0, *accumulate(holders)]
+        return [(positions[start:end], shares[start:end]) for start, end in pairwise(ends)]
 
 
 def total(matches: Iterable[Matches], size: int) -> Floats:
     """The sum of the shares at each of ``size`` positions."""
     sums = np.zeros(size, np.float32)
     for positions, shares in matches:
-        sums[positions] += shares
+        np.add.at(sums, positions, shares)  # No position occurs twice, and this is twice as fast as indexing.
     return sums
 
 

@@ -42,10 +42,11 @@ class _Scope:
 
 
 class ScopeIndexes:
-    """The cached indexes. ``store`` gives the store that they are loaded from."""
+    """The cached indexes. ``store`` gives the store that they are loaded from; ``searched``: as in ``ScopeIndex``."""
 
-    def __init__(self, store: Callable[[], Store], *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, store: Callable[[], Store], *, max_bytes: int = MAX_BYTES, searched: bool = True) -> None:
         self._store = store
+        self._searched = searched
         self._max_bytes = max_bytes
         self._scopes: OrderedDict[str, _Scope] = OrderedDict()
         self._loading: dict[str, asyncio.Task[None]] = {}
@@ -60,10 +61,19 @@ class ScopeIndexes:
         """The cap: above it the least recently used index is evicted."""
         return self._max_bytes
 
+    def complete(self, partition: str, user: str) -> ScopeIndex | None:
+        """The index of one user of a partition when all of it is loaded; else None."""
+        name = namespace(partition, user)
+        scope = self._scopes.get(name)
+        if scope is None or not scope.is_complete:
+            return None
+        self._scopes.move_to_end(name)
+        return scope.index
+
     def complete_or_start_load(self, partition: str, user: str) -> ScopeIndex | None:
         """The index of one user of a partition when all of it is loaded; else None, and its load is started."""
-        scope = self._touch(namespace(partition, user), partition, user)
-        return scope.index if scope.is_complete else None
+        self._touch(namespace(partition, user), partition, user)
+        return self.complete(partition, user)
 
     async def load(self, partition: str, user: str) -> ScopeIndex:
         """The index of one user of a partition once it is loaded; of a scope above the cap, the newest memories.
@@ -113,7 +123,7 @@ class ScopeIndexes:
             if (loading := self._loading.get(name)) is not None:
                 await asyncio.wait([loading])
             if (scope := self._scopes.get(name)) is not None:
-                entries = await self._store().get(scope.partition, sorted(ids))
+                entries = await self._store().get(scope.partition, sorted(ids), vectors=self._searched)
                 own = [entry for entry in entries if entry.memory.namespace == name]
                 scope.changes += 1
                 scope.index.put(own)
@@ -133,19 +143,22 @@ class ScopeIndexes:
     def _touch(self, name: str, partition: str, user: str) -> _Scope:
         """Marks the scope as the most recently used and returns it; starts its load when it is not cached."""
         if name not in self._scopes:
-            scope = self._scopes[name] = _Scope(partition, user, ScopeIndex(self._store().dimension))
+            scope = self._scopes[name] = _Scope(partition, user, self._empty())
             self._loading[name] = task = asyncio.create_task(self._load(name, scope))
             # Retrieves the exception: otherwise asyncio warns when nobody is waiting.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._scopes.move_to_end(name)
         return self._scopes[name]
 
+    def _empty(self) -> ScopeIndex:
+        return ScopeIndex(self._store().dimension, searched=self._searched)
+
     async def _load(self, name: str, scope: _Scope) -> None:
         store = self._store()
         try:
             ids = await store.ids(scope.partition, scope.user)
             fitting = self._newest_that_fit(ids, scope.index)
-            async for page in store.read(scope.partition, fitting, user=scope.user):
+            async for page in store.read(scope.partition, fitting, user=scope.user, vectors=self._searched):
                 await asyncio.to_thread(scope.index.put, page)
             await asyncio.to_thread(scope.index.prepare)
             scope.is_complete = len(fitting) == len(ids)

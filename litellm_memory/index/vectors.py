@@ -19,6 +19,8 @@ COARSE_AXES = 48
 among the 36 nearest by coarse ones in 95 of 100 cases."""
 AXES_SAMPLE = 4096
 """Vectors that the axes are computed from, evenly spread: more make no better axes and take longer."""
+ROWS_AT_ONCE = 128
+"""Vectors of candidates that are gathered and compared at once."""
 HALF_FROM = 32768
 """Above this many memories vectors are float16, which halves most of an index's RAM and costs 1 ms per query. It is
 precise enough to order the candidates of the first step."""
@@ -29,7 +31,8 @@ class Vectors:
 
     def __init__(self, dimension: int) -> None:
         self._all: Floats | NDArray[np.float16] = np.zeros((0, dimension), np.float32)
-        self._coarse: Floats = np.zeros((0, COARSE_AXES), np.float32)
+        self._coarse: Floats = np.zeros((COARSE_AXES, 0), np.float32)
+        """One column per position: numpy adds up long rows three times as fast as many short ones."""
         self._axes: Floats | None = None
 
     @property
@@ -51,19 +54,19 @@ class Vectors:
         else:
             self._all = grown(self._all.astype(np.float32, copy=False), rows)
         if self._axes is not None:
-            self._coarse = grown(self._coarse, rows)
+            self._coarse = grown(self._coarse, rows, axis=1)
 
     def put(self, position: int, vector: Floats) -> None:
         """Stores the vector of a position."""
         self._all[position] = vector
         if self._axes is not None:
-            self._coarse[position] = vector @ self._axes
+            self._coarse[:, position] = vector @ self._axes
 
     def clear(self, position: int) -> None:
         """Zeroes the vector of a position."""
         self._all[position] = 0
         if self._axes is not None:
-            self._coarse[position] = 0
+            self._coarse[:, position] = 0
 
     def prepare(self, size: int) -> Floats:
         """The axes of the coarse vectors, computed from the first ``size`` vectors on the first call."""
@@ -71,18 +74,25 @@ class Vectors:
             self._axes = _principal_axes(self._all[:size])
             steps = range(0, len(self._all), TWO_STEPS_FROM)
             self._coarse = np.concatenate(
-                [self._all[step : step + TWO_STEPS_FROM].astype(np.float32) @ self._axes for step in steps]
+                [self._axes.T @ self._all[step : step + TWO_STEPS_FROM].astype(np.float32).T for step in steps], axis=1
             )
         return self._axes
 
     def cosines(self, vector: Floats, rows: Rows) -> Floats:
         """The cosine similarity of ``vector`` to the vectors of these rows."""
-        return _dot(self._all[rows].astype(np.float32, copy=False), vector)
+        if isinstance(rows, slice):
+            return _dot(self._all[rows].astype(np.float32, copy=False), vector)
+        # A few rows at a time stay in the processor's cache between the two steps.
+        found = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = self._all.take(rows[start : start + ROWS_AT_ONCE], axis=0)
+            found[start : start + ROWS_AT_ONCE] = _dot(some.astype(np.float32, copy=False), vector)
+        return found
 
     def coarse_cosines(self, vector: Floats, size: int) -> Floats:
         """The approximate cosine similarity to the first ``size`` vectors."""
         axes = self.prepare(size)
-        return _dot(self._coarse[:size], _dot(axes.T, vector))
+        return _dot(self._coarse.T[:size], _dot(axes.T, vector))
 
 
 def _dot(rows: Floats, vector: Floats) -> Floats:

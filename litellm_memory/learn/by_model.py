@@ -73,7 +73,7 @@ class ChatModels(Protocol):
     ) -> Answer:
         """One answer. Raises RefusedTextError when the model rejects the text, else ModelCallError."""
 
-    def prices(self, model: str) -> tuple[float, float]:
+    async def prices(self, model: str) -> tuple[float, float]:
         """Dollars per input token and per output token, at the highest price."""
 
 
@@ -153,7 +153,7 @@ class ModelLearner:
         model = settings.model
         if model is None:
             raise ModelCallError("learn.model is not set any more.")
-        asked = self._dearest(model, messages)
+        asked = await self._dearest(model, messages)
         most = Spent(
             settings.max_tokens_per_day,
             float("inf") if settings.max_cost_per_day is None else settings.max_cost_per_day,
@@ -169,10 +169,10 @@ class ModelLearner:
         self._ledger.calls.note(_record(model, scope, answer, begun))
         return answer.text
 
-    def _dearest(self, model: str, messages: Sequence[Mapping[str, str]]) -> Spent:
+    async def _dearest(self, model: str, messages: Sequence[Mapping[str, str]]) -> Spent:
         """The highest possible cost of a call: no tokenizer makes more tokens than the text has bytes."""
         sent = len(json.dumps([messages, SCHEMA], ensure_ascii=False).encode()) + FRAME_TOKENS
-        for_sent, for_answer = self._models.prices(model)
+        for_sent, for_answer = await self._models.prices(model)
         return Spent(sent + ANSWER_TOKENS, sent * for_sent + ANSWER_TOKENS * for_answer)
 
     async def _complete(self, model: str, messages: Sequence[Mapping[str, str]]) -> Answer:

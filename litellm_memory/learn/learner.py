@@ -12,23 +12,25 @@ from itertools import chain
 from typing import Final
 
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.extract import MemoryCommand, commands_in, targets_of
+from litellm_memory.extract.pairs import read_together, replaced
 from litellm_memory.extract.reconcile import Reconciliation, reconcile, with_outcome
 from litellm_memory.learn.attempts import DEAD_LETTERS_KEPT, Attempts, sentence_of
 from litellm_memory.learn.guard import error_of
 from litellm_memory.learn.known import KnownByUser
 from litellm_memory.learn.making import Made, memories_of
-from litellm_memory.ledger import Learned, Ledger
+from litellm_memory.learn.sayings import SAID_AGAIN, UNLEARNED, sayings_of
+from litellm_memory.learn.wishes import Wishes
+from litellm_memory.ledger import Learned, Ledger, Saying
 from litellm_memory.memories import Memories
 from litellm_memory.metrics import count_learned
 from litellm_memory.models import Block, Exchange, Memory, Scope, Superseded
-from litellm_memory.screening import why_to_review
+from litellm_memory.screening import shown_aim
 from litellm_memory.settings import LearnSettings
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 64
-"""Exchanges per batch."""
+BATCH: Final = 200
+"""Exchanges per batch: what is learned together shares reads and writes."""
 RETRY_SECONDS: Final = 2.0
 """Pause after the store refused a write; the journal keeps the exchanges meanwhile."""
 ROUNDS_UNREPORTED: Final = 30
@@ -38,9 +40,9 @@ SUSPECTS: Final = 3
 """Exchanges in a row at which the store or the ledger may fail before it is considered down for all of them."""
 ADOPT_SECONDS: Final = 5.0
 """How often the journal is checked for dead letters and for exchanges of workers that are gone."""
-COMMANDED: Final = "the person wished it"
-LULL_SECONDS, ROUND_SECONDS = 0.2, 0.5
-"""Debounce after an answer, and the least time between rounds: what is said close together shares reads and writes."""
+LULL_SECONDS, BUSY_SECONDS, BUSY_FROM = 0.2, 2.0, 8
+"""Pause before a round, and before one after a round of so many exchanges: the more is said, the more shares its reads
+and writes. A batch that is full is learned at once."""
 
 
 class Learner:
@@ -58,11 +60,14 @@ class Learner:
         self._keeping = asyncio.Lock()
         """Two comparisons with what is known at the same time would both keep the same statement."""
         self._known = KnownByUser()
+        self._wishes = Wishes(ledger, memories)
         self._attempts = Attempts()
         self._waits: tuple[str, int] | None = None
         """Why learning waits, and for how many rounds."""
         self._trouble: str | None = None
         """The reported sentence on dead letters."""
+        self._learned = 0
+        """Exchanges in the latest round."""
         self._looks_at: float | None = None
         """When the journal is checked next, in the event loop's time; None before the first check."""
 
@@ -74,15 +79,13 @@ class Learner:
         """Learns until cancelled. Failures stay in the journal and are retried."""
         while True:
             self._awake.clear()
-            began = asyncio.get_running_loop().time()
             pause = ADOPT_SECONDS if await self._round() else RETRY_SECONDS
             try:
                 async with asyncio.timeout(pause):
                     await self._awake.wait()
             except TimeoutError:
                 continue
-            lasted = asyncio.get_running_loop().time() - began
-            await asyncio.sleep(max(LULL_SECONDS, ROUND_SECONDS - lasted))
+            await asyncio.sleep(BUSY_SECONDS if self._learned >= BUSY_FROM else LULL_SECONDS)
 
     async def _round(self) -> bool:
         """Learns all that waits; False when that failed for a reason that concerns every exchange."""
@@ -98,8 +101,10 @@ class Learner:
 
     async def _learn_all(self) -> None:
         await self._look()
-        while await self.learn_waiting() == BATCH:
-            pass
+        self._learned = new = await self.learn_waiting()
+        while new == BATCH:
+            new = await self.learn_waiting()
+            self._learned += new
 
     def _wait_for(self, reason: str) -> None:
         """Logs why learning waits, and reports it when that persists."""
@@ -121,6 +126,7 @@ class Learner:
         elif now < self._looks_at:
             return
         await self._ledger.journal.adopt()
+        await self._ledger.removed.drop_late()
         dead = await letters.all()
         too_old = datetime.now(UTC) - DEAD_LETTERS_KEPT
         if dead and dead[0].said < too_old:
@@ -181,45 +187,66 @@ class Learner:
 
     async def _learn(self, exchanges: Sequence[Exchange]) -> None:
         blocks = await self._ledger.blocks.frozen([exchange.mark for exchange in exchanges])
-        made = await asyncio.to_thread(self._made_of, exchanges, blocks)
+        await asyncio.to_thread(read_together, [exchange.text for exchange in exchanges])
+        sayings = await sayings_of(self._ledger, exchanges)
+        made = await asyncio.to_thread(self._made_of, exchanges, blocks, sayings)
         told = {
             exchange.id: [Learned("dropped", reason) for reason in one.dropped]
             for exchange, one in zip(exchanges, made, strict=True)
         }
         found = [await self._new_in(exchange, one.memories) for exchange, one in zip(exchanges, made, strict=True)]
-        for call, learned in await self.keep([*zip(exchanges, found, strict=True)]):
+        only_if_ends = frozenset().union(*(one.only_if_ends for one in made))
+        for call, learned in await self.keep([*zip(exchanges, found, strict=True)], only_if_ends=only_if_ends):
             told[call].append(learned)
-        for exchange in exchanges:
-            told[exchange.id] += await self._obey(exchange)
+        for exchange, saying in zip(exchanges, sayings, strict=True):
+            told[exchange.id] += await self._obey(exchange) if saying in ("new", "paused") else ()
         self._ledger.traces.learned(told)
+        new = [exchange for exchange, saying in zip(exchanges, sayings, strict=True) if saying == "new"]
         if self.settings.model is not None:
-            await self._ledger.model_queue.add([exchange for exchange in exchanges if not exchange.again])
+            await self._ledger.model_queue.add([exchange for exchange in new if not exchange.again])
+        await self._ledger.sayings.said(exchanges, paused=[saying == "paused" for saying in sayings])
         await self._ledger.journal.done(*(exchange.mark for exchange in exchanges))
 
-    def _made_of(self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block]) -> list[Made]:
-        settings, key = self.settings, self._ledger.key
-        return [memories_of(exchange, settings, key, block=blocks.get(exchange.mark)) for exchange in exchanges]
+    def _made_of(
+        self, exchanges: Sequence[Exchange], blocks: Mapping[str, Block], sayings: Sequence[Saying]
+    ) -> list[Made]:
+        made: list[Made] = []
+        for exchange, saying in zip(exchanges, sayings, strict=True):
+            if saying in UNLEARNED:
+                made.append(Made((), (UNLEARNED[saying],)))
+                continue
+            block = blocks.get(exchange.mark)
+            found = memories_of(exchange, self.settings, self._ledger.key, block=block)
+            made.append(found.to_review(SAID_AGAIN, exchange, self._ledger.key) if saying == "unclear" else found)
+        return made
 
     async def _new_in(self, exchange: Exchange, memories: Sequence[Memory]) -> Sequence[Memory]:
         """The new memories among those found: of a repeated message, those that were superseded since."""
-        if not exchange.again or not memories:
+        if not exchange.again or not memories or memories[0].review == SAID_AGAIN:
             return memories
         known = await self._memories.entries(exchange.scope.partition, [memory.id for memory in memories])
         ended = {memory.id for memory in known if not memory.in_force(exchange.said)}
         return [memory for memory in memories if memory.id in ended]
 
-    async def keep(self, found: Sequence[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[str, Learned]]:
-        """Stores what was found in each exchange, and ends or confirms known memories; returns the outcomes by call."""
-        async with self._keeping:
-            return await self._reconcile(found)
+    async def keep(
+        self, found: Sequence[tuple[Exchange, Sequence[Memory]]], *, only_if_ends: Collection[str] = frozenset()
+    ) -> list[tuple[str, Learned]]:
+        """Stores what was found in each exchange, and ends or confirms known memories; returns the outcomes by call.
 
-    async def _reconcile(self, found: Sequence[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[str, Learned]]:
+        Those with ids in ``only_if_ends`` are stored only when something known is over by them.
+        """
+        async with self._keeping:
+            return await self._reconcile(found, only_if_ends)
+
+    async def _reconcile(
+        self, found: Sequence[tuple[Exchange, Sequence[Memory]]], only_if_ends: Collection[str]
+    ) -> list[tuple[str, Learned]]:
         whole = Reconciliation()
         across_sessions: set[str] = set()
         for scope, memories in _by_scope(found):
             known = (await self._memories.index(scope.partition, scope.user)).all()
-            part = await asyncio.to_thread(self._held_against, memories, known, scope)
-            whole = Reconciliation(whole.new | part.new, whole.known | part.known, whole.merged | part.merged)
+            part = await asyncio.to_thread(self._held_against, memories, known, scope, only_if_ends)
+            whole = whole.joined(part)
             if not scope.only_session:
                 across_sessions |= part.new.keys()
         ids = await self._keep([*whole.new.values()], across_sessions)
@@ -228,9 +255,13 @@ class Learner:
             await self._change(memory, ids)
         return _became([*chain.from_iterable(memories for _, memories in found)], whole, ids)
 
-    def _held_against(self, memories: Sequence[Memory], known: Sequence[Memory], scope: Scope) -> Reconciliation:
+    def _held_against(
+        self, memories: Sequence[Memory], known: Sequence[Memory], scope: Scope, only_if_ends: Collection[str]
+    ) -> Reconciliation:
         statements = self._known.of(scope.namespace, known)
-        return reconcile(memories, statements, only_session=scope.only_session)
+        return reconcile(
+            memories, statements, only_session=scope.only_session, only_if_ends=only_if_ends, judge=replaced
+        )
 
     async def _keep(self, memories: Sequence[Memory], across_sessions: Collection[str]) -> dict[str, str]:
         """Stores memories, in one batch if possible; returns the id that each has now: an existing one's that says the
@@ -256,24 +287,12 @@ class Learner:
             await self._memories.correct(changed.partition, changed.id, lambda memory: with_outcome(memory, changed))
 
     async def _obey(self, exchange: Exchange) -> list[Learned]:
-        """Carries out the person's commands to memory at once; returns the outcomes for the memories they concern."""
-        obeyed: list[Learned] = []
+        """Carries out the person's wishes about memory; returns the outcomes for the memories they concern."""
         # A person who pasted an attack did not give its commands.
-        trusted = self.settings.patterns and why_to_review(exchange.text) is None
-        for command in commands_in(exchange) if trusted else ():
-            scope = exchange.scope
-            index = await self._memories.index(scope.partition, scope.user)
-            for memory in _targets(command, index.all(), exchange):
-                with suppress(NotFoundError):
-                    if command.action == "forget":
-                        await self._memories.forget(scope.partition, memory.id)
-                        obeyed.append(Learned("forgotten", COMMANDED, memory.id, memory.kind))
-                    else:
-                        await self._memories.correct(
-                            scope.partition, memory.id, lambda known: replace(known, valid_until=exchange.said)
-                        )
-                        obeyed.append(Learned("ended", COMMANDED, memory.id, memory.kind))
-        return obeyed
+        if not self.settings.patterns or shown_aim(exchange.text) is not None:
+            return []
+        outcomes, questions = await self._wishes.obey(exchange)
+        return [*outcomes, *(told for _, told in await self.keep([(exchange, questions)]))] if questions else outcomes
 
 
 def _by_scope(found: Iterable[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[Scope, list[Memory]]]:
@@ -282,14 +301,15 @@ def _by_scope(found: Iterable[tuple[Exchange, Sequence[Memory]]]) -> list[tuple[
     for exchange, memories in found:
         scope = exchange.scope
         key = (scope.namespace, scope.session if scope.only_session else None)
-        groups.setdefault(key, (scope, []))[1].extend(memories)
+        if memories:  # All that is known of a user is read for the comparison.
+            groups.setdefault(key, (scope, []))[1].extend(memories)
     return [*groups.values()]
 
 
 def _became(found: Sequence[Memory], result: Reconciliation, ids: Mapping[str, str]) -> list[tuple[str, Learned]]:
     """The outcomes of all that was found and of the known memories it superseded, by the call it came from."""
     calls = {memory.id: memory.origin.call_id or "" for memory in found}
-    became = [(calls[memory.id], _one_became(memory, result, ids)) for memory in found]
+    became = [(calls[memory.id], _one_became(memory, result, ids)) for memory in found if memory.id not in result.idle]
     for memory in result.known.values():
         if memory.superseded_by is not None:
             replaced = Learned("superseded", memory.superseded_by.reason, memory.id, memory.kind)
@@ -308,18 +328,3 @@ def _one_became(memory: Memory, result: Reconciliation, ids: Mapping[str, str]) 
     if kept.superseded_by is not None:
         return Learned("superseded", kept.superseded_by.reason, kept.id, kept.kind)
     return Learned("kept" if kept.review is None else "queued", kept.review or "", kept.id, kept.kind)
-
-
-def _targets(command: MemoryCommand, known: Iterable[Memory], exchange: Exchange) -> list[Memory]:
-    """The known memories in force that a command concerns, in the project and session in which it was given."""
-    scope = exchange.scope
-    seen = [
-        memory
-        for memory in known
-        if memory.in_force(exchange.said)
-        and memory.message != exchange.mark
-        and memory.project in (None, scope.project)
-        and (not scope.only_session or memory.session == scope.session)
-    ]
-    texts = targets_of(command, [memory.text for memory in seen])
-    return [memory for memory in seen if memory.text in texts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from litellm_memory.extract import Candidate, StatementRule, extract
@@ -18,6 +18,20 @@ class Made:
 
     memories: tuple[Memory, ...]
     dropped: tuple[str, ...] = ()
+    only_if_ends: frozenset[str] = frozenset()
+    """Ids of those that are kept only when something known is over by them."""
+
+    def to_review(self, reason: str, exchange: Exchange, key: bytes) -> Made:
+        """These memories, with ids of their own, as they wait for their owner's word."""
+        space, when = exchange.scope.namespace, exchange.said.isoformat()
+        return Made(
+            tuple(
+                replace(memory, id=memory_id(space, memory.id, when, key=key), review=memory.review or reason)
+                for memory in self.memories
+                if memory.id not in self.only_if_ends
+            ),
+            self.dropped,
+        )
 
 
 def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, block: Block | None = None) -> Made:
@@ -26,8 +40,9 @@ def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, bloc
     given = [memory.text for memory in block.given] if block else []
     found = extract(exchange, patterns=settings.patterns, turns=settings.turns, rules=rules, given=given)
     screened = with_quarantined(exchange, found.candidates) if settings.patterns or settings.turns else ()
-    memories = (memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(screened))
-    return Made(tuple(memories), found.dropped)
+    memories = [memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(screened)]
+    ending = [memory_from(exchange, one, f"over {ordinal}", key) for ordinal, one in enumerate(found.ending)]
+    return Made((*ending, *memories), found.dropped, frozenset(memory.id for memory in ending))
 
 
 def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:
@@ -47,5 +62,6 @@ def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes)
         confidence=candidate.confidence,
         reply=candidate.reply,
         message=exchange.mark,
+        conversation=scope.conversation,
         review=candidate.review or why_to_review(candidate.text),
     )

@@ -9,7 +9,7 @@ from itertools import islice
 from litellm_memory.extract import Candidate
 from litellm_memory.extract.pastes import CODE
 from litellm_memory.models import Exchange
-from litellm_memory.screening import suspicious, why_to_review
+from litellm_memory.screening import shown_aim, suspicious
 
 MAX_PASSAGES = 3
 """At most this many passages of one text are quarantined: they show what the rest is."""
@@ -33,7 +33,7 @@ def with_quarantined(exchange: Exchange, found: Sequence[Candidate]) -> list[Can
 
 
 def _needs_review(text: str | None) -> bool:
-    return text is not None and why_to_review(text) is not None
+    return text is not None and shown_aim(text) is not None
 
 
 def _passages(text: str, *, role: str) -> Iterable[Candidate]:

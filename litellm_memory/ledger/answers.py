@@ -3,14 +3,16 @@ carries."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import answers, insert_new
+from litellm_memory.database.tables import answers, insert_all_new
 from litellm_memory.ledger.blocks import BLOCKS_KEPT
 from litellm_memory.models import Earlier
 
@@ -24,11 +26,12 @@ class Answers:
     async def earlier(self, answer: str, *, namespace: str) -> Earlier | None:
         """The state of the conversation that continues from the answer with this id; None for another namespace's."""
         # Read through the writer's queue, after the note of that answer: the next step of a tool loop follows at once.
-        return await self._database.write(lambda c: _earlier(c, _digest(namespace, answer)))
+        return await self._database.write(lambda c: _earlier(c, answer_digest(namespace, answer)))
 
     def keep(self, answer: str, earlier: Earlier, *, namespace: str) -> Future[None]:
         """A future that is done once the state of the conversation that continues from ``answer`` is durable."""
-        return self._database.submit(lambda c: _keep(c, _digest(namespace, answer), earlier, namespace))
+        row = answer_row(answer, earlier, namespace)
+        return self._database.submit(lambda c: insert_all_new(c, answers, [row]))
 
 
 def prune_answers(connection: Connection, now: datetime) -> int:
@@ -41,12 +44,17 @@ def _earlier(connection: Connection, answer: str) -> Earlier | None:
     return Earlier(row.mark, tuple(row.carried)) if row else None
 
 
-def _keep(connection: Connection, answer: str, earlier: Earlier, namespace: str) -> None:
+def answer_row(answer: str, earlier: Earlier, namespace: str) -> dict[str, Any]:
+    """The row of an answer whose conversation the provider keeps."""
     about = {"mark": earlier.mark, "carried": list(earlier.carried), "at": datetime.now(UTC)}
-    insert_new(connection, answers, {"answer": answer, "namespace": namespace, **about})
+    return {"answer": answer_digest(namespace, answer), "namespace": namespace, **about}
 
 
-def _digest(namespace: str, answer: str) -> str:
-    """A hash of an answer's id and its namespace, short enough for a primary key: LiteLLM's ids have hundreds of
-    characters."""
+def keep_answers(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts those of these rows that are new."""
+    insert_all_new(connection, answers, [{**row, "at": datetime.fromisoformat(row["at"])} for row in rows])
+
+
+def answer_digest(namespace: str, answer: str) -> str:
+    """A hash of an answer's id and its namespace, short enough for a primary key, as LiteLLM's ids are not."""
     return sha256(f"{namespace}:{answer}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, false, func, or_, select, update
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import blocks, insert_new
+from litellm_memory.database.tables import blocks, insert_new, upsert_all
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.models import Block, Given
 
@@ -22,6 +23,9 @@ BLOCKS_KEPT: Final = timedelta(days=180)
 """How long a block is kept. After half a year no provider has the conversation in its prompt cache."""
 MAX_BLOCKS: Final = 1_000_000
 """At most this many blocks are kept in the database; beyond that the oldest are dropped."""
+
+MOST_LOOKED_FOR: Final = 50
+"""Ids that the database looks for in blocks; for more, all blocks of a namespace are read."""
 
 # Built once, because it runs with every request: SQLAlchemy takes longer to build a statement than to run it.
 _SETTLE: Final = update(blocks).where(blocks.c.mark == bindparam("of")).values(answered=True)
@@ -39,8 +43,8 @@ class FrozenBlocks:
         known = self.cached(marks)
         missing = [mark for mark in marks if mark not in known]
         if missing:
-            for block in await self._database.read(lambda connection: _frozen(connection, missing)):
-                self._remember(block)
+            for block, _ in (await self._database.read(lambda c: blocks_of(c, missing))).values():
+                self.remember(block)
                 known[block.mark] = block
         return known
 
@@ -51,10 +55,14 @@ class FrozenBlocks:
             self._cache.move_to_end(mark)
         return known
 
+    def is_all(self, found: Mapping[str, Block], marks: Iterable[str]) -> bool:
+        """True when no more than the blocks ``found`` in RAM can exist for these marks."""
+        return all(mark in found for mark in marks)
+
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that is valid for its mark from now on: this one, or an earlier one that is not answered yet."""
         valid = await self._database.write(lambda c: _freeze(c, block, namespace, call))
-        self._remember(valid)
+        self.remember(valid)
         return valid
 
     def give_up(self, fallback: Block, *, namespace: str, call: str) -> None:
@@ -69,14 +77,23 @@ class FrozenBlocks:
     def settle(self, mark: str) -> Future[None]:
         """Records that the message with this mark was answered; the future is done once that is durable."""
         if mark in self._cache:
-            self._remember(replace(self._cache[mark], answered=True))
-        return self._database.submit_soon(lambda c: _settle(c, mark))
+            self.remember(replace(self._cache[mark], answered=True))
+        return self._database.submit(lambda c: _settle(c, mark))
 
     def drop(self, mark: str) -> None:
         """Removes a block, which has changed in the database, from the cache."""
         self._cache.pop(mark, None)
 
-    def _remember(self, block: Block) -> None:
+    def drop_all(self) -> None:
+        """Empties the cache, which may be outdated."""
+        self._cache.clear()
+
+    async def marks(self) -> list[str]:
+        """The marks of all blocks. Raises LedgerError."""
+        return await self._database.read(lambda c: list(c.scalars(select(blocks.c.mark))))
+
+    def remember(self, block: Block) -> None:
+        """Puts a block of the database into the cache."""
         self._cache[block.mark] = block
         self._cache.move_to_end(block.mark)
         while len(self._cache) > BLOCKS_IN_RAM:
@@ -89,13 +106,27 @@ def cut_out(connection: Connection, memories: Collection[str], namespaces: Colle
     Every other byte of a block stays.
     """
     cut = []
-    for block in _frozen(connection, select(blocks.c.mark).where(blocks.c.namespace.in_(namespaces))):
+    for block, _ in blocks_of(connection, marks_with(memories, namespaces)).values():
         if not set(memories).isdisjoint(given.memory for given in block.given):
             less = block.without(memories)
-            values = {"text": less.text, "given": [astuple(given) for given in less.given]}
+            values = {"text": less.text, "given": [_columns(given) for given in less.given]}
             connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
             cut.append(block.mark)
     return cut
+
+
+def marks_with(memories: Collection[str], namespaces: Collection[str]) -> Select[tuple[str]]:
+    """Selects the marks of the blocks of these namespaces that may have one of these memories.
+
+    The database looks for a few ids itself: reading every block of a large namespace would hold the writer up.
+    """
+    marks = select(blocks.c.mark).where(blocks.c.namespace.in_(namespaces))
+    if len(memories) > MOST_LOOKED_FOR:
+        return marks
+    given = cast(blocks.c.given, Text)
+    # Faster than LIKE, and every database has it.
+    holds = (func.replace(given, json.dumps(memory)[1:-1], "") != given for memory in memories if memory)
+    return marks.where(or_(false(), *holds))
 
 
 def prune_blocks(connection: Connection, now: datetime) -> int:
@@ -105,16 +136,11 @@ def prune_blocks(connection: Connection, now: datetime) -> int:
     return sum(connection.execute(delete(blocks).where(condition)).rowcount for condition in old)
 
 
-def _frozen(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> list[Block]:
-    rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
-    return [Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered) for row in rows]
-
-
 def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> Block:
-    row = _row(block, namespace, call)
+    row = block_row(block, namespace, call)
     if insert_new(connection, blocks, row):
         return block
-    [before] = _frozen(connection, [block.mark])
+    [(before, _)] = blocks_of(connection, [block.mark]).values()
     if not before.answered:
         return before
     connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(row))
@@ -123,20 +149,47 @@ def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> 
     return block
 
 
-def _row(block: Block, namespace: str, call: str) -> dict[str, Any]:
+def block_row(block: Block, namespace: str, call: str) -> dict[str, Any]:
+    """The row of a block that ``call`` freezes now."""
     return {
         "mark": block.mark,
         "namespace": namespace,
         "call": call,
         "text": block.text,
-        "given": [astuple(given) for given in block.given],
+        "given": [_columns(given) for given in block.given],
         "answered": block.answered,
         "frozen": datetime.now(UTC),
     }
 
 
+def _columns(given: Given) -> tuple[str, str, int, str]:
+    # Not ``astuple``: it deep-copies, which takes longer than to render the block.
+    return given.memory, given.text, given.tokens, given.heading
+
+
+def blocks_of(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> dict[str, tuple[Block, str]]:
+    """The blocks of these marks, each with the call that froze it."""
+    rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
+    return {
+        row.mark: (Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered), row.call)
+        for row in rows
+    }
+
+
+def put_blocks(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes these rows, in place of those with the same marks."""
+    if rows:
+        upsert_all(connection, blocks, [{**row, "frozen": datetime.fromisoformat(row["frozen"])} for row in rows])
+
+
+def settle_blocks(connection: Connection, marks: Sequence[str]) -> None:
+    """Records that the messages with these marks were answered."""
+    if marks:
+        connection.execute(_SETTLE, [{"of": mark} for mark in marks])
+
+
 def _overwrite(connection: Connection, fallback: Block, namespace: str, call: str) -> None:
-    row = _row(fallback, namespace, call)
+    row = block_row(fallback, namespace, call)
     if not insert_new(connection, blocks, row):
         connection.execute(update(blocks).where(blocks.c.mark == fallback.mark, blocks.c.call == call).values(row))
 

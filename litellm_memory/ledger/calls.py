@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, bindparam, or_, update
 
 from litellm_memory.database.database import Database
+from litellm_memory.database.days import in_step, totals
 from litellm_memory.database.tables import calls, upsert_all
-from litellm_memory.ledger.days import in_step, totals
 
-Grouping: TypeAlias = Literal["client", "model", "user", "project", "day"]
+Grouping: TypeAlias = Literal["client", "model", "user", "project", "day", "partition", "key", "team"]
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
 UNWRITTEN: Final = 10_000
 """At most this many calls wait for ``flush``; beyond that new ones are dropped, and no request waits."""
@@ -60,6 +60,11 @@ class CallRecord:
     """What was wrong with the answer; None when nothing was, or when that is not known."""
     message: str | None = None
     """Mark of the person's new message that it answers; None when there is none."""
+    key: str | None = None
+    """A hash of the key that paid for it, as in ``Holder``."""
+
+
+_FIELDS: Final = tuple(field.name for field in fields(CallRecord))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,14 @@ class Usage:
 
 
 class Calls:
-    """The calls in one ledger."""
+    """The calls in one ledger. ``caught_up`` returns once the ledger holds all calls so far."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, caught_up: Callable[[], Awaitable[None]]) -> None:
         self._database = database
+        self._caught_up = caught_up
         self._unwritten: dict[str, CallRecord] = {}
         self._learned: deque[_LearnedCount] = deque(maxlen=UNWRITTEN)
+        self._writing: Future[list[_LearnedCount]] | None = None
 
     def note(self, call: CallRecord) -> None:
         """Records a call, or replaces its record; ``flush`` writes it."""
@@ -102,8 +109,10 @@ class Calls:
             self._unwritten[call.id] = call
 
     def learned(self, memories: Mapping[str, int]) -> None:
-        """Adds to the number of memories learned from the calls with these ids; ``flush`` writes it."""
+        """Adds, in the background, to the number of memories learned from the calls with these ids; ``flush`` does for
+        calls that are not recorded yet."""
         self._learned.extend(_LearnedCount(call, count) for call, count in memories.items() if count)
+        self.flush()
 
     def flush(self) -> Future[list[_LearnedCount]] | None:
         """Writes in the background what was noted since the last flush; None when that is nothing."""
@@ -115,6 +124,7 @@ class Calls:
             lambda connection: _write(connection, noted, learned)
         )
         writing.add_done_callback(self._try_again)
+        self._writing = writing
         return writing
 
     def _try_again(self, writing: Future[list[_LearnedCount]]) -> None:
@@ -123,9 +133,12 @@ class Calls:
             self._learned.extend(writing.result())
 
     async def usage(
-        self, partition: str, by: Sequence[Grouping], *, since: datetime | None, until: datetime | None
+        self, partition: str | None, by: Sequence[Grouping], *, since: datetime | None, until: datetime | None
     ) -> list[Usage]:
-        """The sums of a partition's calls in a time span, by group, most expensive first. Raises LedgerError."""
+        """The sums of a partition's calls in a time span, by group, most expensive first; None: of all partitions.
+
+        Raises LedgerError.
+        """
         await self._written()
         return await self._database.read(
             lambda connection: _usage(totals(connection, partition, by, since, until), len(by))
@@ -137,8 +150,27 @@ class Calls:
         return await self._database.write(lambda c: _rate(c, partition, call, score))
 
     async def _written(self) -> None:
-        if writing := self.flush():
-            await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
+        await self._caught_up()
+        # First what is being written: of that, counts may have to be tried again.
+        await _done(self._writing)
+        await _done(self.flush())
+
+
+async def _done(writing: Future[list[_LearnedCount]] | None) -> None:
+    if writing is not None:
+        await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
+
+
+def call_row(call: CallRecord) -> dict[str, Any]:
+    """The fields of a record."""
+    return {name: getattr(call, name) for name in _FIELDS}
+
+
+def note_calls(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Records these calls, or replaces their records."""
+    noted = {row["id"]: CallRecord(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in rows}
+    if noted:
+        _write(connection, list(noted.values()), ())
 
 
 @dataclass(frozen=True, slots=True)

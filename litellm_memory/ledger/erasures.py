@@ -6,15 +6,18 @@ A job names a person only until their rows are gone, so that its own row does no
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, Delete, Update, delete, func, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from litellm_memory.database.database import Database
+from litellm_memory.database.days import sum_up
+from litellm_memory.database.said import removed
 from litellm_memory.database.tables import (
     answers,
     aware,
@@ -30,14 +33,18 @@ from litellm_memory.database.tables import (
     texts,
     traces,
 )
+from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.days import sum_up
 from litellm_memory.models import namespace
+from litellm_memory.people.holders import erase_holders
+from litellm_memory.people.switches import erase_agreed
 
 Progress: TypeAlias = Literal["forgetting", "scrubbing", "done"]
 
 NOBODY: Final = "(forgotten)"
 """Replaces the user's name in the calls of an erased user: what they cost still counts."""
+MOST_OPEN_JOBS: Final = 100
+"""Jobs of one partition that are not done."""
 JOBS_KEPT: Final = timedelta(days=30)
 """How long a finished job can be looked up."""
 
@@ -59,6 +66,10 @@ class Job:
     finished: datetime | None = None
 
 
+class TooManyJobsError(LiteLLMMemoryError):
+    """A partition has too many open jobs; the message says what to do."""
+
+
 class Erasures:
     """The erasures in one ledger."""
 
@@ -66,10 +77,15 @@ class Erasures:
         self._database = database
 
     async def ask(self, partition: str, user: str | None, session: str | None, progress: Progress) -> Job:
-        """A new job, once it is durable."""
+        """A job, once it is durable: a new one, or that of the same erasure which is still forgetting, asked anew.
+
+        Raises TooManyJobsError.
+        """
         job = Job(secrets.token_hex(16), partition, datetime.now(UTC), progress, user, session)
-        await self._database.write(lambda c: _insert(c, job))
-        return job
+        asked = await self._database.write(lambda c: _ask(c, job))
+        if asked is None:
+            raise TooManyJobsError(f"{MOST_OPEN_JOBS} erasures of this partition are not done yet: ask again later.")
+        return asked
 
     async def unfinished(self) -> list[Job]:
         """The jobs that are not done, oldest first."""
@@ -82,25 +98,37 @@ class Erasures:
         row = await self._database.read(lambda c: c.execute(query).first())
         return _job(row) if row else None
 
+    async def newest(self, partition: str, *, limit: int) -> list[Job]:
+        """The jobs of a partition that were asked for last, newest first."""
+        query = select(jobs).where(jobs.c.partition == partition).order_by(jobs.c.requested.desc()).limit(limit)
+        return await self._database.read(lambda c: [_job(row) for row in c.execute(query)])
+
     async def note(self, job: Job, **changed: Any) -> None:
-        """Records the progress of a job. The user and session are removed from it once their rows are gone."""
-        if changed.get("progress") in ("scrubbing", "done"):
-            changed |= {"user": None, "session": None, "problem": None}
+        """Records the progress of a job."""
         await self._database.write(
             lambda c: c.execute(update(jobs).where(jobs.c.id == job.id).values(changed)).rowcount
         )
+
+    async def forgot(self, job: Job) -> None:
+        """Records that all is deleted which was there when it was asked; a job that was asked anew goes on."""
+        same = (jobs.c.id == job.id, jobs.c.requested == job.requested)
+        changed = {"progress": "scrubbing", "user": None, "session": None, "problem": None}
+        await self._database.write(lambda c: c.execute(update(jobs).where(*same).values(changed)).rowcount)
 
     async def users(self, partition: str) -> frozenset[str]:
         """The users of a partition that appear in any table."""
         return frozenset(await self._database.read(lambda c: _users(c, partition)))
 
-    async def erase_user(self, partition: str, user: str, *, until: datetime | None) -> None:
-        """Deletes a user's rows and removes the name from calls; ``until`` spares those of later requests."""
-        await self._database.write(lambda c: _erase_user(c, partition, user, until))
+    async def erase_user(self, partition: str, user: str, *, until: datetime | None) -> Counter[str]:
+        """Deletes a user's rows and removes the name from calls; ``until`` spares those of later requests.
 
-    async def erase_session(self, partition: str, user: str, session: str, *, until: datetime | None) -> None:
+        Returns how many rows of each table.
+        """
+        return await self._database.write(lambda c: _erase_user(c, partition, user, until))
+
+    async def erase_session(self, partition: str, user: str, session: str, *, until: datetime | None) -> Counter[str]:
         """As ``erase_user``, for one session: its journal and its traces."""
-        await self._database.write(lambda c: _erase_session(c, partition, user, session, until))
+        return await self._database.write(lambda c: _erase_session(c, partition, user, session, until))
 
     async def unscrubbed(self) -> list[tuple[str, str]]:
         """The forgotten (namespace, memory id) pairs that files may still hold, oldest first.
@@ -134,12 +162,12 @@ def note_forgotten(connection: Connection, pairs: Sequence[tuple[str, str]]) -> 
         insert_new(connection, forgotten, {"namespace": space, "memory": memory, "at": now})
 
 
-def _erase_user(connection: Connection, partition: str, user: str, until: datetime | None) -> None:
+def _erase_user(connection: Connection, partition: str, user: str, until: datetime | None) -> Counter[str]:
     space = namespace(partition, user)
     of_user = blocks.c.namespace == space
     marks = list(connection.scalars(select(blocks.c.mark).where(of_user, *_before(blocks.c.frozen, until))))
     said_by = (journal.c.scope["partition"].as_string() == partition, journal.c.scope["user"].as_string() == user)
-    statements = [
+    statements: list[Delete | Update] = [
         delete(answers).where(answers.c.namespace == space, *_before(answers.c.at, until)),
         delete(blocks).where(of_user, *_before(blocks.c.frozen, until)),
         delete(journal).where(*said_by, *_before(journal.c.said, until)),
@@ -148,29 +176,46 @@ def _erase_user(connection: Connection, partition: str, user: str, until: dateti
         delete(paths).where(paths.c.namespace == space, *_before(paths.c.at, until)),
         update(calls)
         .where(calls.c.partition == partition, calls.c.user == user, *_before(calls.c.at, until))
-        .values(user=NOBODY, project=None, message=None),
+        .values(user=NOBODY, project=None, message=None, key=None),
     ]
     if until is None:
         statements += [delete(table).where(table.c.namespace == space) for table in (texts, listed)]
-    for statement in statements:
-        connection.execute(statement)
+    statements.append(delete(removed).where(removed.c.namespace == space, *_before(removed.c.at, until)))
+    gone = _execute_all(connection, statements, space)
+    gone["holders"] = erase_holders(connection, partition, space)
+    gone["switches"] = erase_agreed(connection, space, until)
     sum_up(connection, partition, [user, NOBODY])
     publish(connection, [(space, ""), *((NO_NAMESPACE, mark) for mark in marks)])
+    return gone
 
 
-def _erase_session(connection: Connection, partition: str, user: str, session: str, until: datetime | None) -> None:
+def _erase_session(
+    connection: Connection, partition: str, user: str, session: str, until: datetime | None
+) -> Counter[str]:
     scope = {"partition": partition, "user": user, "session": session}
     said_in = [journal.c.scope[name].as_string() == value for name, value in scope.items()]
     space = namespace(partition, user)
     traced = (traces.c.namespace == space, traces.c.about["session"].as_string() == session)
     waits = (model_queue.c.namespace == space, model_queue.c.scope["session"].as_string() == session)
-    statements = [
+    statements: list[Delete | Update] = [
         delete(journal).where(*said_in, *_before(journal.c.said, until)),
         delete(model_queue).where(*waits, *_before(model_queue.c.said, until)),
+        delete(removed).where(
+            removed.c.namespace == space,
+            removed.c.data["session"].as_string() == session,
+            *_before(removed.c.at, until),
+        ),
         delete(traces).where(*traced, *_before(traces.c.at, until)),
     ]
-    for statement in statements:
-        connection.execute(statement)
+    return _execute_all(connection, statements, space)
+
+
+def _execute_all(connection: Connection, statements: Sequence[Delete | Update], space: str) -> Counter[str]:
+    """Executes these, and counts rows by table; when one of them changes a row, files may still hold what was there."""
+    changed = Counter({one.entity_description["name"]: connection.execute(one).rowcount for one in statements})
+    if changed.total():
+        note_forgotten(connection, [(space, "")])
+    return changed
 
 
 def _before(at: ColumnElement[Any], until: datetime | None) -> list[ColumnElement[bool]]:
@@ -194,9 +239,19 @@ def _scrubbed(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
     connection.execute(delete(jobs).where(jobs.c.finished < datetime.now(UTC) - JOBS_KEPT))
 
 
-def _insert(connection: Connection, job: Job) -> None:
+def _ask(connection: Connection, job: Job) -> Job | None:
+    unfinished = (jobs.c.partition == job.partition, jobs.c.progress != "done")
+    if job.progress == "forgetting":
+        same = (jobs.c.progress == "forgetting", jobs.c.user.is_not_distinct_from(job.user))
+        found = select(jobs).where(*unfinished, *same, jobs.c.session.is_not_distinct_from(job.session))
+        if row := connection.execute(found).first():
+            connection.execute(update(jobs).where(jobs.c.id == row.id).values(requested=job.requested))
+            return replace(_job(row), requested=job.requested)
+    if (connection.scalar(select(func.count()).select_from(jobs).where(*unfinished)) or 0) >= MOST_OPEN_JOBS:
+        return None
     columns = ("id", "partition", "requested", "progress", "user", "session", "forgotten", "problem", "finished")
     connection.execute(jobs.insert(), {name: getattr(job, name) for name in columns})
+    return job
 
 
 def _job(row: Any) -> Job:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import facts, insert_new, upsert_all
+from litellm_memory.database.tables import FILLED, facts, insert_new, upsert_all
 from litellm_memory.errors import StoreError
-from litellm_memory.ledger.listing import FILLED
+
+OTHER_STORE: Final = (
+    "Chroma holds another store than the one that the ledger belongs to: restore both from one backup, or "
+    "stop the proxy and run `litellm-memory check --rebuild` to go on with what is there."
+)
+_JOURNAL: Final = "journal:"
+"""What the name of a journal's position begins with."""
 
 
 class Facts:
@@ -25,10 +32,14 @@ class Facts:
         """
         known = await self._database.write(lambda c: _store_of(c, store_id))
         if known != store_id:
-            raise StoreError(
-                "Chroma holds another store than the one that the ledger belongs to: restore both from one backup, or "
-                "stop the proxy and run `litellm-memory check --rebuild` to go on with what is there."
-            )
+            raise StoreError(OTHER_STORE)
+
+    async def taken_over(self, log: str) -> tuple[int, int]:
+        """The position up to which the journal with this id was taken over; (0, 0) before anything was."""
+        query = select(facts.c.value).where(facts.c.name == f"{_JOURNAL}{log}")
+        value = await self._database.read(lambda c: c.scalar(query))
+        segment, _, offset = (value or "0:0").partition(":")
+        return int(segment), int(offset)
 
     def belongs_to(self, store_id: str) -> None:
         """Records durably that the memories are in this store. Blocks the calling thread."""
@@ -37,6 +48,11 @@ class Facts:
     async def take_turn(self, work: str, *, every: timedelta, now: datetime) -> bool:
         """True for one caller in each period of ``every``, across all workers and hosts; claims the period for it."""
         return await self._database.write(lambda c: _take_turn(c, f"turn:{work}", every, now))
+
+
+def note_taken_over(connection: Connection, log: str, segment: int, offset: int) -> None:
+    """Records the position up to which a journal was taken over."""
+    upsert_all(connection, facts, [{"name": f"{_JOURNAL}{log}", "value": f"{segment}:{offset}"}])
 
 
 def _store_of(connection: Connection, store_id: str) -> str:

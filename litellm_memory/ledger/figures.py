@@ -15,7 +15,8 @@ from litellm_memory.database.tables import add_to_all, figures
 Figure: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 """A counter's name, and its labels sorted by name."""
 FIGURES_KEPT: Final = timedelta(days=90)
-"""How long the counters of a host that is gone are kept."""
+"""How long the counters of a host that is gone are kept, and those of each day."""
+ALL_HOSTS: Final = "*"  # Instead of a host, where it does not matter which one counted.
 
 
 class Figures:
@@ -37,9 +38,22 @@ class Figures:
         """The sums over this host's workers. Raises LedgerError."""
         return await self._database.read(self._sums)
 
+    async def forgotten(self, partition: str) -> dict[str, int]:
+        """How many memories of a partition were forgotten on each day (ISO) of the last FIGURES_KEPT."""
+        query = select(figures).where(figures.c.host == ALL_HOSTS, figures.c.name == partition)
+        return await self._database.read(lambda c: {row.labels: int(row.value) for row in c.execute(query)})
+
     def _sums(self, connection: Connection) -> dict[Figure, float]:
         rows = connection.execute(select(figures).where(figures.c.host == self._host))
         return {(row.name, tuple((name, value) for name, value in json.loads(row.labels))): row.value for row in rows}
+
+
+def count_forgotten(connection: Connection, counts: Mapping[str, int], now: datetime) -> None:
+    """Adds to the number of memories that each partition forgot today."""
+    day = {"host": ALL_HOSTS, "labels": now.date().isoformat(), "at": now}
+    rows = [{**day, "name": partition, "value": count} for partition, count in counts.items()]
+    if rows:
+        add_to_all(connection, figures, "value", rows)
 
 
 def prune_figures(connection: Connection, now: datetime) -> int:

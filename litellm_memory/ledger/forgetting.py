@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from litellm_memory.database.days import delete_old_calls
 from litellm_memory.ledger.answers import prune_answers
 from litellm_memory.ledger.blocks import cut_out, prune_blocks
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.ledger.days import delete_old_calls
 from litellm_memory.ledger.erasures import note_forgotten
-from litellm_memory.ledger.figures import prune_figures
+from litellm_memory.ledger.figures import count_forgotten, prune_figures
+from litellm_memory.ledger.journal import prune_learned
 from litellm_memory.ledger.listing import unlist
 from litellm_memory.ledger.texts import release
 
@@ -31,11 +32,11 @@ def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
     """Removes these (namespace, memory id) pairs from lists, and claims that were made during their deletion."""
     memories = {memory for _, memory in pairs}
     release(connection, memories)
-    unlist(connection, memories)
+    count_forgotten(connection, unlist(connection, memories), datetime.now(UTC))
     publish(connection, pairs)
 
 
 def prune(connection: Connection, now: datetime, *, calls_kept: timedelta) -> int:
-    """Drops old blocks, answers and calls, and the counters of hosts that are gone; returns how many rows."""
-    dropped = prune_blocks(connection, now) + prune_answers(connection, now) + prune_figures(connection, now)
-    return dropped + delete_old_calls(connection, now - calls_kept)
+    """Drops old blocks, answers, marks and calls, and the counters of hosts that are gone; returns how many rows."""
+    prunes = (prune_blocks, prune_answers, prune_learned, prune_figures)
+    return sum([prune(connection, now) for prune in prunes]) + delete_old_calls(connection, now - calls_kept)

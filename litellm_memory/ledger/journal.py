@@ -1,4 +1,4 @@
-"""The journal: exchanges still to be learned, each owned by one worker; and the marks of those that were learned."""
+"""Exchanges still to be learned, each owned by one process; and the marks of those that were learned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import aware, insert_all_new, insert_new, journal, learned
+from litellm_memory.database.said import sayings
+from litellm_memory.database.tables import aware, insert_all_new, journal, learned
+from litellm_memory.ledger.blocks import BLOCKS_KEPT
 from litellm_memory.ledger.dead_letters import is_dead
 from litellm_memory.models import Exchange, Reply, Scope
 
@@ -23,8 +24,9 @@ SILENT: Final = timedelta(minutes=15)
 """A worker on another host that has written nothing for this long is considered gone: its exchanges are adopted."""
 
 # Built once, because these run with every request: SQLAlchemy takes longer to build a statement than to run it.
-_LEARNED: Final = select(learned.c.mark).where(learned.c.mark == bindparam("of"))
-_ANSWERED: Final = update(journal).where(journal.c.mark == bindparam("of"))
+_OF_MARK: Final = update(journal).where(journal.c.mark == bindparam("of"))
+_LEARNED: Final = select(learned.c.mark).where(learned.c.mark.in_(bindparam("marks", expanding=True)))
+_WAITING: Final = select(journal.c.mark).where(journal.c.mark.in_(bindparam("marks", expanding=True)))
 _READY: Final = (
     select(journal)
     .where(journal.c.worker == bindparam("of"), journal.c.answered.is_(True))
@@ -33,41 +35,48 @@ _READY: Final = (
 )
 
 
-class Journal:
-    """The journal of one ledger, from the point of view of one worker."""
+class Exchanges:
+    """The exchanges in one ledger, from the point of view of the keeper that learns them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
-    def accept(self, exchange: Exchange) -> Future[bool]:
-        """A future that is True once the person's words are durable, False when this message was learned before."""
-        return self._database.submit_soon(lambda c: _accept(c, exchange, self.worker))
-
-    def answered(self, mark: str, reply: Reply | None) -> Future[None]:
-        """A future that is done once the answer is durable; ``reply`` None: the call failed."""
-        return self._database.submit_soon(lambda c: _answered(c, mark, reply))
-
     async def ready(self, limit: int) -> list[Exchange]:
-        """This worker's exchanges that were answered, oldest first; includes writes that are still queued."""
-        return await self._database.write(lambda c: _ready(c, self.worker, limit))
+        """This keeper's exchanges that were answered, oldest first."""
+        return await self._database.read(lambda c: _ready(c, self.worker, limit))
 
     async def done(self, *marks: str) -> None:
         """Marks messages as learned and drops their words from the journal."""
         await self._database.write(lambda c: _done(c, marks))
 
     async def adopt(self) -> int:
-        """Takes over the exchanges of workers that are gone; returns how many."""
-        return await self._database.write(lambda c: _adopt(c, self.worker))
+        """Takes over the exchanges of workers that are gone, and of keepers before this one; returns how many."""
+        alone = self._database.is_sqlite
+        return await self._database.write(lambda c: _adopt(c, self.worker, alone=alone))
 
     async def unlearned(self) -> int:
         """How many exchanges of all workers are still to be learned."""
         return await self._database.read(lambda c: int(c.scalar(select(func.count()).select_from(journal)) or 0))
 
 
-def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
-    again = connection.scalar(_LEARNED, {"of": exchange.mark}) is not None
-    row = {
+def prune_learned(connection: Connection, now: datetime) -> int:
+    """Drops the marks and sayings of messages that were learned from longer ago than BLOCKS_KEPT; returns how many.
+
+    A mark keeps a message that a client sends once more from being learned twice. Only the newest message of a
+    conversation is learned from, and one that nobody continued for so long has no frozen blocks either.
+    """
+    old = now - BLOCKS_KEPT
+    gone = int(connection.execute(delete(learned).where(learned.c.at < old)).rowcount)
+    # What an import told is as old as it was said, and was learned from today.
+    kept = select(learned.c.mark)
+    connection.execute(delete(sayings).where(sayings.c.said < old, sayings.c.mark.not_in(kept)))
+    return gone
+
+
+def exchange_row(exchange: Exchange, worker: str) -> dict[str, Any]:
+    """The row of an exchange that is not answered yet, which ``worker`` is to see through."""
+    return {
         "mark": exchange.mark,
         "call": exchange.id,
         "scope": asdict(exchange.scope),
@@ -77,25 +86,48 @@ def _accept(connection: Connection, exchange: Exchange, worker: str) -> bool:
         "answered": False,
         "reply": None,
         "reply_tools": False,
-        "again": again,
+        "again": exchange.again,
         "worker": worker,
         "written": datetime.now(UTC),
+        "place": exchange.place,
+        "before": exchange.before,
     }
-    if not insert_new(connection, journal, row):
-        # The message was sent again before it was learned: the latest attempt's answer counts, and its worker learns
-        # it.
-        connection.execute(
-            update(journal).where(journal.c.mark == exchange.mark).values(worker=worker, written=row["written"])
-        )
-    return not again
 
 
-def _answered(connection: Connection, mark: str, reply: Reply | None) -> None:
-    kept = reply if reply is not None and reply.complete and reply.text else None
-    values: dict[str, Any] = {"answered": True, "written": datetime.now(UTC)}
-    if kept is not None:
-        values |= {"reply": kept.text, "reply_tools": kept.tools}
-    connection.execute(_ANSWERED, {"of": mark, **values})
+def accept_exchanges(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts these rows, and notes which of the messages were learned before."""
+    if not rows:
+        return
+    marks = [row["mark"] for row in rows]
+    known = set(connection.scalars(_LEARNED, {"marks": marks}))
+    told = [
+        {
+            **row,
+            "again": row["mark"] in known,
+            **{name: datetime.fromisoformat(row[name]) for name in ("said", "written")},
+        }
+        for row in rows
+    ]
+    waiting = set(connection.scalars(_WAITING, {"marks": marks}))
+    insert_all_new(connection, journal, told)
+    if waiting or len(set(marks)) < len(marks):
+        # A message that was sent again before it was learned: the latest attempt's answer counts.
+        again = [{"of": row["mark"], "worker": row["worker"], "written": row["written"]} for row in told]
+        connection.execute(_OF_MARK, again)
+
+
+def answer_exchanges(connection: Connection, rows: Sequence[dict[str, Any]], worker: str) -> None:
+    """Notes the answers to these marks; ``worker`` is to learn from them."""
+    noted: dict[str, Any] = {"answered": True, "written": datetime.now(UTC), "worker": worker}
+    failed = [{"of": row["mark"], **noted} for row in rows if row["reply"] is None]
+    told = [
+        {"of": row["mark"], **noted, "reply": row["reply"], "reply_tools": row["tools"]}
+        for row in rows
+        if row["reply"] is not None
+    ]
+    for values in (failed, told):
+        if values:
+            connection.execute(_OF_MARK, values)
 
 
 def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
@@ -109,6 +141,8 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
             model=row.model,
             reply=Reply(row.reply, tools=row.reply_tools, complete=True) if row.reply else None,
             again=row.again,
+            place=row.place,
+            before=row.before,
         )
         for row in connection.execute(_READY, {"of": worker, "limit": limit})
     ]
@@ -120,20 +154,25 @@ def _done(connection: Connection, marks: Sequence[str]) -> None:
     connection.execute(delete(journal).where(journal.c.mark.in_(marks)))
 
 
-def _adopt(connection: Connection, worker: str) -> int:
+def _adopt(connection: Connection, worker: str, *, alone: bool) -> int:
+    """``alone``: no other host has a keeper on this ledger."""
     now = datetime.now(UTC)
+    of_others = (journal.c.worker != worker, ~is_dead())
+    inherited = 0
+    if alone:
+        # A container that starts again has the same host name and the same process ids.
+        left = update(journal).where(*of_others, journal.c.answered.is_(True)).values(worker=worker)
+        inherited = int(connection.execute(left).rowcount)
     held: dict[str, datetime] = {
         row[0]: aware(row[1])
         for row in connection.execute(
-            select(journal.c.worker, func.max(journal.c.written))
-            .where(journal.c.worker != worker, ~is_dead())
-            .group_by(journal.c.worker)
+            select(journal.c.worker, func.max(journal.c.written)).where(*of_others).group_by(journal.c.worker)
         )
     }
     gone = [name for name, written in held.items() if _is_gone(name, silent=now - written > SILENT)]
     if not gone:
-        return 0
-    return int(
+        return inherited
+    return inherited + int(
         connection.execute(
             update(journal).where(journal.c.worker.in_(gone)).values(worker=worker, answered=True)
         ).rowcount

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import facts, insert_all_new, listed, upsert_all
+from litellm_memory.database.tables import FILLED, facts, insert_all_new, listed, upsert_all
 from litellm_memory.ledger.changes import publish
 from litellm_memory.models import Memory
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-FILLED = "listed"
-"""The fact that names the store for which these rows are complete."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +38,8 @@ class ListFilter:
     """Only those that were learned from a request."""
     call: str | None = None
     since: datetime | None = None
+    id: str | None = None
+    """How the id begins, or what follows the 16 digits of its namespace."""
 
     def admits(self, memory: Memory) -> bool:
         """False when the record does not match its row any more: a correction changes the record a moment earlier."""
@@ -92,6 +92,11 @@ class Listing:
         query = select(listed.c.memory).where(listed.c.partition == partition, *taken)
         return await self._database.read(lambda c: list(c.scalars(query)))
 
+    async def count(self, partition: str, *, waiting: bool = False) -> int:
+        """How many memories a partition has, or how many of them wait for review."""
+        query = select(func.count()).where(*_conditions(partition, ListFilter(waiting=waiting), None))
+        return await self._database.read(lambda c: int(c.scalar(query) or 0))
+
     async def is_filled(self, store_id: str) -> bool:
         """True when every memory of this store has a row."""
         query = select(facts.c.value).where(facts.c.name == FILLED)
@@ -102,9 +107,12 @@ class Listing:
         await self._database.write(lambda c: upsert_all(c, facts, [{"name": FILLED, "value": store_id}]))
 
 
-def unlist(connection: Connection, memories: Collection[str]) -> None:
-    """Deletes the rows of these memories."""
+def unlist(connection: Connection, memories: Collection[str]) -> dict[str, int]:
+    """Deletes the rows of these memories; returns how many of each partition there were."""
+    query = select(listed.c.partition, func.count()).where(listed.c.memory.in_(memories)).group_by(listed.c.partition)
+    there = {row[0]: int(row[1]) for row in connection.execute(query)}
     connection.execute(delete(listed).where(listed.c.memory.in_(memories)))
+    return there
 
 
 def position_of(memory: Memory) -> ListPosition:
@@ -127,6 +135,8 @@ def _conditions(partition: str, asked: ListFilter, after: ListPosition | None) -
         conditions.append(listed.c.call == asked.call)
     if asked.since is not None:
         conditions.append(listed.c.created >= (asked.since - EPOCH) // MICROSECOND)
+    if asked.id is not None:
+        conditions.append(listed.c.memory.like(f"{asked.id}%") | listed.c.memory.like(f"{'_' * 16}{asked.id}%"))
     return conditions
 
 

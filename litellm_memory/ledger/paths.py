@@ -47,14 +47,19 @@ class Paths:
         self._noted: OrderedDict[Checkout, None] = OrderedDict()
         self._changes = 0
 
+    def fresh(self, namespace: str, project: str, path: str | None = None, *, now: datetime) -> Names | None:
+        """As ``names``, from the cache; None when it has none that are fresh."""
+        known = self._known.get((namespace, project, path))
+        is_fresh = known is not None and known[1] == self._changes and timedelta() <= now - known[0] < FRESH
+        return known[2] if known is not None and is_fresh else None
+
     async def names(self, namespace: str, project: str, path: str | None = None, *, now: datetime) -> Names:
         """The names of the project that a client named: by its remote or name, and by its path if it gave one.
 
         Served from the cache if it is fresh. Raises LedgerError.
         """
-        known = self._known.get((namespace, project, path))
-        if known is not None and known[1] == self._changes and timedelta() <= now - known[0] < FRESH:
-            return known[2]
+        if (fresh := self.fresh(namespace, project, path, now=now)) is not None:
+            return fresh
         changes = self._changes
         names = await self._database.read(lambda connection: _names(connection, namespace, project, path))
         for named in (project, names.project):

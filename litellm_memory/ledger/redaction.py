@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, Table, select, update
 
 from litellm_memory.database.database import Database
+from litellm_memory.database.said import removed
 from litellm_memory.database.tables import blocks, journal, model_queue, traces
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.models import namespace
@@ -125,10 +126,16 @@ def _trace(row: Any, clean: Clean) -> dict[str, Any]:
     return {"about": {**row.about, **chosen}}
 
 
+def _removed(row: Any, clean: Clean) -> dict[str, Any]:
+    texts = {name: clean(row.data[name]) for name in ("text", "reply") if row.data[name]}
+    return {"data": {**row.data, **texts, "tags": [clean(tag) for tag in row.data["tags"]]}}
+
+
 PLACES: Final = (
     _Place("journal", journal, "mark", _in_scope, _exchange),
     _Place("unread", model_queue, "mark", _in_scope, _exchange),
     _Place("blocks", blocks, "mark", _in_spaces, _block),
     _Place("traces", traces, "id", _in_partition, _trace),
+    _Place("removed", removed, "memory", _in_partition, _removed),
 )
 """Every table with texts that people or clients chose."""

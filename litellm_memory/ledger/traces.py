@@ -3,23 +3,18 @@ here."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
 
 from litellm_memory.database.database import Database
 from litellm_memory.database.tables import aware, insert_all_new, traces
 from litellm_memory.models import MemoryKind
-
-UNWRITTEN: Final = 10_000
-"""At most this many traces wait for ``flush``; beyond that the oldest are dropped, and no request waits."""
 
 _COLUMNS: Final = ("id", "at", "partition", "user", "namespace")
 # Appended as lines of text, which needs no read: it happens with every exchange.
@@ -82,33 +77,29 @@ class Trace:
     stages: Mapping[str, float] = field(default_factory=dict)
     learned: tuple[Learned, ...] = ()
     """What was learned from the exchange; empty until then."""
+    standing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Who said what about ``recall`` and ``learn``; empty where nobody said anything."""
 
 
 _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in (*_COLUMNS, "learned"))
 
 
 class Traces:
-    """The traces in one ledger. ``count`` is called with how many memories were learned from which call."""
+    """The traces in one ledger. ``count`` is called with how many memories were learned from which call.
 
-    def __init__(self, database: Database, *, count: Callable[[Mapping[str, int]], None]) -> None:
+    ``caught_up`` returns once the ledger holds the traces of all requests so far.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        count: Callable[[Mapping[str, int]], None],
+        caught_up: Callable[[], Awaitable[None]],
+    ) -> None:
         self._database = database
         self._count = count
-        self._unwritten: deque[Callable[[], Trace]] = deque(maxlen=UNWRITTEN)
-
-    def add(self, trace: Callable[[], Trace]) -> None:
-        """Queues a trace; ``flush`` builds and writes it, so that the request waits for neither."""
-        self._unwritten.append(trace)
-
-    def flush(self) -> Future[None] | None:
-        """Writes, in the background and in one batch, what was queued since the last flush; None when that is nothing.
-
-        The future is done once it is durable.
-        """
-        if not self._unwritten:
-            return None
-        noted = list(self._unwritten)
-        self._unwritten.clear()
-        return self._database.submit(lambda connection: _write(connection, noted))
+        self._caught_up = caught_up
 
     def learned(self, found: Mapping[str, Sequence[Learned]]) -> Future[None] | None:
         """Adds, in the background, what was learned to the traces with these ids; None when that is nothing."""
@@ -116,12 +107,11 @@ class Traces:
         if not rows:
             return None
         self._count({trace: sum(one.what == "kept" for one in learned) for trace, learned in found.items()})
-        self.flush()
         return self._database.submit(lambda connection: _add_learned(connection, rows))
 
     async def newest(self, partition: str, *, user: str | None, limit: int, before: str | None = None) -> list[Trace]:
         """A partition's traces, newest first; ``before``: those older than that trace. Raises LedgerError."""
-        await self._written()
+        await self._caught_up()
         return await self._database.read(lambda connection: _newest(connection, partition, user, limit, before))
 
     async def scopes(self, limit: int) -> list[tuple[str, str]]:
@@ -132,34 +122,34 @@ class Traces:
 
     async def get(self, partition: str, trace: str) -> Trace | None:
         """One trace of a partition; None for an unknown or a foreign id. Raises LedgerError."""
-        await self._written()
+        await self._caught_up()
         found = await self._database.read(
             lambda c: [_trace(row) for row in c.execute(_of(partition).where(traces.c.id == trace))]
         )
         return found[0] if found else None
 
-    async def _written(self) -> None:
-        """Waits until this worker's traces are durable; on failure the following read raises."""
-        if writing := self.flush():
-            await asyncio.gather(asyncio.wrap_future(writing), return_exceptions=True)
+    async def with_memory(self, namespace: str, memory: str, *, limit: int) -> list[Trace]:
+        """The newest ``limit`` traces of a namespace that name this memory, newest first. Raises LedgerError."""
+        await self._caught_up()
+        of_namespace = select(traces).where(traces.c.namespace == namespace)
+        naming = of_namespace.where(cast(traces.c.about, Text).contains(memory, autoescape=True))
+        newest = naming.order_by(traces.c.at.desc()).limit(limit)
+        return await self._database.read(lambda c: [_trace(row) for row in c.execute(newest)])
 
     def prune(self, now: datetime, *, days: int, most: int) -> Future[None]:
         """Drops, in the background, traces older than ``days``, and the oldest beyond ``most``."""
         return self._database.submit(lambda connection: _prune(connection, now - timedelta(days=days), most))
 
 
-def _write(connection: Connection, noted: Sequence[Callable[[], Trace]]) -> None:
-    # A request that LiteLLM passes through its hooks twice keeps its first trace.
-    insert_all_new(connection, traces, [_row(trace()) for trace in noted])
+def add_traces(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts these rows. A request that LiteLLM passes through its hooks twice keeps its first trace."""
+    insert_all_new(connection, traces, [{**row, "at": datetime.fromisoformat(row["at"])} for row in rows])
 
 
-def _row(trace: Trace) -> dict[str, Any]:
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """The row of a trace."""
     # Not ``asdict``: it deep-copies, which took longer than the search that a trace describes.
     about = {name: getattr(trace, name) for name in _ABOUT}
-    about["candidates"] = [
-        {"memory": near.memory, "score": near.score, "why": near.why, "left_out": near.left_out}
-        for near in trace.candidates
-    ]
     return {**{name: getattr(trace, name) for name in _COLUMNS}, "about": about}
 
 

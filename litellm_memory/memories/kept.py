@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from litellm_memory.embedding import Embedder
 from litellm_memory.errors import NotFoundError, StoreError
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.ledger import Ledger
+from litellm_memory.memories.breaker import Breaker
 from litellm_memory.memories.claims import TextClaims
+from litellm_memory.memories.following import Following
 from litellm_memory.memories.lists import MemoryLists
 from litellm_memory.memories.uses import Uses
 from litellm_memory.memories.vectors import MemoryVectors
@@ -31,9 +34,22 @@ WARM_SHARE = 0.5
 
 
 class Memories:
-    """Keeps, finds and forgets memories. The store is the truth; RAM and the ledger follow it."""
+    """Keeps, finds and forgets memories. The store is the truth; RAM and the ledger follow it.
 
-    def __init__(self, ledger: Ledger, *, count: Count) -> None:
+    ``changed`` is awaited after each change that this process made, once other processes can read it. ``searched``:
+    False for a process that searches none of them, which keeps no vectors in RAM. ``away`` is told when queries go on
+    without the store.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        count: Count,
+        changed: Callable[[], Awaitable[None]] | None = None,
+        searched: bool = True,
+        away: MutableMapping[str, str] | None = None,
+    ) -> None:
         self.scope_load_timeout_s = 0.05
         """How long a query waits for a scope that is loading."""
         self.vectors = MemoryVectors()
@@ -43,12 +59,13 @@ class Memories:
         self._refused: set[str] = set()
         """Ids of memories whose text the embedder refuses."""
         self._count = count
+        self._changed = changed or _nobody_is_told
         self._store: Store | None = None
         self._claims = TextClaims(ledger, lambda: self.store)
-        self._indexes = ScopeIndexes(lambda: self.store)
-        self._newest_change = 0
-        self._own_changes: set[int] = set()
-        """Sequence numbers of this worker's own changes, which are already in its RAM."""
+        self._make_indexes = partial(ScopeIndexes, lambda: self.store, searched=searched)
+        self._indexes = self._make_indexes()
+        self._breaker = Breaker("store", lambda: self.store.health(), away={} if away is None else away)
+        self.following = Following(ledger, lambda: self._indexes)
 
     @property
     def store(self) -> Store:
@@ -59,15 +76,16 @@ class Memories:
 
     async def use(self, store: Store, embedder: Embedder | None) -> None:
         """Switches to ``store``, with ``embedder`` to make its vectors; None: recall goes by words alone."""
-        newest = await self._ledger.changes.newest()
+        await self.following.begin()
         await self._indexes.aclose()
-        self._indexes = ScopeIndexes(lambda: self.store)
-        self._newest_change, self._store = newest, store
+        self._indexes = self._make_indexes()
+        self._store = store
         self.vectors.use(embedder)
         self._refused.clear()
 
     async def aclose(self) -> None:
         """Closes the store."""
+        await self._breaker.aclose()
         await self.lists.aclose()
         await self._indexes.aclose()
         if self._store is not None:
@@ -80,21 +98,24 @@ class Memories:
     async def index_for_query(self, partition: str, user: str, text: str) -> ScopeIndex:
         """The index that the hot path searches for ``text``: all memories of one user, if loaded in time.
 
+        What other processes are known to have changed is read first, if in time.
+
         Otherwise, after ``scope_load_timeout_s``, the loaded part plus what the store finds by vector and by words.
+        Raises AwayError at once for a scope that is not loaded while the store is away.
         """
-        if (whole := self._indexes.complete_or_start_load(partition, user)) is not None:
+        await self.following.current(self.scope_load_timeout_s)
+        if (whole := self._indexes.complete(partition, user)) is not None:
             return whole
-        try:
-            async with asyncio.timeout(self.scope_load_timeout_s):
-                await self._indexes.load(partition, user)
-        except TimeoutError:
-            pass
-        if (whole := self._indexes.complete_or_start_load(partition, user)) is not None:
-            return whole
-        vector = await self.vectors.query(text)
-        return await self._indexes.add_from_store(
-            partition, user, vector=vector, text=text, seconds=self.scope_load_timeout_s
-        )
+        with self._breaker.watch():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.scope_load_timeout_s):
+                    await self._indexes.load(partition, user)
+            if (whole := self._indexes.complete_or_start_load(partition, user)) is not None:
+                return whole
+            vector = await self.vectors.query(text)
+            return await self._indexes.add_from_store(
+                partition, user, vector=vector, text=text, seconds=self.scope_load_timeout_s
+            )
 
     async def warm_up(self, *, seconds: float = WARM_SECONDS, share: float = WARM_SHARE) -> int:
         """Loads the most recently used scopes for at most ``seconds`` or ``share`` of the cache; returns how many."""
@@ -166,12 +187,17 @@ class Memories:
             raise NotFoundError(UNKNOWN)
         return after
 
-    async def restore(self, memories: Sequence[Memory]) -> int:
-        """Stores memories unchanged and returns how many; skips those whose id, or text in force, is already here."""
+    async def restore(self, memories: Sequence[Memory], *, dry: bool = False) -> int:
+        """Stores memories unchanged and returns how many; skips those whose id, or text in force, is already here.
+
+        ``dry``: stores nothing, and looks at ids alone, so that a text that is here by another id counts as new.
+        """
         now = datetime.now(UTC)
         known: set[str] = set()
         for partition in {memory.partition for memory in memories}:
             known |= {entry.memory.id for entry in await self.store.get(partition, [m.id for m in memories])}
+        if dry:
+            return len({memory.id for memory in memories} - known)
         # Of those with the same id, and of those in force with the same text, the first.
         once = {memory.id: memory for memory in reversed(memories) if memory.id not in known}
         said = self._claims.one_each(list(once.values()), now)
@@ -192,20 +218,18 @@ class Memories:
         # The ledger goes first: an interrupted deletion must not leave text in blocks whose memory is gone, nor
         # messages from which a model would learn the memory again.
         await self._ledger.forget(pairs)
-        await self._ledger.model_queue.done(*(memory.message for memory in memories if memory.message is not None))
+        messages = [memory.message for memory in memories if memory.message is not None]
+        await self._ledger.model_queue.done(*messages)
+        await self._ledger.sayings.forgot(messages)
         for partition in {memory.partition for memory in memories}:
             await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
         await self._ledger.deleted(pairs)
         await self._indexes.refresh(pairs)
+        await self._changed()
 
     async def follow(self) -> None:
         """Loads into RAM what other workers wrote since the last call."""
-        changed = await self._ledger.changes.since(self._newest_change)
-        if changed:
-            others = [(namespace, memory) for seq, namespace, memory in changed if seq not in self._own_changes]
-            await self._indexes.refresh(others)
-            self._newest_change = changed[-1][0]
-            self._own_changes = {seq for seq in self._own_changes if seq > self._newest_change}
+        await self.following.read()
 
     async def embed_missing(self) -> int:
         """Embeds a batch of cached memories that have no vector yet; returns how many."""
@@ -250,7 +274,8 @@ class Memories:
             if not written:
                 # A failed write may still have reached the store, so the other workers must reload.
                 await self._ledger.changes.publish(changed)
-        self._own_changes.update(await self._ledger.listing.changed(memories))
+        self.following.skip(await self._ledger.listing.changed(memories))
+        await self._changed()
 
 
 async def _entry(store: Store, partition: str, memory_id: str) -> Entry:
@@ -262,3 +287,7 @@ async def _entry(store: Store, partition: str, memory_id: str) -> Entry:
 
 def _counted(memory: Memory, count: Count) -> Memory:
     return replace(memory, tokens=count(shown(memory)))
+
+
+async def _nobody_is_told() -> None:
+    """Nobody else has these memories in RAM."""

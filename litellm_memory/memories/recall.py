@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, NamedTuple, TypeAlias
+from functools import partial
+from itertools import repeat
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.index.ranking import best_first, confidence, rank, shown_scores
+from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank, shown_scores
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
@@ -21,17 +24,26 @@ from litellm_memory.render import BlockBudget, Rejection
 from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english
 
-MAX_ON_EVENT_LOOP = 2048
-"""Scopes of at most this many memories are searched on the event loop: 0.3 ms per 1,000, as long as parsing the
-request. A search in a thread waits for the GIL some twenty times: 24 ms when the event loop is busy."""
+MAX_ON_EVENT_LOOP = 12_000
+"""Scopes of at most this many memories are searched on the event loop: 1 to 2 ms, as long as parsing a long request.
+A search in a thread waits for the GIL some twenty times: 24 ms when the event loop is busy."""
 SEARCH_THREADS = 4
 """At most this many larger scopes are searched at once."""
 MAX_STANDING_INSTRUCTIONS = 4
 """At most this many per block: they are recalled for every query, so they must not crowd out what was asked for."""
 MAX_REJECTED_REPORTED = 16
 """At most this many rejected memories are reported with a reason."""
+BREVITY = 0.1
+"""Where not all fit, one that is twice as long must rank 7 % higher. By folds a block of 512 tokens then has 1 point
+more of the evidence in dialogues and 3 more in chats with an assistant; with 0.2, dialogues lose what they gained."""
 EXTRA_CANDIDATES = 16
 """Candidates beyond the limit, to replace those that do not fit into the budget."""
+COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
+"""A result by the table of token vectors is unclear when the ranks of this many best memories lie within CLEAR, unless
+the best score is more than FAINT below the threshold. With these and with those around them, LoCoMo, BEAM and the
+made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
+MOSTLY_ENGLISH = 0.9
+"""From this share of words in English letters on, the local model's table of token vectors is used."""
 
 Hidden: TypeAlias = Literal[
     "other_scope",
@@ -44,8 +56,10 @@ Hidden: TypeAlias = Literal[
     "already_carried",
 ]
 """Why a query may not see a memory."""
-Reason: TypeAlias = Hidden | Rejection | Literal["threshold"]
-"""Why a memory is not recalled: hidden, not put into the block, or scored below the threshold."""
+HIDDEN: frozenset[str] = frozenset(get_args(Hidden))
+Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
+"""Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
+ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +153,39 @@ class Recall:
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
-        vector = await self._memories.vectors.query(query.text)
-        query = replace(query, any_language=self._memories.vectors.read_any_language)
+        vectors = self._memories.vectors
+        query = replace(query, any_language=vectors.read_any_language)
+        found = None
+        if english_share(query.text) >= MOSTLY_ENGLISH and (vector := vectors.static_query(query.text)) is not None:
+            found = await self._searched(index, vector, query, now)
+            if vectors.mode == "static" or not unclear(found, query):
+                return found
+        vector = await vectors.query(query.text)
+        # Without the model the table's result is better than words alone.
+        return found if found is not None and vector is None else await self._searched(index, vector, query, now)
+
+    async def _searched(
+        self, index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime
+    ) -> Recollection:
         if len(index) <= MAX_ON_EVENT_LOOP:
             return search(index, vector, query, now)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, search, index, vector, query, now)
+
+
+def unclear(found: Recollection, query: Query) -> bool:
+    """True when a better vector may change what is found: the best differ little, or are about as good as the
+    threshold."""
+    seen: list[Recalled | Rejected] = [*found.recalled, *(one for one in found.rejected if one.reason not in HIDDEN)]
+    ranks = sorted((item.why["rank"] for item in seen if "rank" in item.why), reverse=True)[:COMPARED]
+    if not ranks or max(item.score for item in seen if "rank" in item.why) < query.min_score - FAINT:
+        return False
+    return ranks[0] - ranks[-1] < CLEAR
+
+
+def english_share(text: str) -> float:
+    """The share of the words of ``text`` in English letters; 0 when it is in another language."""
+    return plain(text) if is_english(text) else 0.0
 
 
 class _Hit(NamedTuple):
@@ -162,6 +203,7 @@ class _Scored:
     positions: NDArray[np.intp]
     ranks: NDArray[np.float32]
     scores: NDArray[np.float32]
+    evidence: NDArray[np.float32]
     columns: Mapping[str, NDArray[np.float32]]
     """The numbers that explain a score, by name."""
     sure: float
@@ -171,33 +213,53 @@ class _Scored:
         """The visible memories above the threshold, by descending score, and the best of the rest."""
         near: list[_Hit] = []
         rejected: list[tuple[_Hit, Reason]] = []
-        passes = self.scores >= query.min_score
+        enough = query.limit + EXTRA_CANDIDATES
+        position_of, rank_of, passes = self.positions.item, self.ranks.item, (self.scores >= query.min_score).item
+        evidence_of = self.evidence.item
+        # No evidence is above its rank, so from some rank on nothing can pass.
+        may_pass = (shown_scores(self.ranks, sure=self.sure) >= query.min_score).item
+        adds_from = -1.0
         for row in best_first(self.ranks, at_least=-1.0):
-            is_near, is_reported = passes.item(row), len(rejected) < MAX_REJECTED_REPORTED
-            if len(near) == query.limit + EXTRA_CANDIDATES or not (is_near or is_reported):
+            is_reported = len(rejected) < MAX_REJECTED_REPORTED
+            if len(near) == enough or not (is_reported or (rank_of(row) >= adds_from and may_pass(row))):
                 break
-            if (memory := self.index.at(self.positions.item(row))) is None:
+            if (memory := self.index.at(position_of(row))) is None:
                 continue
-            reason: Reason | None = hidden(memory, query, now) or (None if is_near else "threshold")
+            reason: Reason | None = hidden(memory, query, now) or (None if passes(row) else "threshold")
+            if reason is None and evidence_of(row) < adds_from:
+                reason = "far_behind"
             if reason is None:
                 near.append(_Hit(memory, row))
+                if query.tokens is not None:
+                    adds_from = max(adds_from, ADDS_FROM * evidence_of(row))
             elif is_reported:
                 rejected.append((_Hit(memory, row), reason))
         return near, rejected
 
     def recollection(self, recalled: Iterable[_Hit], rejected: Iterable[tuple[_Hit, Reason]]) -> Recollection:
         """These memories with their scores and the parts that explain them."""
+        recalled, rejected = list(recalled), list(rejected)
+        scores = self._scores_of([*recalled, *(hit for hit, _ in rejected)])
         return Recollection(
-            [Recalled(hit.memory, *self._score(hit.row)) for hit in recalled],
-            [Rejected(hit.memory, *self._score(hit.row), reason) for hit, reason in rejected],
+            [Recalled(hit.memory, *next(scores)) for hit in recalled],
+            [Rejected(hit.memory, *next(scores), reason) for hit, reason in rejected],
         )
 
-    def _score(self, row: int | None) -> tuple[float, dict[str, float]]:
-        if row is None:
-            return 1.0, {"standing_wish": 1.0}
-        why = {name: column.item(row) for name, column in self.columns.items()}
-        why["sure"] = self.sure
-        return self.scores.item(row), why
+    def _scores_of(self, hits: Sequence[_Hit]) -> Iterator[tuple[float, dict[str, float]]]:
+        """The score of each hit and the parts that explain it."""
+        rows = np.array([hit.row for hit in hits if hit.row is not None], np.intp)
+        names = [*self.columns, "sure"]
+        scores = zip(
+            self.scores.take(rows).tolist(),
+            zip(*(column.take(rows).tolist() for column in self.columns.values()), repeat(self.sure), strict=False),
+            strict=True,
+        )
+        for hit in hits:
+            if hit.row is None:
+                yield 1.0, {"standing_wish": 1.0}
+            else:
+                score, parts = next(scores)
+                yield score, dict(zip(names, parts, strict=True))
 
 
 def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
@@ -210,7 +272,12 @@ def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, 
     rejected = [(hit, reason) for hit, reason in rejected if hit.memory.id not in ids]
     if query.tokens is None:
         return scored.recollection(candidates[: query.limit], rejected)
-    kept, over = _within_budget(candidates, query, query.tokens)
+    if sum(hit.memory.tokens for hit in candidates[: query.limit]) <= query.tokens:
+        kept, over = _within_budget(candidates, query, query.tokens)
+    else:
+        kept, over = _within_budget(_shorter_first(scored, candidates), query, query.tokens)
+        place = {hit.memory.id: number for number, hit in enumerate(candidates)}
+        kept.sort(key=lambda hit: place[hit.memory.id])
     return scored.recollection(kept, [*over, *rejected][:MAX_REJECTED_REPORTED])
 
 
@@ -221,22 +288,32 @@ def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query,
     and confidence goes by words alone.
     """
     signals = index.signals(vector, query.text)
-    letters = plain(query.text)
-    english = letters if is_english(query.text) else 0.0
+    letters, english = plain(query.text), english_share(query.text)
     trust, confidence_trust = (1.0, 1.0) if query.any_language else (letters, english)
     if vector is None:
         trust = confidence_trust = 0.0
     ranking = rank(signals, query.text, trust=trust)
     confidences = confidence(signals, trust=confidence_trust, english=english)
-    sure = 0.0
-    for row in best_first(confidences, at_least=0.0):
-        memory = index.at(signals.positions.item(row))
-        if memory is not None and visible(memory, query, now):
-            sure = confidences.item(row)
-            break
-    scores = shown_scores(ranking.ranks, sure=sure)
-    columns = {"vectors": signals.dense, "words": signals.words, "rank": ranking.ranks, **ranking.parts}
-    return _Scored(index, signals.positions, ranking.ranks, scores, columns, sure)
+    is_visible = partial(_is_visible, index, signals.positions, query, now)
+    surest = int(confidences.argmax()) if len(confidences) else None
+    if surest is None or not is_visible(surest):
+        # The best one of all is seldom hidden, and much faster to find than an order.
+        surest = next(filter(is_visible, best_first(confidences, at_least=0.0)), None)
+    sure = 0.0 if surest is None else confidences.item(surest)
+    scores = shown_scores(ranking.evidence, sure=sure)
+    columns = {
+        "vectors": signals.dense,
+        "words": signals.words,
+        "rank": ranking.ranks,
+        "evidence": ranking.evidence,
+        **ranking.parts,
+    }
+    return _Scored(index, signals.positions, ranking.ranks, scores, ranking.evidence, columns, sure)
+
+
+def _is_visible(index: ScopeIndex, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:
+    memory = index.at(positions.item(row))
+    return memory is not None and visible(memory, query, now)
 
 
 def _standing_instructions(index: ScopeIndex, query: Query, now: datetime) -> list[_Hit]:
@@ -244,6 +321,15 @@ def _standing_instructions(index: ScopeIndex, query: Query, now: datetime) -> li
     standing = [memory for memory in index.standing_instructions() if visible(memory, query, now)]
     count = min(MAX_STANDING_INSTRUCTIONS, query.limit)
     return [_Hit(memory) for memory in sorted(standing, key=lambda memory: (memory.created, memory.id))[-count:]]
+
+
+def _shorter_first(scored: _Scored, candidates: Sequence[_Hit]) -> list[_Hit]:
+    """The candidates by their rank for each token to the power of BREVITY; standing instructions stay first."""
+
+    def worth(hit: _Hit) -> float:
+        return math.inf if hit.row is None else scored.ranks.item(hit.row) / max(1, hit.memory.tokens) ** BREVITY
+
+    return sorted(candidates, key=worth, reverse=True)
 
 
 def _within_budget(

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ class MemoryVectors:
     def __init__(self) -> None:
         self.query_vector_timeout_s = 0.1
         """Timeout of a query's vector; after it, words alone are searched."""
+        self.mode: Literal["auto", "static", "full"] = "full"
+        """The setting `embedding.query`."""
         self.failing = False
         """True from a failure of the model until its next answer."""
         self._embedder: Embedder | None = None
@@ -35,6 +39,12 @@ class MemoryVectors:
     def use(self, embedder: Embedder | None) -> None:
         """Sets the embedder; None: there are no vectors."""
         self._embedder = embedder
+
+    async def warm_up(self) -> None:
+        """Loads a local model now, which the first question would otherwise wait for."""
+        if isinstance(self._embedder, LocalModel):
+            with suppress(ModelCallError):
+                await self._embedder.query("warm")
 
     @property
     def available(self) -> bool:
@@ -45,6 +55,12 @@ class MemoryVectors:
     def read_any_language(self) -> bool:
         """False without a model, and for the local one, whose vectors of texts in other languages are all similar."""
         return self._embedder is not None and not isinstance(self._embedder, LocalModel)
+
+    def static_query(self, text: str) -> Floats | None:
+        """An approximate vector of a query at once, from the local model's table; None where that is not to be used."""
+        if self.mode == "full" or not isinstance(self._embedder, LocalModel):
+            return None
+        return self._embedder.static_query(text)
 
     async def query(self, text: str) -> Floats | None:
         """The vector of a query; None when the model is missing, times out or fails."""
@@ -60,6 +76,12 @@ class MemoryVectors:
             return None
         self.failing = self.failing and vector is None
         return vector
+
+    async def expect(self, text: str) -> None:
+        """Makes the vector of a query that is about to come, where the local model makes it for each query."""
+        if self.mode == "full" and isinstance(self._embedder, LocalModel):
+            with suppress(ModelCallError):
+                await self._embedder.query_ahead(text)
 
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
         """One vector per text; None for all when the model is missing or fails, and for a text that it refuses."""

@@ -64,6 +64,21 @@ def phrase(value: str) -> str:
     return password(value)
 
 
+def mixed(value: str) -> str:
+    """As ``phrase``, with letters too: a number, a date or a sign alone is none."""
+    found = phrase(value)
+    return found if any(map(str.isalpha, found)) and any(map(str.isdigit, found)) else ""
+
+
+def encoded(value: str) -> str:
+    """Printable ASCII text in base64, with or without its padding."""
+    try:
+        text = base64.b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return value if len(text) >= 5 and text.isprintable() and not _is_one_case(value) else ""
+
+
 def random(value: str) -> str:
     """A random-looking value: mixed letters and digits, high entropy, and not shaped like an identifier."""
     value = value.rstrip(_CLOSING)
@@ -84,7 +99,8 @@ def random(value: str) -> str:
 def card(value: str) -> str:
     """A payment card number: 13 to 19 digits with a valid Luhn check digit."""
     digits = [int(character) for character in value if character.isdigit()]
-    if not 13 <= len(digits) <= 19 or len(set(digits)) < 2 or not _evenly_spaced(value):
+    shaped = value[0] != "2" or "2200" <= value[:4] <= "2720"
+    if not 13 <= len(digits) <= 19 or len(set(digits)) < 2 or not shaped or not _evenly_spaced(value):
         return ""
     doubled = [digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(reversed(digits))]
     return value if sum(doubled) % 10 == 0 else ""
@@ -101,6 +117,10 @@ def iban(value: str) -> str:
     number = int("".join(str(int(character, 36)) for character in letters[4:] + letters[:4]))
     followed = value[len(found) : len(found) + 1].isalnum()
     return found if number % 97 == 1 and not followed else ""
+
+
+def _is_one_case(value: str) -> bool:
+    return value.islower() or value.isupper() or value.isdigit()
 
 
 def _is_named(value: str) -> bool:
@@ -129,7 +149,7 @@ def _scrambled(piece: str) -> bool:
 
 def _evenly_spaced(value: str) -> bool:
     """True for a card's layout: one run of digits, or groups of 4 to 6 (the last at least 3) with one separator."""
-    groups = re.split(r"[ -]", value)
+    groups = re.split(r"[ .-]", value)
     return len({character for character in value if not character.isdigit()}) <= 1 and (
         len(groups) == 1 or (len(groups[-1]) >= 3 and all(4 <= len(group) <= 6 for group in groups[:-1]))
     )
@@ -157,7 +177,9 @@ CHECKS: Final[Mapping[str, Check]] = {
     "bare": bare,
     "basic": basic,
     "card": card,
+    "encoded": encoded,
     "iban": iban,
+    "mixed": mixed,
     "password": password,
     "phrase": phrase,
     "random": random,

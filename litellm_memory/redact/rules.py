@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, TypeAlias
 
 import yaml
 
-from litellm_memory.redact.checks import CHECKS, Check
+from litellm_memory.redact.checks import CHECKS, Check, random
+from litellm_memory.redact.folding import folded
+from litellm_memory.redact.pieces import each_match
 
+Span: TypeAlias = tuple[int, int]
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""In C where PyYAML has it, which is ten times as fast: every process that reads the rules waits for that."""
 _MARK: Final = "[REDACTED:"
+LEAST_GLUED: Final = 4
+"""Letters of a token's beginning that are enough to know it by within a longer word."""
+_JOINS: Final = re.compile(r"[A-Za-z0-9_-]")
 _ALONE: Final = r"(?<!(?<!\\)[A-Za-z0-9_-])"
 """Lookbehind for the start of a token. A letter after a backslash may precede it: an escape in a string literal."""
 
@@ -27,22 +36,25 @@ class SecretRule:
     in_lower: bool
     hints: tuple[str, ...]
     check: Check | None
+    glued: bool = False
+    """What stands directly before a match may be part of a word; the match must look random then."""
 
-    def replaced_in(self, text: str, lower: str) -> str:
-        """``text`` with this rule's matches replaced; ``lower`` is the same text in lower case, with equal offsets."""
-        kept, end = [], 0
-        for found in self.pattern.finditer(lower if self.in_lower else text):
-            start, stop = self._secret(text, found)
-            if start < stop:
-                kept += [text[end:start], f"[REDACTED:{self.kind}]"]
-                end = stop
-        return "".join((*kept, text[end:])) if kept else text
+    @property
+    def mark(self) -> str:
+        """What stands in the place of the secret."""
+        return f"[REDACTED:{self.kind}]"
+
+    def spans_in(self, text: str, lower: str) -> list[Span]:
+        """Where this rule's secrets are in ``text``; ``lower`` is the same text in lower case, with equal offsets."""
+        spans = (self._secret(text, found) for found in each_match(self.pattern, lower if self.in_lower else text))
+        return [(start, stop) for start, stop in spans if start < stop]
 
     def _secret(self, text: str, found: re.Match[str]) -> tuple[int, int]:
         """The span of the secret in a match; an empty span when it is no secret, or already redacted."""
         start, stop = found.span("secret" if "secret" in self.pattern.groupindex else 0)
         value = text[start:stop]
-        secret = self.check(value) if self.check else value
+        check = random if self.glued and start and _JOINS.match(text, start - 1) else self.check
+        secret = check(value) if check else value
         if not secret or value.startswith(_MARK) or (_MARK in value and self.check is not None):
             return start, start
         start += value.index(secret)
@@ -51,14 +63,48 @@ class SecretRule:
 
 def redact(text: str, words: tuple[str, ...] = ()) -> str:
     """``text`` with every recognised secret, and every one of ``words``, replaced by ``[REDACTED:kind]``."""
-    if words:
-        text = _pattern_of(words).sub(f"{_MARK}word]", text)
+    view = folded(text)
+    if view is None:
+        return _replaced(text, words)[0]
+    # The same rules look at what is written in other ways; what they find is replaced where it is written.
+    _, found = _replaced(view.text, words)
+    return _put(text, [(view.places[start], view.places[stop], mark) for start, stop, mark in found])
+
+
+def _replaced(text: str, words: tuple[str, ...]) -> tuple[str, list[tuple[int, int, str]]]:
+    """``text`` with marks in it, and what they replaced: start and end in ``text`` as it was given, and the mark."""
+    found: list[tuple[int, int, str]] = []
+    places: Sequence[int] = range(len(text) + 1)
+
+    def put(spans: Sequence[Span], mark: str) -> None:
+        nonlocal text, places
+        found.extend((places[start], places[stop], mark) for start, stop in spans)
+        moved: list[int] = []
+        end = 0
+        for start, stop in spans:
+            moved += [*places[end:start], *([places[start]] * len(mark))]
+            end = stop
+        places = [*moved, *places[end:]]
+        text = _put(text, [(start, stop, mark) for start, stop in spans])
+
+    if words and (spans := [match.span() for match in _pattern_of(words).finditer(text)]):
+        put(spans, f"{_MARK}word]")
     lower = _lower(text)
     for rule in _rules_for(lower):
-        replaced = rule.replaced_in(text, lower)
-        if replaced is not text:
-            text, lower = replaced, _lower(replaced)
-    return text
+        if spans := rule.spans_in(text, lower):
+            put(spans, rule.mark)
+            lower = _lower(text)
+    return text, found
+
+
+def _put(text: str, found: Sequence[tuple[int, int, str]]) -> str:
+    """``text`` with each mark in place of what it replaces; of two that overlap, the longer one."""
+    parts, end = [], 0
+    for start, stop, mark in sorted(found, key=lambda one: (one[0], -one[1])):
+        if start >= end:
+            parts += [text[end:start], mark]
+            end = stop
+    return "".join((*parts, text[end:]))
 
 
 @cache
@@ -88,7 +134,7 @@ def _hints() -> Mapping[str, Sequence[int]]:
 def _rules() -> tuple[SecretRule, ...]:
     """The rules of secrets.yaml in their order, read once."""
     text = resources.files(__package__).joinpath("secrets.yaml").read_text(encoding="utf-8")
-    return tuple(_rule(**entry) for entry in yaml.safe_load(text))
+    return tuple(_rule(**entry) for entry in yaml.load(text, _LOADER))
 
 
 def _rule(
@@ -99,8 +145,9 @@ def _rule(
     hints: tuple[str, ...] = (),
     check: str | None = None,
 ) -> SecretRule:
-    shape = pattern or lower or f"{_ALONE}{token}"
-    return SecretRule(kind, re.compile(shape), bool(lower), tuple(hints), CHECKS[check] if check else None)
+    glued = bool(token) and all(len(hint) >= LEAST_GLUED and hint[-1] in "-_." for hint in hints)
+    shape = pattern or lower or (token if glued else f"{_ALONE}{token}")
+    return SecretRule(kind, re.compile(shape), bool(lower), tuple(hints), CHECKS[check] if check else None, glued)
 
 
 def _lower(text: str) -> str:

@@ -31,6 +31,6 @@ def entry_tokens(memory: Memory, *, summarized: bool) -> int:
     if summarized:
         return min(memory.tokens, len(summary(memory).encode()) // 2) + ENTRY
     text = shown(memory)
-    markup = text.count("\n") + ESCAPED_CHARACTER * sum(map(text.count, "<>&"))
+    markup = text.count("\n") + ESCAPED_CHARACTER * (text.count("<") + text.count(">") + text.count("&"))
     entry = STANDING_INSTRUCTION if is_standing(memory) else ENTRY
     return memory.tokens + markup + entry + (REPLY if memory.reply else 0)

@@ -1,19 +1,23 @@
-"""Whether a call is learned from; if so, the person's new words go to the journal in the background."""
+"""Whether a call is learned from; if so, the person's new words go to the journal."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 from litellm_memory.identity import client_checkouts
+from litellm_memory.journal.journal import Journal
 from litellm_memory.ledger import Ledger
-from litellm_memory.models import Exchange
+from litellm_memory.models import Exchange, Turn
 from litellm_memory.redact import Redactor
-from litellm_memory.request.background import Background, off_loop
+from litellm_memory.request.background import SHORT, Background
 from litellm_memory.request.marks import Said
 from litellm_memory.request.outcome import Acceptance
 from litellm_memory.request.reading import Reading
+from litellm_memory.request.templates import Templates
 from litellm_memory.settings import Settings
+from litellm_memory.wire.shapes import repeats_a_file, speaker
 
 
 class Acceptor:
@@ -24,15 +28,18 @@ class Acceptor:
         settings: Callable[[], Settings],
         redactor: Callable[[], Redactor],
         ledger: Ledger,
+        journal: Journal,
         background: Background,
     ) -> None:
         self._settings = settings
         self._redactor = redactor
         self._ledger = ledger
+        self._journal = journal
         self._background = background
+        self._templates = Templates()
 
     def accept(self, reading: Reading) -> Acceptance:
-        """Whether this call is learned from. Starts to journal a person's new words, and does not wait for that."""
+        """Whether this call is learned from. Journals a person's new words at once, long ones soon."""
         if not may_learn(reading, self._settings()):
             return Acceptance()
         if reading.request.dry:
@@ -40,18 +47,54 @@ class Acceptor:
         self._ledger.paths.note(reading.scope.namespace, client_checkouts(reading.scope, reading.request.headers))
         if reading.kind != "person":
             return Acceptance(learns=True)
-        return Acceptance(True, self._background.spawn(self._journal(reading, reading.said[-1])))
+        said = reading.said[-1]
+        if repeats_a_file(said.text) or is_a_groups(reading.turn) or self._templates.known(said.text, reading.scope):
+            return Acceptance()
+        if reading.request.guarded:
+            return Acceptance(True, late=True)
+        if len(said.text) > SHORT:
+            return Acceptance(True, journalled=self._background.spawn(self._accept_long(reading, said)))
+        self._journal.accept(exchange_of(reading, self._redactor().text(said.text)))
+        return Acceptance(True)
 
-    async def _journal(self, reading: Reading, last: Said) -> None:
-        redactor, request = self._redactor(), reading.request
-        text = await off_loop(len(last.text), partial(redactor.text, last.text))
-        self._ledger.journal.accept(
-            Exchange(request.id, reading.scope, last.mark, text, reading.notes.at, request.model)
-        )
+    async def _accept_long(self, reading: Reading, said: Said) -> None:
+        text = await asyncio.to_thread(self._redactor().text, said.text)
+        self._journal.accept(exchange_of(reading, text))
+
+
+def exchange_of(reading: Reading, text: str) -> Exchange:
+    """The exchange that begins with the person's newest message, whose redacted words are ``text``."""
+    before = reading.said[-2] if len(reading.said) > 1 else reading.earlier
+    return Exchange(
+        reading.request.id,
+        replace(reading.scope, conversation=_conversation(reading)),
+        reading.said[-1].mark,
+        text,
+        reading.notes.at,
+        reading.request.model,
+        place=len(reading.said),
+        before=before.mark if before else None,
+    )
+
+
+def _conversation(reading: Reading) -> str | None:
+    """What the messages of a conversation share that names no session: the mark of the first one in the body.
+
+    None where the provider keeps the messages before it.
+    """
+    return None if reading.scope.session or reading.earlier else reading.said[0].mark
+
+
+def is_a_groups(turn: Turn) -> bool:
+    """True when the newest message names its speaker, and others of the conversation name other ones."""
+    persons = [message for message in turn.messages if message.role == "person" and message.texts]
+    if not persons or speaker(persons[-1].texts[-1].text) is None:
+        return False
+    return len({name for one in persons for text in one.texts if (name := speaker(text.text))}) > 1
 
 
 def may_learn(reading: Reading, settings: Settings) -> bool:
     """False when a setting, the key or a header switched learning off, or LiteLLM keeps no log of this call."""
-    switched_off = not (settings.remember and reading.request.caller.remember) or reading.options.store is False
+    switched_off = not reading.standing.learn.allowed or reading.options.store is False
     unlogged = reading.request.no_logging and not settings.learn.despite_no_logging
     return reading.mark is not None and not switched_off and not unlogged

@@ -1,18 +1,17 @@
-"""Background work: tasks that run until they end or the engine closes, and threads for long texts."""
+"""Background work: tasks that run until they end or the engine closes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 SHORT = 2000
-"""Characters or bytes up to which work runs on the event loop: that takes 0.3 ms, as long as switching to a thread."""
+"""Characters or bytes of a text that is worked on at once, on the event loop: that takes 0.3 ms, as long as switching
+to a thread."""
 RESTART_SECONDS = 2.0
 """Pause before an endless task that failed is restarted."""
 
@@ -22,6 +21,11 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def runs(self) -> bool:
+        """True while any task does."""
+        return bool(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts a task that runs ``work`` until it ends or ``aclose`` cancels it."""
@@ -57,8 +61,3 @@ async def _restarted(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
             logger.error("A background task failed (%s) and is begun again.", type(error).__name__)
             logger.debug("A background task failed and is begun again", exc_info=True)
         await asyncio.sleep(RESTART_SECONDS)
-
-
-async def off_loop(size: int, work: Callable[[], T]) -> T:
-    """The result of ``work`` on a text of ``size``; a long text goes to a thread, so that no request is blocked."""
-    return work() if size <= SHORT else await asyncio.to_thread(work)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from litellm_memory.ledger import Ledger, LedgerError
+from litellm_memory.errors import LedgerError
+from litellm_memory.journal.journal import Journal
+from litellm_memory.ledger import Allowance
 from litellm_memory.models import Block
 from litellm_memory.request.accept import Acceptor
-from litellm_memory.request.blocks import Blocks, reason_of
+from litellm_memory.request.blocks import Blocks, Frozen, reason_of
 from litellm_memory.request.outcome import Injection, Outcome
 from litellm_memory.request.place import carriers, injection_of
 from litellm_memory.request.reading import Excluded, Reader, Reading
 from litellm_memory.request.request import Request
+from litellm_memory.request.screened import all_screened
 from litellm_memory.request.tracing import trace_excluded, trace_of
 from litellm_memory.settings import Settings
 
@@ -22,10 +26,17 @@ class Before:
     """Reads a request, replays the blocks of its conversation and, for a person's new words, adds a new block."""
 
     def __init__(
-        self, settings: Callable[[], Settings], ledger: Ledger, reader: Reader, acceptor: Acceptor, blocks: Blocks
+        self,
+        settings: Callable[[], Settings],
+        journal: Journal,
+        notice: Callable[[Request], None],
+        reader: Reader,
+        acceptor: Acceptor,
+        blocks: Blocks,
     ) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._journal = journal
+        self._notice = notice
         self._reader = reader
         self._acceptor = acceptor
         self._blocks = blocks
@@ -33,6 +44,7 @@ class Before:
     async def __call__(self, request: Request) -> Outcome:
         """What to send in place of ``request.body``, and the status to report to the client."""
         begun = time.perf_counter()
+        self._notice(request)
         try:
             reading = await self._reader.read(request)
         except LedgerError as error:
@@ -43,20 +55,20 @@ class Before:
         acceptance = self._acceptor.accept(reading)
         injection = await self._inject(reading)
         if not request.dry:
-            self._ledger.traces.add(partial(trace_of, reading, injection))
+            self._journal.trace(trace_of(reading, injection), used=reading.notes.used)
         return Outcome(injection, reading.scope, reading, acceptance)
 
     async def _inject(self, reading: Reading) -> Injection:
         settings = self._settings()
-        if not (settings.inject and reading.request.caller.inject):
-            return Injection("off", "inject_off")
+        if not reading.standing.recall.allowed:
+            return Injection("off", _why_not(reading.standing.recall))
         if reading.options.inject is False:
             return Injection("off", "header")
-        if not reading.said:
+        if not reading.said or reading.foreign:
             return Injection("skipped", reading.reason)
         place = partial(injection_of, reading, position=settings.recall.position)
         marks = [said.mark for said in carriers(reading, settings.recall.position)]
-        frozen = await self._blocks.frozen(reading, marks)
+        frozen = await self._screened(reading, await self._blocks.frozen(reading, marks))
         if frozen.failure is not None:
             status, reason = frozen.failure
             return place(frozen.blocks, status=status, reason=reason)
@@ -71,9 +83,21 @@ class Before:
         new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))
         return place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
 
+    async def _screened(self, reading: Reading, frozen: Frozen) -> Frozen:
+        """The frozen blocks as the request's guardrails, which may be new, let them through."""
+        screen = reading.request.screen
+        return replace(frozen, blocks=await all_screened(frozen.blocks, screen)) if screen is not None else frozen
+
     def _excluded(self, request: Request, excluded: Excluded) -> Outcome:
         if not request.dry and excluded.reason != "unknown_shape":
             trace = trace_excluded(request, excluded, self._settings().identity.partition)
             if trace is not None:
-                self._ledger.traces.add(lambda: trace)
+                self._journal.trace(trace)
         return Outcome(Injection(excluded.status, excluded.reason), excluded.scope)
+
+
+def _why_not(recall: Allowance) -> str:
+    """The reason to tell when recall is not allowed."""
+    if recall.by == "policy":
+        return "opt_in" if recall.ruling and recall.ruling.policy == "opt_in" else "policy_off"
+    return "paused" if recall.by == "person" else "inject_off"

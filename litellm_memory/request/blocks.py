@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Final
 
-from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.ledger import Ledger
-from litellm_memory.memories import Memories
-from litellm_memory.memories.recall import Query, Recall
-from litellm_memory.models import Block, Recalled, Status
+from litellm_memory.errors import AwayError, LiteLLMMemoryError
+from litellm_memory.journal.journal import Journal
+from litellm_memory.memories.breaker import Breaker
+from litellm_memory.memories.recall import Query
+from litellm_memory.models import Block, Status
 from litellm_memory.redact import Redactor
-from litellm_memory.render import render
-from litellm_memory.request.background import off_loop
+from litellm_memory.request.finding import Find, Look
 from litellm_memory.request.kinds import is_trivial
 from litellm_memory.request.marks import Said
 from litellm_memory.request.place import carried_in
 from litellm_memory.request.reading import Reading, replay_timeout_s
+from litellm_memory.request.screened import screened
 from litellm_memory.settings import Settings
 
 MAX_QUERY_CHARACTERS = 2000
 """How much of a message is searched for: the embedding model reads 256 tokens, and words need no more."""
+
+_UNSEEN: Final = Redactor.of_the_unseen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +46,43 @@ class NewBlock:
 
 
 class Blocks:
-    """Looks up frozen blocks and freezes new ones. A dry run freezes nothing."""
+    """Looks up frozen blocks and freezes new ones. A dry run freezes nothing. ``breaker`` is the ledger's."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
-        redactor: Callable[[], Redactor],
-        ledger: Ledger,
-        recall: Recall,
-        memories: Memories,
+        journal: Journal,
+        find: Find,
+        breaker: Breaker,
     ) -> None:
         self._settings = settings
-        self._redactor = redactor
-        self._ledger = ledger
-        self._recall = recall
-        self._memories = memories
+        self._journal = journal
+        self._find = find
+        self._breaker = breaker
 
     async def frozen(self, reading: Reading, marks: Sequence[str]) -> Frozen:
         """The blocks frozen for these messages; only those in RAM when the ledger times out or fails."""
         try:
-            async with asyncio.timeout(replay_timeout_s(self._settings())):
-                with reading.notes.stage("replay"):
-                    return Frozen(await self._frozen(reading, marks))
+            with reading.notes.stage("replay"):
+                if (known := self._in_ram(reading, marks)) is not None:
+                    return Frozen(known)
+                with self._breaker.watch():
+                    async with asyncio.timeout(replay_timeout_s(self._settings())):
+                        return Frozen(await self._journal.blocks.frozen(marks))
         except TimeoutError:
             failure: tuple[Status, str] = ("late", "replay")
         except LiteLLMMemoryError as error:
             failure = ("error", reason_of(error))
         if reading.kind == "person":
             self._freeze_instead(reading, Block(marks[-1]))
-        return Frozen(self._ledger.blocks.cached(marks), failure)
+        return Frozen(self._journal.blocks.cached(marks), failure)
 
-    async def _frozen(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
+    def _in_ram(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block] | None:
+        """The blocks of these messages when nothing has to be waited for; else None."""
         # No lookup for the new message's own block: ``freeze`` returns one that was frozen before.
-        cached = self._ledger.blocks.cached(marks)
-        if reading.kind == "person" and not reading.request.dry and set(marks[:-1]) <= cached.keys():
-            return cached
-        return await self._ledger.blocks.frozen(marks)
+        wanted = marks[:-1] if reading.kind == "person" and not reading.request.dry else marks
+        cached = self._journal.blocks.cached(marks)
+        return cached if self._journal.blocks.is_all(cached, wanted) else None
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
         """The block for a person's new message, durable before it is used; ``fallback`` past the recall deadline."""
@@ -95,29 +98,42 @@ class Blocks:
                 return NewBlock(fallback, "error", reason_of(error))
             unless_in_time.pop_all()
         if not reading.request.dry:
-            self._memories.uses.note(given.memory for given in new.block.given)
+            reading.notes.used = [given.memory for given in new.block.given]
         return new
 
     async def _recalled(self, reading: Reading, earlier: Mapping[str, Block]) -> NewBlock:
         notes, last = reading.notes, reading.said[-1]
+        if self._waits_for_ledger(reading, last.mark):
+            self._breaker.check()
         wanted = reading.options.query or last.text
         if is_trivial(wanted):
             return _new(await self._freeze(reading, Block(last.mark)), "trivial")
         notes.query = query_of(reading, wanted, earlier, self._settings())
         with notes.stage("recall"):
-            notes.found = await self._recall(notes.query, now=notes.at)
-        recalled = notes.found.recalled
-        size = sum(item.memory.characters for item in recalled)
-        block = await off_loop(size, partial(self._rendered, reading, last, recalled))
-        return _new(await self._freeze(reading, block), "recalled" if recalled else "nothing_relevant")
+            found = await self._find(notes.query, self._look(reading, last), now=notes.at)
+        notes.candidates = found.candidates
+        if not found.block.text:
+            return _new(await self._freeze(reading, found.block), "nothing_relevant")
+        block = await self._screened(reading, found.block)
+        return _new(await self._freeze(reading, block), "recalled" if block.text else "guardrail")
 
-    def _rendered(self, reading: Reading, last: Said, recalled: Sequence[Recalled]) -> Block:
-        # A memory may be older than the rule that recognises a secret in it.
-        redactor = self._redactor()
-        return render(
-            [replace(item, memory=redactor.memory(item.memory)) for item in recalled],
+    async def _screened(self, reading: Reading, block: Block) -> Block:
+        """``block`` as the request's guardrails let it through; the trace names what they took out."""
+        screen = reading.request.screen
+        if screen is None:
+            return block
+        with reading.notes.stage("screen"):
+            kept = await screened(block, screen)
+        gone = {given.memory for given in block.given} - {given.memory for given in kept.given}
+        reading.notes.candidates = tuple(
+            replace(one, left_out="guardrail") if one.memory in gone else one for one in reading.notes.candidates
+        )
+        return kept
+
+    def _look(self, reading: Reading, last: Said) -> Look:
+        return Look(
+            last.mark,
             self._settings().recall.format,
-            mark=last.mark,
             layout=reading.options.layout,
             name_projects=reading.scope.project is None,
         )
@@ -126,13 +142,18 @@ class Blocks:
         """The block that is frozen for the message: this one, unless another attempt froze one first."""
         if reading.request.dry:
             return block
-        with reading.notes.stage("freeze"):
-            return await self._ledger.blocks.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
+        waits = self._waits_for_ledger(reading, block.mark)
+        with reading.notes.stage("freeze"), self._breaker.watch() if waits else nullcontext():
+            return await self._journal.blocks.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
+
+    def _waits_for_ledger(self, reading: Reading, mark: str) -> bool:
+        """False when a block for this message is frozen without a look into the ledger, or not at all."""
+        return not (reading.request.dry or self._journal.blocks.is_all({}, [mark]))
 
     def _freeze_instead(self, reading: Reading, fallback: Block) -> None:
         """Freezes ``fallback`` in place of a block whose freeze may still be in flight."""
         if not reading.request.dry:
-            self._ledger.blocks.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
+            self._journal.blocks.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
 
 
 def _new(block: Block, reason: str) -> NewBlock:
@@ -143,7 +164,7 @@ def query_of(reading: Reading, wanted: str, earlier: Mapping[str, Block], settin
     """The query for ``wanted`` in the reading's scope, without the memories that the conversation already carries."""
     recall, options = settings.recall, reading.options
     return Query(
-        text=wanted[:MAX_QUERY_CHARACTERS],
+        text=_UNSEEN.text(wanted[:MAX_QUERY_CHARACTERS]),
         scope=reading.scope,
         limit=_bounded(options.max_memories, recall.max_memories, recall.header_ceiling),
         tokens=_bounded(options.token_budget, recall.token_budget, recall.header_ceiling),
@@ -163,5 +184,10 @@ def _bounded(asked: int | None, default: int, ceiling: float) -> int:
 
 
 def reason_of(error: Exception) -> str:
-    """The error's type as a reason: ``StoreError`` is ``store``. Its text may name paths, so only the log has it."""
+    """The error's type as a reason: ``StoreError`` is ``store``. Its text may name paths, so only the log has it.
+
+    ``store_away``: the store was not asked, because it had failed several times.
+    """
+    if isinstance(error, AwayError):
+        return f"{error.part}_away"
     return type(error).__name__.removesuffix("Error").lower()

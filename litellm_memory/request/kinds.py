@@ -12,9 +12,10 @@ from typing import Final
 import yaml
 from pydantic import TypeAdapter
 
-from litellm_memory.models import Kind, Message, Turn
+from litellm_memory.models import Kind, Message, Text, Turn
 from litellm_memory.settings import KindRule
 from litellm_memory.wire.own_words import own_words
+from litellm_memory.wire.shapes import orders
 
 _LONGEST_HEADER: Final = 16_384
 
@@ -38,6 +39,8 @@ def classify(turn: Turn, headers: Mapping[str, str], rules: Sequence[KindRule] =
     decides = next((rule for rule in (*rules, *built_in_rules()) if _holds(rule, turn, headers, words)), None)
     if decides is not None and decides.kind != "person":
         return decides.kind, decides.name
+    if decides is None and any(map(orders, words.system)):
+        return "side_call", "orders_for_a_model"
     kind, reason = _by_shape(turn, words)
     return (kind, decides.name) if decides is not None and kind == "person" else (kind, reason)
 
@@ -65,15 +68,15 @@ class _TextsToMatch:
     """The texts of a turn that rules match against, without leading white space."""
 
     def __init__(self, turn: Turn) -> None:
-        latest = [
-            message
-            for message in takewhile(lambda message: message.role in ("person", "system"), reversed(turn.messages))
+        since = [*takewhile(lambda message: message.role in ("person", "system"), reversed(turn.messages))]
+        self.latest: Sequence[tuple[Message, Sequence[Text]]] = [
+            (message, own_words(message, before))
+            for message, before in zip(since, (*since[1:], None), strict=False)
             if message.role == "person"
         ]
-        self.latest: Sequence[Message] = latest
-        """The person's messages since the last answer or tool result, newest first."""
+        """The person's messages since the last answer or tool result, newest first, and the own words in them."""
         # A rule's text may come after a wrapper, or be mistaken for one and stripped: match raw and stripped texts.
-        said = (text.text.lstrip() for message in latest for text in (*message.texts, *own_words(message)))
+        said = (text.text.lstrip() for message, own in self.latest for text in (*message.texts, *own))
         self.said = list(dict.fromkeys(said))
         self.system = [
             text.text.lstrip() for message in turn.messages if message.role == "system" for text in message.texts
@@ -98,8 +101,8 @@ def _carries(wanted: Mapping[str, re.Pattern[str]], headers: Mapping[str, str]) 
 
 def _by_shape(turn: Turn, words: _TextsToMatch) -> tuple[Kind, str]:
     """``person`` when the person's own words come last; wrappers sent as messages count as system text."""
-    for message in words.latest:
-        if own_words(message):
+    for message, own in words.latest:
+        if own:
             return "person", "own_words"
         if message.tools:
             return "continuation", "tool_result"

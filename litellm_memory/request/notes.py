@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from litellm_memory.memories.recall import Query, Recollection
+from litellm_memory.ledger import TracedMemory
+from litellm_memory.memories.recall import Query
 
 
 @dataclass(slots=True)
@@ -17,7 +18,9 @@ class Notes:
 
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     query: Query | None = None
-    found: Recollection = field(default_factory=Recollection)
+    candidates: tuple[TracedMemory, ...] = ()
+    used: list[str] = field(default_factory=list)
+    """Ids of the memories in the new block; empty when there is none."""
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from litellm_memory.models import Kind, Scope, Status
+from litellm_memory.models import Kind, Place, Scope, Status
 from litellm_memory.request.reading import Reading
 from litellm_memory.wire import WireFormat
 
@@ -28,6 +28,8 @@ class Injection:
     """The text of the newest message's block; empty when it has none."""
     carried: tuple[str, ...] = ()
     """Ids of the memories that the conversation carries after this call."""
+    placed: tuple[tuple[Place, str], ...] = ()
+    """Every block of the body before the client's text at its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Acceptance:
     """Whether a call is learned from."""
 
     learns: bool = False
+    late: bool = False
+    """The person's words go to the journal with the answer, as guardrails let them through."""
     journalled: asyncio.Task[None] | None = None
     """Done once the person's new words are queued for the journal; None when there are none."""
 

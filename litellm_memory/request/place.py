@@ -27,14 +27,16 @@ def injection_of(
     if not given:
         return Injection(status, reason, carried=carried)
     newest, block = given[-1]
+    placed = tuple((said.place, block.text) for said, block in given)
     return Injection(
         "replayed" if status in ("empty", "skipped") else status,
         reason,
-        body=_placed(reading, [(said.place, block.text) for said, block in given], position),
+        body=_placed(reading, placed, position),
         count=sum(len(block.given) for _, block in given),
         tokens=sum(block.tokens for _, block in given),
         block=block.text if newest is reading.said[-1] else "",
         carried=carried,
+        placed=placed,
     )
 
 

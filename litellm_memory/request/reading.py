@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final, TypeVar
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.identity import Refusal, RequestOptions, identify, read_options
-from litellm_memory.ledger import Ledger
+from litellm_memory.journal.journal import Journal
+from litellm_memory.ledger import Ledger, Standing
+from litellm_memory.memories.breaker import Breaker
 from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
 from litellm_memory.request.kinds import classify
 from litellm_memory.request.marks import Said, said_in
 from litellm_memory.request.notes import Notes
+from litellm_memory.request.openings import Openings
 from litellm_memory.request.participation import models_asked, models_take_part, takes_part, vendor_of
 from litellm_memory.request.request import Request
 from litellm_memory.settings import Settings
 from litellm_memory.wire import WireFormat, recognise
+from litellm_memory.wire.content import is_longer
+
+T = TypeVar("T")
+
+MOST_AT_ONCE: Final = 1000
+"""Messages, parts, and hundreds of characters of the person that are read on the event loop: that takes 9 ms at the
+most. More are read in a thread."""
+MOST_READ: Final = 40_000
+"""As many are read at all: 4 MB of a person's words. Letting go of more would hold up the event loop."""
+LONGEST_READ_S: Final = 2.0
+"""After this long a request goes on without memory: long conversations of others may be read before it."""
+
+# One thread, because each more that computes delays the event loop by another switch of the GIL.
+_THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +53,13 @@ class Reading:
     reason: str
     """What decided the kind."""
     said: Sequence[Said]
+    foreign: bool = False
+    """It opens otherwise than its session: what the session's own messages were given is none of its business."""
     earlier: Earlier | None = None
     """The state of the part of the conversation that the server keeps; None when it keeps none."""
     notes: Notes = field(default_factory=Notes)
+    standing: Standing = field(default_factory=Standing)
+    """What memory may do for it, and who says so."""
 
     @property
     def mark(self) -> str | None:
@@ -57,17 +81,29 @@ class Excluded:
 
 
 class Reader:
-    """Parses requests under the current settings."""
+    """Parses requests under the current settings. ``breaker`` is the ledger's."""
 
-    def __init__(self, settings: Callable[[], Settings], ledger: Ledger) -> None:
+    def __init__(self, settings: Callable[[], Settings], ledger: Ledger, journal: Journal, breaker: Breaker) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._journal = journal
+        self._breaker = breaker
+        self._openings = Openings()
 
     async def read(self, request: Request) -> Reading | Excluded:
         """The parsed request, or why memory stays out of it. Raises LedgerError while the ledger is not open."""
+        try:
+            async with asyncio.timeout(LONGEST_READ_S):
+                return await self._read(request)
+        except TimeoutError:
+            return Excluded("late", "read")
+
+    async def _read(self, request: Request) -> Reading | Excluded:
         settings = self._settings()
-        format = recognise(request.call_type, request.route, request.body)
-        turn = format.read(request.body) if format else None
+        apart = is_longer(request.body, MOST_AT_ONCE)
+        if apart and is_longer(request.body, MOST_READ):
+            return Excluded("skipped", "too_long")
+        format, turn = await _done(partial(_parsed, request), apart=apart)
         if format is None or turn is None:
             return Excluded("skipped", "unknown_shape")
         asked = models_asked(request, turn)
@@ -81,33 +117,67 @@ class Reader:
             return Excluded("skipped", scope.reason)
         if vendor_of(asked, settings.vendor_memory):
             return Excluded("off", "vendor_memory", scope)
-        kind, reason = classify(turn, request.headers, settings.kinds)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
-        said = said_in(turn, scope, self._ledger.key, after=earlier.mark if earlier else "")
-        return Reading(request, format, turn, options, await self._joined(scope), kind, reason, said, earlier)
+        after = earlier.mark if earlier else ""
+        kind, reason = await _done(partial(classify, turn, request.headers, settings.kinds), apart=apart)
+        said = await _done(partial(_said, request, format, turn, scope, self._ledger.key, after), apart=apart)
+        foreign = self._openings.foreign(turn, scope, said, kind, reason, note=not request.dry)
+        if foreign and kind in ("person", "continuation"):
+            kind, reason = foreign, "another_opening"
+        elif request.beside and kind == "continuation":
+            reason = "gateway_memory"
+        reading = Reading(
+            request, format, turn, options, await self._joined(scope), kind, reason, said, foreign is not None, earlier
+        )
+        switches, now = self._ledger.people.switches, reading.notes.at
+        return replace(reading, standing=switches.standing(reading.scope, request.caller, now, settings))
 
     async def _joined(self, scope: Scope) -> Scope:
         """``scope`` with the project name that all clients of the user share; unchanged on a timeout or failure."""
         if scope.project is None:
             return scope
-        try:
-            async with asyncio.timeout(replay_timeout_s(self._settings())):
-                names = await self._ledger.paths.names(
-                    scope.namespace, scope.project, scope.path, now=datetime.now(UTC)
-                )
-        except (TimeoutError, LiteLLMMemoryError):
-            return scope
+        paths, asked, now = self._ledger.paths, (scope.namespace, scope.project, scope.path), datetime.now(UTC)
+        if (names := paths.fresh(*asked, now=now)) is None:
+            try:
+                with self._breaker.watch():
+                    async with asyncio.timeout(replay_timeout_s(self._settings())):
+                        names = await paths.names(*asked, now=now)
+            except (TimeoutError, LiteLLMMemoryError):
+                return scope
         return replace(scope, project=names.project)
 
     async def _earlier(self, previous: str, scope: Scope) -> Earlier:
         """The state of the server-side conversation whose last answer is ``previous``."""
         try:
-            async with asyncio.timeout(replay_timeout_s(self._settings())):
-                known = await self._ledger.answers.earlier(previous, namespace=scope.namespace)
+            with self._breaker.watch():
+                async with asyncio.timeout(replay_timeout_s(self._settings())):
+                    known = await self._journal.answers.earlier(previous, namespace=scope.namespace)
         except (TimeoutError, LiteLLMMemoryError):
             known = None
         # The id of an answer that memory did not see still tells this conversation from others.
         return known or Earlier(previous)
+
+
+async def _done(work: Callable[[], T], *, apart: bool) -> T:
+    """What ``work`` returns; with ``apart`` it is done in the thread for long conversations."""
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, work) if apart else work()
+
+
+def _parsed(request: Request) -> tuple[WireFormat | None, Turn | None]:
+    format = recognise(request.call_type, request.route, request.body)
+    return format, format.read(request.body) if format else None
+
+
+def _said(request: Request, format: WireFormat, turn: Turn, scope: Scope, key: bytes, after: str) -> list[Said]:
+    """The person's messages, with the marks of the client's own words: a guardrail may mask them anew each time."""
+    said = said_in(turn, scope, key, after=after)
+    own = format.read(request.original) if request.original is not None else None
+    if own is None:
+        return said
+    marked = said_in(own, scope, key, after=after)
+    if len(marked) != len(said):
+        return said
+    return [replace(one, mark=unmasked.mark) for one, unmasked in zip(said, marked, strict=True)]
 
 
 def replay_timeout_s(settings: Settings) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from litellm_memory.models import Body, Caller
+from litellm_memory.request.screened import Screen
 
 LONGEST_KEPT: Final = 256
 """Characters of a client's model name and path that are kept: a body of megabytes can be all model name."""
@@ -26,6 +27,14 @@ class Request:
     """The requested model and every fallback that the call may reach."""
     no_logging: bool = False
     """LiteLLM is configured not to log this call's messages."""
+    beside: bool = False
+    """A round of LiteLLM's own gateway memory, which offers its tools and answers them by itself."""
+    guarded: bool = False
+    """Guardrails may still change or refuse the request or its answer: nothing of it is kept before that is known."""
+    original: Body | None = None
+    """The client's own body, where a guardrail may have changed ``body`` before memory saw it."""
+    screen: Screen | None = None
+    """What the request's guardrails let through of a memory; None when there are none to ask."""
     dry: bool = False
     """A dry run keeps nothing: no block is frozen, nothing is journalled or traced."""
 

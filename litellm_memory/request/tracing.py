@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from litellm_memory.identity import Binding, partition_of
-from litellm_memory.ledger import Trace, TracedMemory
-from litellm_memory.memories.recall import Rejected
-from litellm_memory.models import Recalled, Scope
-from litellm_memory.request.notes import Notes
+from litellm_memory.ledger import Trace
+from litellm_memory.models import Scope
 from litellm_memory.request.outcome import Injection
 from litellm_memory.request.reading import Excluded, Reading
 from litellm_memory.request.request import Request
@@ -40,8 +38,9 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
         limit=query.limit if query else None,
         budget=query.tokens if query else None,
         min_score=query.min_score if query else None,
-        candidates=_candidates(notes),
+        candidates=notes.candidates,
         stages=notes.stages,
+        standing=reading.standing.told,
     )
 
 
@@ -65,15 +64,3 @@ def trace_excluded(request: Request, excluded: Excluded, partition_by: Binding) 
         model=request.model,
         route=request.path,
     )
-
-
-def _candidates(notes: Notes) -> tuple[TracedMemory, ...]:
-    """The recalled memories, then the rejected ones, each by descending score."""
-    kept = [_traced(item, None) for item in notes.found.recalled]
-    return (*kept, *(_traced(item, item.reason) for item in notes.found.rejected))
-
-
-def _traced(item: Recalled | Rejected, left_out: str | None) -> TracedMemory:
-    # Four digits: a trace holds some hundred such numbers.
-    why = {name: round(value, 4) for name, value in item.why.items()}
-    return TracedMemory(item.memory.id, round(item.score, 4), why, left_out)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from litellm_memory.screening.meant import mean_harm
 from litellm_memory.screening.reading import readings
 from litellm_memory.screening.signs import Span, around, signs_in
 
-__all__ = ["suspicious", "why_to_review"]
+__all__ = ["shown_aim", "suspicious", "why_each_to_review", "why_to_review"]
 
 RULES: Final = "it speaks of the rules that the model follows"
 BLOCK: Final = "it speaks in the signs by which memory or a model tells who says what"
@@ -19,6 +20,7 @@ TOOLS: Final = "it wants something done with tools, or behind somebody's back"
 SECRETS: Final = "it wants something secret shown or sent away"
 OTHERS: Final = "it speaks for other people, or swaps one for another"
 TRUST: Final = "it wants a source or a seller to be preferred"
+MEANING: Final = "it means much the same as what is written to steer an assistant"
 
 LONGEST: Final = 20_000
 """Characters that are screened: a memory is shorter."""
@@ -118,9 +120,23 @@ AIMS: Final = (
 )
 
 
-@lru_cache(maxsize=64)
 def why_to_review(text: str) -> str | None:
     """Why ``text`` must wait for its owner's approval before it is recalled; None when it need not wait."""
+    return why_each_to_review([text])[0]
+
+
+def why_each_to_review(texts: Sequence[str]) -> list[str | None]:
+    """Why each of ``texts`` must wait; read at once, a text takes a third of the time."""
+    reasons = {text: shown_aim(text) for text in texts}
+    rest = [text for text, reason in reasons.items() if reason is None]
+    harmful = zip(rest, mean_harm([text[:LONGEST] for text in rest]), strict=True)
+    reasons |= {text: MEANING for text, harms in harmful if harms}
+    return [reasons[text] for text in texts]
+
+
+@lru_cache(maxsize=64)
+def shown_aim(text: str) -> str | None:
+    """What ``text`` is after by its words alone; None when they show nothing."""
     for reading in readings(text[:LONGEST]):
         for aim in AIMS:
             if aim.shows_in(reading):
@@ -129,9 +145,9 @@ def why_to_review(text: str) -> str | None:
 
 
 def suspicious(text: str) -> Iterator[tuple[str, str]]:
-    """The paragraphs of ``text`` that must wait for their owner's approval, each with the reason."""
+    """The paragraphs of ``text`` whose words show an attack, each with the reason."""
     for paragraph in _PARAGRAPH.split(text[:LONGEST]):
-        reason = why_to_review(paragraph)
+        reason = shown_aim(paragraph)
         if reason is not None:
             yield paragraph.strip(), reason
 

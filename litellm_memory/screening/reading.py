@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from litellm_memory.text.chinese import simplified
+
 # Homoglyphs: letters of other scripts that look like Latin ones; leetspeak: digits in place of letters.
 _LOOKS: Final = str.maketrans("аеорсухіѕјԁһοανкмтвнѵ", "aeopcyxisjdhoavkmtbhv")
 _FIGURES: Final = str.maketrans("013457@$", "oieastas")
@@ -19,10 +21,10 @@ _ENCODED: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}={0,2}")
 
 
 def readings(text: str) -> Iterator[str]:
-    """``text`` in lower case and Unicode NFKC; then, where words are obfuscated, the decoded versions."""
+    """``text`` in lower case, Unicode NFKC and simplified Chinese; then, where it is obfuscated, the decoded ones."""
     folded = unicodedata.normalize("NFKC", text).replace("’", "'")
     shown = "".join(character for character in folded if unicodedata.category(character) != "Cf")
-    plain = shown.lower()
+    plain = simplified(shown).lower()
     yield plain
     bare = _SPREAD.sub(lambda found: re.sub(r"[^a-z]", "", found[0]), plain)
     bare = _MIXED.sub(lambda found: found[0].translate(_LOOKS), bare)

@@ -10,12 +10,12 @@ from fastapi import HTTPException, Request
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from litellm_memory.care.why import REASONS
+from litellm_memory.gate.access import Access, served, verified
 from litellm_memory.identity import Refusal, identify
 from litellm_memory.identity.headers import gathered, read_options
 from litellm_memory.models import Turn
-from litellm_memory.sidecar.access import Access, served, verified
 from litellm_memory.sidecar.tools import Agent
-from litellm_memory.sidecar.why import REASONS
 
 MISSING: Final = "This needs the SDK of the Model Context Protocol: pip install 'litellm-memory[mcp]'."
 

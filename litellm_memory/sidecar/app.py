@@ -12,16 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from litellm_memory import __version__
-from litellm_memory.engine import Engine
-from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.metrics import Shared
-from litellm_memory.sidecar import (
+from litellm_memory.api import (
     audit,
+    evaluation,
     health,
     jobs,
     memories,
     metrics,
     namespaces,
+    past,
+    people,
     portable,
     preview,
     review,
@@ -29,14 +29,20 @@ from litellm_memory.sidecar import (
     routing,
     traces,
     usage,
+    vector_stores,
 )
-from litellm_memory.sidecar.access import Authenticate, Served
+from litellm_memory.api.shapes import ErrorOut
+from litellm_memory.engine import Engine
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.files.address import without_paths
+from litellm_memory.gate.access import Served
+from litellm_memory.gate.browsers import Browsers
+from litellm_memory.gate.rates import Authenticate
+from litellm_memory.gate.sizes import Sizes
+from litellm_memory.gate.unforeseen import Unforeseen
+from litellm_memory.ledger import AmbiguousNameError, TooManyJobsError
+from litellm_memory.metrics import Shared
 from litellm_memory.sidecar.agents import AgentTools
-from litellm_memory.sidecar.browsers import Browsers
-from litellm_memory.sidecar.rates import Rates
-from litellm_memory.sidecar.shapes import ErrorOut
-from litellm_memory.sidecar.sizes import Sizes
-from litellm_memory.sidecar.unforeseen import Unforeseen
 
 CODES = {
     400: "bad_request",
@@ -60,13 +66,17 @@ _PARTS: Final = (
     memories,
     namespaces,
     jobs,
+    people,
     portable,
+    past,
     preview,
     review,
     rollback,
     audit,
     traces,
+    evaluation,
     usage,
+    vector_stores,
 )
 ROUTERS: Final = tuple(part.router for part in _PARTS)
 """All routers except ``/mcp``, in the order of the OpenAPI description."""
@@ -87,14 +97,15 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
             HTTPException: _refused,
             RequestValidationError: _invalid,
             NotFoundError: _not_found,
+            AmbiguousNameError: _ambiguous,
+            TooManyJobsError: _too_many,
             LiteLLMMemoryError: _unavailable,
         },
     )
     app.add_middleware(Unforeseen, answer=_error(500, "Something went wrong; the log of the proxy names it."))
     app.add_middleware(Sizes)
     app.add_middleware(Browsers, host=engine.settings.sidecar.host, refuse=_error)
-    rated = Rates(authenticate, lambda: engine.settings.sidecar.requests_per_minute)
-    Served(engine, rated, shared or Shared(engine.ledger.figures), open_on_loopback=True).attach_to(app)
+    Served(engine, authenticate, shared or Shared(engine.ledger.figures), open_on_loopback=True).attach_to(app)
     for router in ROUTERS:
         app.include_router(router)
     app.routes.append(Route("/mcp", AgentTools(), methods=["POST"], include_in_schema=False))
@@ -125,8 +136,17 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return _error(404, str(error))
 
 
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    return _error(503, str(error))
+async def _ambiguous(_: Request, error: Exception) -> JSONResponse:
+    return _error(409, str(error))
+
+
+async def _too_many(_: Request, error: Exception) -> JSONResponse:
+    return _error(429, str(error), {"retry-after": "60"})
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    served: Served = request.app.state.litellm_memory
+    return _error(503, without_paths(str(error), served.engine.settings.data_dir))
 
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -27,13 +27,16 @@ async def serve(app: FastAPI, engine: Engine) -> None:
     sidecar = engine.settings.sidecar
     with _lock_file(engine.settings.data_dir / "sidecar.lock") as lock:
         while True:
-            if lock is None or take_lock(lock):
+            if lock is not None and not take_lock(lock):
+                _say_whose(engine, lock)
+            else:
                 try:
-                    listening = _listen(sidecar.host, sidecar.port)
+                    listening = listening_at(sidecar.host, sidecar.port)
                 except OSError as error:
                     _say(engine, f"The sidecar cannot listen on {sidecar.host}:{sidecar.port}: {error.strerror}.")
                 else:
                     engine.health.sidecar = None
+                    _sign(lock, listening)
                     await _run(app, listening)
                     return
             await asyncio.sleep(RETRY_SECONDS)
@@ -60,7 +63,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listening_at(host: str, port: int) -> socket.socket:
+    """A socket that is bound there. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -79,6 +83,30 @@ def _lock_file(path: Path) -> contextlib.AbstractContextManager[TextIO | None]:
         return open_lock(path)
     except OSError:
         return contextlib.nullcontext()
+
+
+def _sign(lock: TextIO | None, listening: socket.socket) -> None:
+    """Writes into the lock where its holder serves, for other proxies on this data directory."""
+    if lock is not None:
+        lock.seek(0)
+        lock.truncate()
+        lock.write(":".join(map(str, listening.getsockname()[:2])))
+        lock.flush()
+
+
+def _say_whose(engine: Engine, lock: TextIO) -> None:
+    """Another process serves this data directory: a worker of this proxy, or, at another port, another proxy."""
+    lock.seek(0)
+    served = lock.read(100).strip()
+    wanted = engine.settings.sidecar
+    if served and wanted.port and not served.endswith(f":{wanted.port}"):
+        _say(
+            engine,
+            f"The sidecar of this data_dir serves at {served}, for another proxy, so this one starts none at "
+            f"{wanted.host}:{wanted.port}: use that address, or give each proxy a data_dir of its own.",
+        )
+    else:
+        engine.health.sidecar = None
 
 
 def _say(engine: Engine, sentence: str) -> None:

@@ -6,23 +6,25 @@ The client's configuration decides whose memory it is, by its key and its header
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from litellm_memory.api.memories import Found, MemoryIn, MemoryPatch, SearchIn, corrected, memory_of, search_of
+from litellm_memory.api.paging import cursor_at, position_at
+from litellm_memory.api.traces import UNKNOWN, trace_out
+from litellm_memory.care.audit import reason_to_refuse
+from litellm_memory.care.given import Name, Said, Shape, Tags
+from litellm_memory.care.shown import MemoryOut
 from litellm_memory.engine import Engine
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
-from litellm_memory.ledger import ListFilter
+from litellm_memory.gate.access import Access
+from litellm_memory.gate.apart import apart
+from litellm_memory.ledger import ListFilter, Switch
 from litellm_memory.models import Memory, MemoryKind, Origin, Scope, namespace
-from litellm_memory.screening import why_to_review
-from litellm_memory.sidecar.access import Access
-from litellm_memory.sidecar.memories import Found, MemoryIn, MemoryPatch, SearchIn, corrected, memory_of, search_of
-from litellm_memory.sidecar.paging import cursor_at, position_at
-from litellm_memory.sidecar.shapes import MemoryOut, Name, Said, Shape, Tags
-from litellm_memory.sidecar.traces import UNKNOWN, trace_out
 
 AddableKind = Literal["fact", "preference", "decision"]
 """Kinds that a model may add. A standing instruction must come from the person: text that reaches the model could
@@ -120,7 +122,7 @@ async def _search(acting: Acting, given: Search) -> dict[str, Any]:
 
 
 async def _add(acting: Acting, given: Add) -> dict[str, Any]:
-    _unless_suspicious(given.text)
+    await _unless_suspicious("\n".join((given.text, given.project or "", *given.tags)))
     scope = acting.scope
     asked = MemoryIn(
         text=given.text, kind=given.kind, tags=given.tags, user=scope.user, project=given.project or scope.project
@@ -131,10 +133,20 @@ async def _add(acting: Acting, given: Add) -> dict[str, Any]:
 
 
 async def _correct(acting: Acting, given: Correct) -> dict[str, Any]:
-    _unless_suspicious(given.text)
+    await _unless_suspicious(given.text)
     await acting.own(given.id)
-    patch = partial(corrected, acting.engine.redactor, MemoryPatch(text=given.text))
-    return acting.shape(await acting.engine.memories.correct(acting.partition, given.id, patch))
+    by_agent = partial(_corrected, acting, given.text)
+    return acting.shape(await acting.engine.memories.correct(acting.partition, given.id, by_agent))
+
+
+def _corrected(acting: Acting, text: str, memory: Memory) -> Memory:
+    """The memory with an agent's text. Raises RefusedError for what only its owner may word."""
+    if memory.kind == "instruction":
+        raise RefusedError("Not changed, because it is a standing wish: let the person change it.")
+    if memory.review is not None:
+        raise RefusedError("Not changed, because it waits for its owner's word on the text that it has now.")
+    changed = corrected(acting.engine.redactor, MemoryPatch(text=text), memory)
+    return replace(changed, origin=replace(memory.origin, role="assistant", client=acting.scope.client))
 
 
 async def _forget(acting: Acting, given: Forget) -> dict[str, Any]:
@@ -164,9 +176,9 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
     return {"trace": trace.id, "status": trace.status, "why": answer.why, "memories": looked_at}
 
 
-def _unless_suspicious(text: str) -> None:
-    """Raises RefusedError for a text that needs review: a page may have trace_out the model to store it."""
-    if reason := why_to_review(text):
+async def _unless_suspicious(text: str) -> None:
+    """Raises RefusedError for a text that needs review: a page may have told the model to store it."""
+    if reason := await apart(partial(reason_to_refuse, text)):
         raise RefusedError(f"Not kept, because {reason}: let the person add it with `litellm-memory add`.")
 
 
@@ -179,6 +191,8 @@ class Tool:
     run: Callable[[Acting, Any], Awaitable[dict[str, Any]]]
     writes: bool = False
     destroys: bool = False
+    needs: Switch | None = None
+    """What a policy has to allow for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +203,31 @@ class Agent:
     scope: Scope
 
     async def acting(self, tool: Tool) -> Acting:
-        """The scope and partition for ``tool``. Raises HTTPException as ``Access.partition`` does."""
-        return Acting(self.access.engine, self.scope, await self.access.partition(writes=tool.writes))
+        """The scope and partition for ``tool``. Raises HTTPException as ``Access.partition`` and ``comply`` do."""
+        partition = await self.access.partition(writes=tool.writes)
+        if tool.needs is not None:
+            self.access.comply(tool.needs, partition, self.scope.user)
+        return Acting(self.access.engine, self.scope, partition)
 
 
 TOOLS: Final[Mapping[str, Tool]] = {
-    "search": Tool("Search this person's long-term memory, best first.", Search, _search),
-    "add": Tool("Remember one statement about this person or their work for all later conversations.", Add, _add, True),
-    "correct": Tool("Put a new text in place of a memory's old one.", Correct, _correct, True, True),
+    "search": Tool("Search this person's long-term memory, best first.", Search, _search, needs="recall"),
+    "add": Tool(
+        "Remember one statement about this person or their work for all later conversations.",
+        Add,
+        _add,
+        True,
+        needs="learn",
+    ),
+    "correct": Tool(
+        "Put a new text in place of a memory's old one.",
+        Correct,
+        _correct,
+        True,
+        True,
+        needs="learn",
+    ),
     "forget": Tool("Forget a memory for good.", Forget, _forget, True, True),
-    "list": Tool("List this person's memories, newest first.", List, _list),
+    "list": Tool("List this person's memories, newest first.", List, _list, needs="recall"),
     "why": Tool("Tell why memories were recalled for an earlier request, or were not.", Why, _why),
 }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from litellm_memory.errors import StoreError
+from litellm_memory.files.address import owned, put_aside
 from litellm_memory.models import memory_id
-from litellm_memory.settings import StoreSettings
-from litellm_memory.store.address import owned, put_aside
+from litellm_memory.store.chroma import open_server
 from litellm_memory.store.collections import Collections, Vectors
 from litellm_memory.store.layout import Kind, Layout
 from litellm_memory.store.marker import StoreFacts
@@ -19,6 +18,9 @@ from litellm_memory.store.memories import Store, every_memory, open_collections,
 from litellm_memory.store.rebuilding import Rebuilt, rebuild
 from litellm_memory.store.records import REPLY_BYTES, TEXT_BYTES, Entry
 from litellm_memory.store.verifying import verify
+
+if TYPE_CHECKING:  # The process that only serves Chroma has no settings.
+    from litellm_memory.settings import StoreSettings
 
 __all__ = [
     "REPLY_BYTES",
@@ -80,16 +82,14 @@ def _kind(settings: StoreSettings) -> Kind:
 async def _collections(settings: StoreSettings, data_dir: Path) -> Collections:
     if settings.mode == "embedded":
         return _owners(settings, data_dir)
-    chroma = await asyncio.to_thread(_import_chroma)
     headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
     host, port, ssl = settings.host, settings.port, settings.ssl
     if settings.mode == "cloud":
         host, port, ssl = CLOUD_HOST, 443, True
         headers = {"x-chroma-token": settings.api_key.get_secret_value()} if settings.api_key else {}
-    collections: Collections = await chroma.open_server(
+    return await open_server(
         host=host, port=port, ssl=ssl, headers=headers, tenant=settings.tenant, database=settings.database
     )
-    return collections
 
 
 def _owners(settings: StoreSettings, data_dir: Path) -> Collections:
@@ -103,10 +103,3 @@ def _owners(settings: StoreSettings, data_dir: Path) -> Collections:
     from litellm_memory.store.client import OwnerCollections
 
     return OwnerCollections(data_dir)
-
-
-def _import_chroma() -> ModuleType:
-    """This room's Chroma module, imported lazily: the import costs 0.8 s and 100 MB."""
-    from litellm_memory.store import chroma
-
-    return chroma

@@ -1,33 +1,25 @@
-"""Chroma itself: ``Collections`` over a directory or a server. Importing this module costs 0.8 s."""
+"""Chroma itself: ``Collections`` over a directory or a server."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import chromadb
-import httpx
 import numpy as np
-from chromadb.api import AsyncClientAPI
-from chromadb.api.async_fastapi import AsyncFastAPI
-from chromadb.api.models.AsyncCollection import AsyncCollection
-from chromadb.api.models.Collection import Collection
-from chromadb.config import Settings as ChromaSettings
-from chromadb.errors import ChromaError, InternalError, NotFoundError
 
 from litellm_memory.errors import StoreError
-from litellm_memory.store.collections import (
-    NO_ROWS,
-    READ_SECONDS,
-    WRITE_SECONDS,
-    Metadata,
-    Rows,
-    Vectors,
-)
+from litellm_memory.store.collections import NO_ROWS, READ_SECONDS, WRITE_SECONDS, Metadata, Rows, Vectors
+
+if TYPE_CHECKING:  # The import takes 1.3 s of processor time, and an embedded Chroma does without.
+    from chromadb.api import AsyncClientAPI
+    from chromadb.api.models.AsyncCollection import AsyncCollection
 
 SYNC_THRESHOLD = 100
 """Writes after which Chroma persists its index and empties its log. Its default, 1,000, keeps deleted text for
@@ -41,6 +33,8 @@ its index and empties the log. They leave nothing behind."""
 
 READING = frozenset({"get", "query", "count", "get_collection", "list_collections"})
 """Methods that only read: they run on the threads for readers."""
+COLLECTION = frozenset({"get_collection", "get_or_create_collection"})
+"""Methods that return a collection, whose methods are called in threads too."""
 READERS = 4
 """Threads that read from an embedded Chroma at the same time."""
 NAMES_PAGE = 1000
@@ -185,9 +179,12 @@ class ChromaCollections:
     async def _collection(self, name: str) -> AsyncCollection | None:
         if name not in self._known:
             try:
-                self._known[name] = await self._client.get_collection(name, embedding_function=None)
-            except NotFoundError:
+                found = await self._client.get_collection(name, embedding_function=None)
+            except raised("NotFoundError"):
                 return None
+            if found is None:
+                return None
+            self._known[name] = found
         return self._known[name]
 
     @asynccontextmanager
@@ -200,11 +197,22 @@ class ChromaCollections:
             raise StoreError(
                 f"Chroma did not answer within {seconds:g} s: see whether it or the disk is busy."
             ) from None
-        except NotFoundError:
+        except raised("NotFoundError"):
             self._known.clear()
             raise StoreError("A collection was deleted from Chroma while it was in use: restart the proxy.") from None
-        except (ChromaError, httpx.HTTPError, ValueError, TypeError, OSError) as error:
+        except failures() as error:
             raise StoreError(_sentence(error)) from None
+
+
+def raised(name: str, module: str = "chromadb.errors") -> tuple[type[Exception], ...]:
+    """The class of error with this name, for an ``except``; none while its module is not loaded: nobody raised it."""
+    loaded = getattr(sys.modules.get(module), name, None)
+    return (loaded,) if loaded else ()
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What Chroma raises when it fails."""
+    return (*raised("ChromaError"), *raised("HTTPError", "httpx"), ValueError, TypeError, OSError)
 
 
 class Threaded:
@@ -225,7 +233,7 @@ class Threaded:
         async def call(*arguments: object, **named: object) -> object:
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(executor, lambda: panics_as_errors(lambda: method(*arguments, **named)))
-            return Threaded(result, self._readers, self._writer) if isinstance(result, Collection) else result
+            return Threaded(result, self._readers, self._writer) if result and name in COLLECTION else result
 
         return call
 
@@ -234,30 +242,39 @@ async def open_directory(directory: Path) -> ChromaCollections:
     """The collections in ``directory``, which this process must own. Raises StoreError when it is unreadable."""
     readers = ThreadPoolExecutor(READERS, "chroma-read")
     writer = ThreadPoolExecutor(1, "chroma-write")
-    settings = _settings(
-        chroma_api_impl="chromadb.api.rust.RustBindingsAPI", is_persistent=True, persist_directory=str(directory)
-    )
     loop = asyncio.get_running_loop()
     try:
-        client = await loop.run_in_executor(writer, lambda: panics_as_errors(lambda: chromadb.Client(settings)))
-    except (ChromaError, ValueError, OSError) as error:
+        client = await loop.run_in_executor(writer, lambda: panics_as_errors(lambda: client_of(directory)))
+    except failures() as error:
         raise StoreError(f"{directory}: {_sentence(error)}") from None
 
     async def close() -> None:
-        await loop.run_in_executor(writer, cast(Any, client).close)
+        await loop.run_in_executor(writer, client.close)
         readers.shutdown()
         writer.shutdown()
 
-    return ChromaCollections(cast(AsyncClientAPI, Threaded(client, readers, writer)), close)
+    return ChromaCollections(cast(Any, Threaded(client, readers, writer)), close)
+
+
+def client_of(directory: Path, *, direct: bool | None = None) -> Any:
+    """A client of a directory; ``direct``: of its bindings, which is chosen where these are known."""
+    from litellm_memory.store.bindings import VERSIONS, Directory
+
+    if version("chromadb").startswith(VERSIONS) if direct is None else direct:
+        return Directory(directory)
+    persistent = {"is_persistent": True, "persist_directory": str(directory)}
+    settings = _settings(chroma_api_impl="chromadb.api.rust.RustBindingsAPI", **persistent)
+    return import_module("chromadb").Client(settings)
 
 
 async def open_server(
     *, host: str, port: int, ssl: bool, headers: Mapping[str, str], tenant: str, database: str
 ) -> ChromaCollections:
     """The collections of a Chroma server or of Chroma Cloud. Raises StoreError when it cannot be reached."""
+    chroma = await asyncio.to_thread(import_module, "chromadb")
     try:
         async with asyncio.timeout(WRITE_SECONDS):
-            client = await chromadb.AsyncHttpClient(
+            client = await chroma.AsyncHttpClient(
                 host=host,
                 port=port,
                 ssl=ssl,
@@ -270,7 +287,7 @@ async def open_server(
     except TimeoutError:
         await _hang_up()
         raise StoreError(f"Chroma at {host}:{port} did not answer within {WRITE_SECONDS:g} s.") from None
-    except (ChromaError, httpx.HTTPError, ValueError, OSError) as error:
+    except failures() as error:
         await _hang_up()
         raise StoreError(
             f"Chroma at {host}:{port} cannot be used ({_sentence(error)}): see that it runs there and that "
@@ -281,6 +298,8 @@ async def open_server(
 
 async def _hang_up() -> None:
     # Chroma keeps one HTTP client per event loop, for all servers, and has no public way to close it.
+    from chromadb.api.async_fastapi import AsyncFastAPI
+
     if (http := AsyncFastAPI._clients.pop(hash(asyncio.get_running_loop()), None)) is not None:
         await http.aclose()
 
@@ -301,8 +320,10 @@ def panics_as_errors(call: Callable[[], T]) -> T:
         ) from None
 
 
-def _settings(**values: object) -> ChromaSettings:
+def _settings(**values: object) -> Any:
     """Chroma's settings from ``values``, ignoring any ``.env`` in the working directory."""
+    from chromadb.config import Settings as ChromaSettings
+
     always = {"_env_file": None, "anonymized_telemetry": False, "allow_reset": False}
     return ChromaSettings(**cast(Any, {**always, **values}))
 
@@ -319,5 +340,6 @@ def _rows(found: Mapping[str, Any]) -> Rows:
 
 def _sentence(error: Exception) -> str:
     """What went wrong; Chroma's message only where it cannot quote the text to be stored."""
-    words = " ".join(str(error).split())[:200] if isinstance(error, InternalError | OSError) else ""
+    speaks = isinstance(error, (*raised("InternalError"), OSError))
+    words = " ".join(str(error).split())[:200] if speaks else ""
     return f"Chroma failed: {type(error).__name__}{': ' if words else ''}{words}."

@@ -10,7 +10,7 @@ import numpy as np
 
 from litellm_memory.store.collections import Rows
 
-VERSION = 2
+VERSION = 3
 """The protocol version, which both sides send first. Raise it when messages change: an older owner is then told
 apart."""
 

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import numpy as np
 
+from litellm_memory.files.address import put_aside
+from litellm_memory.files.integrity import DATABASE
 from litellm_memory.files.salvage import Damaged
 from litellm_memory.models import is_memory_id
-from litellm_memory.store.address import put_aside
 from litellm_memory.store.collections import Collections, Metadata, Rows, Vectors
-from litellm_memory.store.integrity import DATABASE
 from litellm_memory.store.layout import Layout
 from litellm_memory.store.marker import MARKER, SCHEMA, facts_of
 from litellm_memory.store.memories import BATCH, by_collection

@@ -143,6 +143,7 @@ def _about(memory: Memory) -> str:
         "pinned": memory.pinned,
         "tokens": memory.tokens,
         "message": memory.message,
+        "conversation": memory.conversation,
         "review": memory.review,
     }
     about = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
@@ -176,6 +177,7 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
             tokens=about["tokens"],
             reply=_reply(metadata),
             message=about["message"],
+            conversation=_shared(about.get("conversation")),
             review=about.get("review"),
         )
     except (KeyError, TypeError, ValueError) as error:

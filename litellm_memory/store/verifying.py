@@ -17,6 +17,8 @@ async def verify(store: Store) -> None:
     await store.health()
     for name in await store.collections.names(store.layout.prefix):
         ids = await store.collections.ids(name, None, limit=SAMPLE, offset=0)
+        if not ids:  # Chroma refuses to be asked for nothing.
+            continue
         rows = await store.collections.get(name, ids)
         vectors = [] if rows.vectors is None else [vector for vector in rows.vectors if vector.any()]
         found = [await _finds(store, name, vector) for vector in vectors]

@@ -21,6 +21,13 @@ LONG_WORDS = 40
 _LABEL = re.compile(r"[^\W\d_][^\n.!?]{0,60}?:\s+(?=\S)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _YOU = frozenset("you your you're you've you'll you'd yours yourself".split())
+_REQUEST = re.compile(
+    r"""\b(?: (?:can|could|would|will) \s you | (?:can|could|may|should) \s (?:i|we) | help \s me
+      | how \s (?:do|can|should|would) \s (?:i|we) )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How a request to an assistant begins: what stands before it in a sentence is told, not asked."""
+_ASKING_YOU = re.compile(r"\b(?:can|could|would|will)\s+you\b", re.IGNORECASE)
 _TIME = re.compile(
     r"""\b(?: yesterday | today | tonight | tomorrow | ago | recently | soon | since
       | (?:last|next|this|past) \s (?:week|weekend|month|year|night|morning|summer|winter|spring|fall|autumn)
@@ -54,6 +61,11 @@ def is_long(text: str) -> bool:
     return len(text.split()) >= LONG_WORDS
 
 
+def excess_length(text: str) -> float:
+    """By how many factors of e ``text`` has more words than LONG_WORDS; 0 for a shorter one."""
+    return max(0.0, math.log(max(1, len(text.split())) / LONG_WORDS))
+
+
 def plain(text: str) -> float:
     """The share of the words of ``text`` that are pure ASCII; 1 for no words."""
     said = [word.isascii() for word in _WORD.findall(text.replace("’", "'"))]
@@ -70,9 +82,26 @@ def statement(text: str) -> float:
     said = [word.casefold().replace("’", "'") for word in _WORD.findall(body)]
     if not said:
         return 0.0
-    questions = sum(len(_WORD.findall(part)) for part in pieces(body) if ends_in_question_mark(part))
+    questions = sum(len(_WORD.findall(_asked(part))) for part in pieces(body) if ends_in_question_mark(part))
     length = min(1.0, math.log(len(said)) / math.log(LONG_WORDS))
-    return 0.25 * (length - 0.9) - 0.24 * questions / len(said) - 0.5 * sum(word in _YOU for word in said) / len(said)
+    return 0.25 * (length - 0.9) - 0.24 * questions / len(said) - 0.5 * _listener(body) / len(said)
+
+
+def talks_to_somebody(text: str) -> bool:
+    """True when ``text`` talks about the listener and does not only ask for a service ("Can you ...?")."""
+    return _listener(_labelled(text)[1]) > 0
+
+
+def _asked(sentence: str) -> str:
+    """The part of a question that asks."""
+    request = _REQUEST.search(sentence)
+    return sentence[request.start() :] if request else sentence
+
+
+def _listener(body: str) -> int:
+    """How many words mean the listener, without those of requests."""
+    said = (word.casefold().replace("’", "'") for word in _WORD.findall(body))
+    return max(0, sum(word in _YOU for word in said) - len(_ASKING_YOU.findall(body)))
 
 
 def passages(text: str) -> list[str]:

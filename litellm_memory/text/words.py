@@ -9,6 +9,8 @@ from threading import Lock
 import regex
 import Stemmer  # type: ignore[import-not-found]  # a C extension without types
 
+from litellm_memory.text.chinese import simplified
+
 # Combining marks are part of a word: Python's ``\w`` excludes them, which would split Hindi and Thai words.
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)?")
 _NAME = regex.compile(r"(?<![.!?…]\s)(?<!^)\b\p{Lu}[\p{L}\p{M}\p{N}]+")
@@ -56,9 +58,21 @@ _STEMMING = Lock()
 
 
 def words(text: str) -> list[str]:
-    """The search terms of ``text`` in order: case-folded, stemmed by script, bigrams in scripts without spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return [part for word in _WORD.findall(folded) if word not in _STOP_WORDS for part in _parts(word)]
+    """The search terms of ``text`` in order: case-folded, stemmed by script, bigrams in scripts without spaces.
+
+    Chinese is in simplified characters, whichever it is written in.
+    """
+    return [part for word in spoken(text) for part in parts(word)]
+
+
+def spoken(text: str) -> list[str]:
+    """The words of ``text`` in order, folded and without stop words; a run without spaces is one word."""
+    return [word for word in _WORD.findall(folded(text)) if word not in _STOP_WORDS]
+
+
+def folded(text: str) -> str:
+    """``text`` as it is compared: without case or variants of characters."""
+    return simplified(unicodedata.normalize("NFKC", text)).casefold().replace("’", "'")
 
 
 def names(text: str) -> set[str]:
@@ -86,23 +100,24 @@ def _stop_words(text: str) -> tuple[int, int]:
 
 def same_text(text: str) -> str:
     """A normal form to find duplicates: case, white space and final punctuation are ignored."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .!…。！")
+    return " ".join(simplified(unicodedata.normalize("NFKC", text)).casefold().split()).rstrip(" .!…。！")
 
 
-def _parts(word: str) -> list[str]:
-    if not _UNSPACED.search(word):
+def parts(word: str) -> list[str]:
+    """The search terms of one word: its stem, or the bigrams of a script without spaces."""
+    if word.isascii() or not _UNSPACED.search(word):
         return [_stem(word)]
-    parts: list[str] = []
+    found: list[str] = []
     end = 0
     for run in _UNSPACED.finditer(word):
         if run.start() > end:
-            parts.append(_stem(word[end : run.start()]))
+            found.append(_stem(word[end : run.start()]))
         signs = run.group()
-        parts.extend([signs] if len(signs) == 1 else [signs[i : i + 2] for i in range(len(signs) - 1)])
+        found.extend([signs] if len(signs) == 1 else [signs[i : i + 2] for i in range(len(signs) - 1)])
         end = run.end()
     if end < len(word):
-        parts.append(_stem(word[end:]))
-    return parts
+        found.append(_stem(word[end:]))
+    return found
 
 
 @lru_cache(1 << 16)

@@ -75,7 +75,7 @@ def _is_content(content: object) -> bool:
     """True for a content that Gemini accepts. LiteLLM's error for an invalid one quotes it, and must not change."""
     if not is_object(content):
         return isinstance(content, str)
-    return content.get("role") in (None, *ROLES) and is_content(content.get("parts"))
+    return content.get("role") in (None, *ROLES) and ("parts" not in content or is_content(content["parts"]))
 
 
 def _content(content: object, place: Place) -> Message | None:

@@ -18,7 +18,7 @@ def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
     same shape is inserted.
     """
     changed: dict[str, Any]
-    if _is_part_in_a_list(place):
+    if is_part_in_a_list(place):
         changed = _changed(body, place[:-2], lambda parts: _with_part(parts, place[-2], block))
     else:
         changed = _changed(body, place, lambda text: f"{block}\n\n{text}")
@@ -39,7 +39,8 @@ def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, An
     return changed
 
 
-def _is_part_in_a_list(place: Place) -> bool:
+def is_part_in_a_list(place: Place) -> bool:
+    """True for a text whose block is a part of its own before it."""
     return place[-1] == "text" and isinstance(place[-2], int) and place[0] not in _SINGLE_PART_KEYS
 
 

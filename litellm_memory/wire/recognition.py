@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from litellm_memory.models import Body
 from litellm_memory.wire.content import is_object
 from litellm_memory.wire.format import WireFormat
-from litellm_memory.wire.formats import FORMATS
+from litellm_memory.wire.formats import FORMATS, NATIVE_CALL_TYPES
 
 BY_PATH = "pass_through_endpoint"
 """The call type under which the path and the body decide the wire format."""
@@ -43,6 +43,17 @@ def model_in_path(route: str | None) -> str | None:
     return path[before.end() : after.start() if after else None] or None
 
 
+def may_be_conversation(call_type: str, route: str | None) -> bool:
+    """False for a call that is none whatever its body: embeddings, moderations, images, audio, files and the like."""
+    if call_type in PASSED_THROUGH:
+        return not _NO_CONVERSATION.search(_path(route))
+    return call_type in NATIVE_CALL_TYPES
+
+
+def _path(route: str | None) -> str:
+    return (route or "").partition("?")[0].rstrip("/")
+
+
 def recognise(
     call_type: str, route: str | None, body: Body, *, formats: Sequence[WireFormat] = FORMATS
 ) -> WireFormat | None:
@@ -56,7 +67,7 @@ def recognise(
             return format
     if call_type not in PASSED_THROUGH or not is_object(body):
         return None
-    path = (route or "").partition("?")[0].rstrip("/")
+    path = _path(route)
     if _NO_CONVERSATION.search(path):
         return None
     by_path = next((format for format in formats if path.endswith(format.paths)), None)

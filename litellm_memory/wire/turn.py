@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import TypeGuard
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeGuard
 
 from litellm_memory.models import Body, Message, Place, Turn
 from litellm_memory.wire.content import at, is_object, string
@@ -38,6 +38,8 @@ OUTPUT_PROPERTIES: tuple[Place, ...] = (
 """Where a body has the properties of the JSON schema for its answer."""
 TOOLS: tuple[Place, ...] = (("tools",), ("functions",), ("toolConfig", "tools"))
 """Where a body offers tools."""
+FEW_GROUPS = 4
+"""A list of more tools has no groups."""
 SESSIONS: tuple[Place, ...] = (
     ("client_metadata", "session_id"),
     ("prompt_cache_key",),
@@ -55,11 +57,13 @@ def turn(body: Body, messages: Iterable[Message]) -> Turn | None:
     found = tuple(messages)
     if not found:
         return None
+    tools = sum(map(_tools, _values(body, TOOLS)))
     return Turn(
         messages=found,
         model=string(body.get("model")),
-        tools=any(isinstance(offered := at(body, place), list) and bool(offered) for place in TOOLS),
-        max_tokens=next(filter(_is_count, (at(body, place) for place in MAX_TOKENS)), None),
+        tools=tools > 0,
+        tool_count=tools,
+        max_tokens=next(filter(_is_count, _values(body, MAX_TOKENS)), None),
         output_keys=_output_keys(body),
         previous=string(body.get("previous_response_id")),
         user=string(body.get("user")),
@@ -67,18 +71,31 @@ def turn(body: Body, messages: Iterable[Message]) -> Turn | None:
     )
 
 
+def _values(body: Body, places: Iterable[Place]) -> Iterator[Any]:
+    """The values at those of ``places`` whose first key ``body`` has, in order."""
+    return (at(body, place) for place in places if place[0] in body)
+
+
+def _tools(offered: object) -> int:
+    """How many tools there are in a list; Gemini lists them one level deeper, in few groups."""
+    if not isinstance(offered, list):
+        return 0
+    groups = [at(one, ("functionDeclarations",)) for one in offered] if len(offered) <= FEW_GROUPS else ()
+    return max(len(offered), sum(len(group) for group in groups if isinstance(group, list)))
+
+
 def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _output_keys(body: Body) -> tuple[str, ...]:
-    found = next(filter(is_object, (at(body, place) for place in OUTPUT_PROPERTIES)), {})
+    found = next(filter(is_object, _values(body, OUTPUT_PROPERTIES)), {})
     return tuple(key for key in found if isinstance(key, str))
 
 
 def _session(body: Body) -> str | None:
     of_claude = _claude_session(at(body, ("metadata", "user_id")))
-    return of_claude or next(filter(None, (string(at(body, place)) for place in SESSIONS)), None)
+    return of_claude or next(filter(None, map(string, _values(body, SESSIONS))), None)
 
 
 def _claude_session(user_id: object) -> str | None:

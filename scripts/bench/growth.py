@@ -25,16 +25,16 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from latency_processes import cpu_seconds, resident_mib
+from latency_processes import cpu_seconds, own_mib
 from numpy.typing import NDArray
 
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.engine import Engine
+from litellm_memory.files.address import owned, read_record
 from litellm_memory.memories.recall import Query
 from litellm_memory.models import Memory, Scope, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, chroma, memory_id
-from litellm_memory.store.address import owned, read_record
 from litellm_memory.store.layout import Layout
 from litellm_memory.store.memories import open_collections
 from litellm_memory.store.records import rows_of
@@ -135,7 +135,7 @@ def _grown(directory: Path, memories: int, scopes: int, queries: int) -> Grown:
 async def _measured(directory: Path, memories: int, scopes: int, queries: int) -> Grown:
     speech, settings = Speech(), Settings(data_dir=directory)
     began = time.perf_counter()
-    await _build(directory, speech, memories, scopes)
+    await build(directory, speech, memories, scopes)
     built = time.perf_counter() - began
     engine = Engine(settings, count=lambda text: len(text) // 4)
     try:
@@ -159,13 +159,13 @@ async def _measured(directory: Path, memories: int, scopes: int, queries: int) -
             first_touch_p50=_percentile([first for first, _ in touched], 50),
             first_touch_max=round(max(first for first, _ in touched), 1),
             load_seconds=round(max(loaded for _, loaded in touched), 1),
-            worker_mib=round(resident_mib(os.getpid())),
-            owner_mib=round(resident_mib(record.pid)),
+            worker_mib=round(own_mib(os.getpid())),
+            owner_mib=round(own_mib(record.pid)),
             build_seconds=round(built),
         )
     finally:
         await engine.aclose()
-        await asyncio.to_thread(_end_owner, directory)
+        await asyncio.to_thread(end_owner, directory)
 
 
 def _asked(speech: Speech, memories: int, scopes: int, queries: int) -> Iterator[tuple[str, str]]:
@@ -198,7 +198,7 @@ async def _timed(engine: Engine, user: str, text: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _end_owner(directory: Path) -> None:
+def end_owner(directory: Path) -> None:
     """Ends the process that owns the directory, which would wait for another worker, and returns when it has."""
     if (record := read_record(directory)) is not None:
         os.kill(record.pid, signal.SIGTERM)
@@ -206,7 +206,7 @@ def _end_owner(directory: Path) -> None:
         time.sleep(0.1)
 
 
-async def _build(directory: Path, speech: Speech, memories: int, scopes: int) -> None:
+async def build(directory: Path, speech: Speech, memories: int, scopes: int) -> None:
     """A store with so many memories, written straight into Chroma as its owner would."""
     with owned(directory) as record:
         assert record is not None

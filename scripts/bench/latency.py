@@ -8,17 +8,18 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import latency_provider as provider
 from latency_figures import MEDIAN, P99, WITH_TAILS, Figure, added, figure, percentiles
-from latency_processes import resident_mib
+from latency_processes import own_mib, threads
 from latency_rounds import CONNECTIONS, Round, Send, Statuses, first_token, idle, in_turns, side_by_side, whole
 from latency_servers import Server, Start, with_memory, without_memory
 from latency_workload import TURNS, USERS, Ask, conversation
@@ -30,6 +31,7 @@ STREAMS = 10
 """One request in so many is measured as a stream: a stream takes that much longer."""
 
 Conversations = Iterator[int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,18 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """Processor milliseconds a request: LiteLLM's own, and what memory adds in its process and over all of them."""
+    """Processor milliseconds a request: LiteLLM's own, and what memory adds in its process and in others.
+
+    ``switches``: how often LiteLLM's main thread stops during a request.
+    """
 
     off: Figure
     added_in_worker: Figure
+    in_keeper: Figure
+    in_search_process: Figure
     added_in_all: Figure
+    off_switches: Figure
+    on_switches: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +103,13 @@ class Footprint:
 
     off_start: Start
     on_start: Start
-    off_idle_cpu_percent: float
-    on_idle_cpu_percent: float
-    off_mib: float
-    on_worker_mib: float
-    on_owner_mib: float
+    off_idle_cpu_percent: dict[str, float]
+    on_idle_cpu_percent: dict[str, float]
+    off_mib: dict[str, float]
+    """By process; of what processes share, each has its part."""
+    on_mib: dict[str, float]
+    off_threads: dict[str, int]
+    on_threads: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +157,13 @@ def measured(*, requests: int, rounds: int, memories: int) -> Report:
         one_by_one = _latency((off, on), requests, rounds, numbers, whole, statuses)
         streams = _latency((off, on), max(1, requests // STREAMS), rounds, numbers, first_token, statuses)
         throughput = _throughput((off, on), requests, rounds, numbers, statuses)
-        assert on.owner is not None
-        footprint = Footprint(
-            off_start=off.start,
-            on_start=on.start,
-            off_idle_cpu_percent=at_rest[0],
-            on_idle_cpu_percent=at_rest[1],
-            off_mib=resident_mib(off.worker),
-            on_worker_mib=resident_mib(on.worker),
-            on_owner_mib=resident_mib(on.owner),
-        )
+        footprint = Footprint(off.start, on.start, *at_rest, *_each(own_mib, off, on), *_each(threads, off, on))
     return Report(setting, one_by_one, streams, throughput, footprint, dict(Counter(statuses).most_common()))
+
+
+def _each(measure: Callable[[int], T], *servers: Server) -> list[dict[str, T]]:
+    """What each process of each server has of something."""
+    return [{name: measure(pid) for name, pid in server.named.items()} for server in servers]
 
 
 def _latency(
@@ -208,7 +215,11 @@ def _cpu(off: Sequence[Round], on: Sequence[Round]) -> Cpu:
     return Cpu(
         off=figure([a.cost.all for a, _ in pairs]),
         added_in_worker=figure([b.cost.worker - a.cost.worker for a, b in pairs]),
+        in_keeper=figure([b.cost.keeper for _, b in pairs]),
+        in_search_process=figure([b.cost.searcher for _, b in pairs]),
         added_in_all=figure([b.cost.all - a.cost.all for a, b in pairs]),
+        off_switches=figure([a.cost.switches for a, _ in pairs]),
+        on_switches=figure([b.cost.switches for _, b in pairs]),
     )
 
 
@@ -267,7 +278,10 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _cpu_lines(cpu: Cpu) -> Iterator[str]:
     yield _row("  CPU ms a request", cpu.off, f"{cpu.added_in_worker} more in the worker")
+    yield _row("", "", f"{cpu.in_keeper} in the keeper")
+    yield _row("", "", f"{cpu.in_search_process} in the search process")
     yield _row("", "", f"{cpu.added_in_all} more in all processes")
+    yield _row("  stops of the main thread", cpu.off_switches, cpu.on_switches)
 
 
 def _stall_line(stall: Stall) -> str:
@@ -279,9 +293,13 @@ def _footprint_lines(footprint: Footprint) -> Iterator[str]:
     yield _row("footprint", "LiteLLM alone", "with memory")
     yield _row("  start-up s", f"{off.live_s:.1f}", f"{on.live_s:.1f}, memory ready after {on.ready_s:.1f}")
     yield _row("  start-up CPU s", f"{off.cpu_s:.1f}", f"{on.cpu_s:.1f}")
-    yield _row("  idle, % of a core", f"{footprint.off_idle_cpu_percent:.1f}", f"{footprint.on_idle_cpu_percent:.1f}")
-    owner = f"{footprint.on_worker_mib:.0f}, and {footprint.on_owner_mib:.0f} of the store's owner"
-    yield _row("  resident MiB", f"{footprint.off_mib:.0f}", owner)
+    shares = (("idle, % of a core", "off_idle_cpu_percent", "on_idle_cpu_percent", ".2f"),)
+    counts = (("MiB (PSS)", "off_mib", "on_mib", ".0f"), ("threads", "off_threads", "on_threads", "d"))
+    for title, without, with_, form in (*shares, *counts):
+        alone, all_ = ({**getattr(footprint, name)} for name in (without, with_))
+        yield _row(f"  {title}", f"{alone['worker']:{form}}", f"{sum(all_.values()):{form}} in all")
+        for name, value in all_.items():
+            yield _row("", "", f"{value:{form}} in the {name}")
 
 
 def _row(*cells: Figure | str) -> str:

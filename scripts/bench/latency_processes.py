@@ -15,11 +15,23 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(int(field) for pid in pids for field in _stat(pid)[11:13]) / _TICKS
 
 
-def resident_mib(pid: int) -> float:
-    """MiB of memory that a process holds, shared libraries included."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+def own_mib(pid: int) -> float:
+    """MiB of memory of a process, of what it shares with others its part (PSS)."""
+    [kib] = [
+        line.split()[1] for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line[:4] == "Pss:"
+    ]
     return int(kib) / 1024
+
+
+def threads(pid: int) -> int:
+    """How many threads a process has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def switches(pid: int) -> int:
+    """How often the main thread of a process has stopped to wait, or was stopped."""
+    status = Path(f"/proc/{pid}/task/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
 
 
 def family(pid: int) -> list[int]:

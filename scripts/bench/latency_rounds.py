@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
 import httpx
-from latency_processes import cpu_seconds
+from latency_processes import cpu_seconds, switches
 from latency_servers import Server
 from latency_workload import Ask
 
@@ -24,10 +24,14 @@ CONNECTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Processor milliseconds a request: of LiteLLM's process, and of all processes that serve it."""
+    """Processor milliseconds a request: of LiteLLM's process, of the others, and of all that serve it; and how often
+    LiteLLM's main thread stopped."""
 
     worker: float
+    keeper: float
+    searcher: float
     all: float
+    switches: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,18 @@ def side_by_side(server: Server, conversations: Sequence[Sequence[Ask]], statuse
     return Round(_cost(before, server, asks), server.late(began), per_second=per_second, settle_s=settle)
 
 
-def idle(servers: Sequence[Server], seconds: float) -> list[float]:
-    """Percent of one core that each server uses while nobody asks anything."""
-    before = [cpu_seconds(server.processes) for server in servers]
+def idle(servers: Sequence[Server], seconds: float) -> list[dict[str, float]]:
+    """Percent of one core that each process of each server uses while nobody asks anything."""
+    before = [_each(server) for server in servers]
     time.sleep(seconds)
     return [
-        (cpu_seconds(server.processes) - start) / seconds * 100 for start, server in zip(before, servers, strict=True)
+        {name: (value - start[name]) / seconds * 100 for name, value in _each(server).items()}
+        for start, server in zip(before, servers, strict=True)
     ]
+
+
+def _each(server: Server) -> dict[str, float]:
+    return {name: cpu_seconds([pid]) for name, pid in server.named.items()}
 
 
 def _headers(ask: Ask) -> dict[str, str]:
@@ -118,10 +127,12 @@ def _has_text(line: str) -> bool:
 
 
 def _used(server: Server) -> Cost:
-    """Processor seconds so far."""
-    return Cost(cpu_seconds([server.worker]), cpu_seconds(server.processes))
+    """Processor seconds and switches so far."""
+    keeper, searcher = (cpu_seconds([pid] if pid else []) for pid in (server.keeper, server.searcher))
+    return Cost(cpu_seconds([server.worker]), keeper, searcher, cpu_seconds(server.processes), switches(server.worker))
 
 
 def _cost(before: Cost, server: Server, requests: int) -> Cost:
     now = _used(server)
-    return Cost(*((b - a) * 1000 / requests for a, b in ((before.worker, now.worker), (before.all, now.all))))
+    *seconds, stops = ((b - a) / requests for a, b in zip(astuple(before), astuple(now), strict=True))
+    return Cost(*(value * 1000 for value in seconds), stops)

@@ -22,12 +22,13 @@ from latency_workload import USERS, memory_texts
 from numpy.typing import NDArray
 
 from litellm_memory.embedding import LocalModel, find_model
+from litellm_memory.files.address import read_record
 from litellm_memory.identity.partition import MASTER_PARTITION
+from litellm_memory.journal.log import Log
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory, namespace
 from litellm_memory.settings import RecallSettings, Settings
 from litellm_memory.store import Entry, memory_id, open_store
-from litellm_memory.store.address import read_record
 
 PULSE = "pulse"
 LONGEST_LEARNING = 120.0
@@ -51,8 +52,10 @@ class Server:
     client: httpx.Client
     start: Start
     ledger: Ledger | None = None
-    owner: int | None = None
-    """The process id of the store's owner."""
+    keeper: int | None = None
+    """The process id of the keeper, which owns the store."""
+    searcher: int | None = None
+    """The process id of the search process."""
 
     def late(self, since: float) -> list[float]:
         """Milliseconds that the beats of its event loop were late since then (seconds since the epoch)."""
@@ -65,17 +68,32 @@ class Server:
 
     @property
     def processes(self) -> list[int]:
-        """All that serves it: LiteLLM, the store's owner, and the children of both."""
-        return sorted({pid for root in (self.worker, self.owner) if root for pid in family(root)})
+        """All that serves it: LiteLLM, keeper and search process, and their children."""
+        roots = (self.worker, self.keeper, self.searcher)
+        return sorted({pid for root in roots if root for pid in family(root)})
+
+    @property
+    def named(self) -> dict[str, int]:
+        """Its processes by what they do."""
+        named = {"worker": self.worker, "keeper": self.keeper, "search process": self.searcher}
+        return {name: pid for name, pid in named.items() if pid is not None}
 
     def settle(self) -> float:
         """Seconds until everything that was said is learned; 0 without memory."""
         start = time.perf_counter()
-        while self.ledger is not None and asyncio.run(self.ledger.journal.unlearned()):
+        while self.ledger is not None and asyncio.run(_waits(self.ledger, self.proxy.directory / "memory")):
             if time.perf_counter() - start > LONGEST_LEARNING:
                 raise RuntimeError(f"learning lags behind:\n{self.proxy.log[-4000:]}")
             time.sleep(0.02)
         return time.perf_counter() - start
+
+
+async def _waits(ledger: Ledger, data_dir: Path) -> bool:
+    """True while something lies in the journal, or in the ledger, that is still to be learned."""
+    log = Log(data_dir / "journal")
+    if await ledger.facts.taken_over(log.id) < log.end():
+        return True
+    return bool(await ledger.journal.unlearned())
 
 
 @contextmanager
@@ -99,16 +117,18 @@ def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Se
         live = _started(proxy, began)
         Memories(proxy, sidecar).wait_until_ready()
         start = Start(live.live_s, live.cpu_s, time.perf_counter() - began)
-        record = read_record(data_dir)
-        assert record is not None
+        keeper, searcher = read_record(data_dir), read_record(data_dir / "search")
+        assert keeper is not None
+        assert searcher is not None
         ledger = Ledger.open(Settings(data_dir=data_dir).ledger_url)
         try:
-            yield Server(proxy, client, start, ledger, record.pid)
+            yield Server(proxy, client, start, ledger, keeper.pid, searcher.pid)
         finally:
             ledger.close()
-            # It would wait some seconds for another worker, in a directory that goes away.
-            with suppress(ProcessLookupError):
-                os.kill(record.pid, signal.SIGTERM)
+            # They would wait some seconds for another worker, in a directory that goes away.
+            for process in (searcher, keeper):
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
 
 
 def _proxy(directory: Path, provider: str, *callbacks: str, memory: Mapping[str, object] | None = None) -> Proxy:

@@ -1,7 +1,7 @@
-"""What learning costs, without any language model: CPU of an exchange in the worker and in the store's owner process.
+"""What learning costs, without any language model: CPU of an exchange for the keeper and for Chroma below it.
 
-The labelled messages are journalled and learned as after any answer; the stages that are plain functions are then timed
-by themselves on the same messages.
+The labelled messages are journalled, taken over and learned as after any answer, here with the keeper's work in this
+process; the stages that are plain functions are then timed by themselves on the same messages.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bed.labelled import labelled
+from bed.learning import Learning, opened_learning, taken_over
 from latency_processes import cpu_seconds, family
 
-from litellm_memory.engine import Engine
 from litellm_memory.extract import commands_in, extract
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import reconcile
 from litellm_memory.learn.learner import BATCH
 from litellm_memory.learn.making import memories_of
-from litellm_memory.llm import count_tokens
 from litellm_memory.models import Exchange, Memory, Reply, Scope
 from litellm_memory.redact import redact
 from litellm_memory.screening import why_to_review
-from litellm_memory.settings import LearnSettings, Settings
+from litellm_memory.settings import LearnSettings
 
 CONVERSATION = 20
 """Messages of one session."""
@@ -38,12 +37,12 @@ CONVERSATION = 20
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Milliseconds of CPU an exchange. ``stages`` are parts of ``worker``; its rest is ledger, vectors and store."""
+    """Milliseconds of CPU an exchange. ``stages`` are parts of ``keeper``; its rest is ledger, vectors and store."""
 
     exchanges: int
     memories: int
-    worker: float
-    owner: float
+    keeper: float
+    chroma: float
     stages: dict[str, float]
 
 
@@ -66,34 +65,24 @@ def exchanges_of(count: int) -> list[Exchange]:
 
 async def learn(exchanges: Sequence[Exchange], data_dir: Path) -> tuple[float, float, list[Memory]]:
     """CPU seconds of this process and of those that it started, and what was kept."""
-    engine = Engine(Settings(data_dir=data_dir), count=count_tokens)
-    try:
-        await engine.open_data()
+    async with opened_learning(data_dir) as learning:
         for exchange in exchanges[:BATCH]:
-            await learn_one(engine, exchange)
+            await learn_all(learning, [exchange])
         begun, owners = time.process_time(), cpu_seconds(started())
         for start in range(BATCH, len(exchanges), BATCH):
-            for exchange in exchanges[start : start + BATCH]:
-                journal(engine, exchange)
-            while await engine.learner.learn_waiting():
-                pass
+            await learn_all(learning, exchanges[start : start + BATCH])
         spent, owned = time.process_time() - begun, cpu_seconds(started()) - owners
-        return spent, owned, await engine.memories.all("bench", "user")
-    finally:
-        await engine.aclose()
+        return spent, owned, await learning.memories.all("bench", "user")
 
 
-async def learn_one(engine: Engine, exchange: Exchange) -> None:
-    """Learns one exchange, so that what is loaded once is there."""
-    journal(engine, exchange)
-    while await engine.learner.learn_waiting():
+async def learn_all(learning: Learning, exchanges: Sequence[Exchange]) -> None:
+    """Notes exchanges and their answers as the engine does, and learns them as the keeper does."""
+    async with taken_over(learning.directory, learning.ledger) as journal:
+        for exchange in exchanges:
+            journal.accept(exchange)
+            journal.answered(exchange.mark, exchange.reply)
+    while await learning.learner.learn_waiting():
         pass
-
-
-def journal(engine: Engine, exchange: Exchange) -> None:
-    """Notes an exchange and its answer as the engine does."""
-    engine.ledger.journal.accept(exchange)
-    engine.ledger.journal.answered(exchange.mark, exchange.reply)
 
 
 def started() -> list[int]:
@@ -144,19 +133,19 @@ def main() -> None:
     report = Report(
         exchanges=measured,
         memories=len(kept),
-        worker=round(spent * 1000 / measured, 2),
-        owner=round(owned * 1000 / measured, 2),
+        keeper=round(spent * 1000 / measured, 2),
+        chroma=round(owned * 1000 / measured, 2),
         stages={name: round(value, 3) for name, value in stages_of(exchanges, kept).items()},
     )
     if asked.json:
         print(json.dumps({name: getattr(report, name) for name in Report.__slots__}, indent=2))
         return
     print(f"{report.exchanges} exchanges, {report.memories} memories; CPU milliseconds an exchange")
-    print(f"{'worker':<28}{report.worker:8.2f}")
+    print(f"{'keeper':<28}{report.keeper:8.2f}")
     for name, value in report.stages.items():
         print(f"  {name:<26}{value:8.3f}")
-    print(f"  {'ledger, vectors, store':<26}{report.worker - sum(report.stages.values()):8.3f}")
-    print(f"{'owner process of the store':<28}{report.owner:8.2f}")
+    print(f"  {'ledger, vectors, store':<26}{report.keeper - sum(report.stages.values()):8.3f}")
+    print(f"{'Chroma':<28}{report.chroma:8.2f}")
 
 
 if __name__ == "__main__":

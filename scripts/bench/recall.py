@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from typing import Protocol
 
 import httpx
 import numpy as np
-from bed.recall_set import Asked, Person, locomo, made_up, unrelated
+from bed.recall_set import Asked, Person, locomo, made_up, people_of, unrelated
+from numpy.typing import NDArray
 
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.engine import Engine, Request
@@ -50,11 +51,17 @@ class Place(Protocol):
     async def keep(self, person: Person) -> None:
         """Keeps what the person said."""
 
-    async def find(self, person: Person, question: str, *, limit: int) -> list[tuple[str, float]]:
+    async def find(
+        self, person: Person, question: str, *, limit: int, min_score: float = 0.0
+    ) -> list[tuple[str, float]]:
         """The names of the messages found, best first, with their scores."""
 
     async def block(self, person: Person, question: str) -> tuple[list[str], int] | None:
         """The messages that a request with this question is given, and the tokens of the block; None: not known."""
+
+    @property
+    def read_by_model(self) -> int | None:
+        """How many questions the embedding model has read; None: not known."""
 
 
 class InProcess:
@@ -64,6 +71,18 @@ class InProcess:
         self._engine = engine
         self._names: dict[str, str] = {}
         self._calls = 0
+        self._read = 0
+        vectors, ask = engine.memories.vectors, engine.memories.vectors.query
+
+        async def query(text: str) -> NDArray[np.float32] | None:
+            self._read += 1
+            return await ask(text)
+
+        vectors.query = query  # type: ignore[method-assign]  # counted here alone
+
+    @property
+    def read_by_model(self) -> int | None:
+        return self._read
 
     async def keep(self, person: Person) -> None:
         user = namespace("default", person.name)
@@ -85,8 +104,10 @@ class InProcess:
             for said, memory in zip(person.said[start : start + AT_ONCE], kept, strict=True):
                 self._names.setdefault(memory.id, said.name)
 
-    async def find(self, person: Person, question: str, *, limit: int) -> list[tuple[str, float]]:
-        query = Query(question, Scope("default", person.name), limit, 0.0, standing_instructions=False)
+    async def find(
+        self, person: Person, question: str, *, limit: int, min_score: float = 0.0
+    ) -> list[tuple[str, float]]:
+        query = Query(question, Scope("default", person.name), limit, min_score, standing_instructions=False)
         found = await self._engine.recall(query, now=datetime.now(UTC))
         return [(self._names[item.memory.id], item.score) for item in found.recalled]
 
@@ -132,12 +153,19 @@ class OverHTTP:
             answer = (await self._client.post("/v1/memories", json=memory)).raise_for_status()
             self._names.setdefault(answer.json()["id"], said.name)
 
-    async def find(self, person: Person, question: str, *, limit: int) -> list[tuple[str, float]]:
+    async def find(
+        self, person: Person, question: str, *, limit: int, min_score: float = 0.0
+    ) -> list[tuple[str, float]]:
         search = {"query": question, "user": f"{self._run}-{person.name}", "limit": limit}
         answer = (await self._client.post("/v1/memories/search", json=search)).raise_for_status()
-        return [(self._names[item["memory"]["id"]], item["score"]) for item in answer.json()["results"]]
+        scores = [(self._names[item["memory"]["id"]], item["score"]) for item in answer.json()["results"]]
+        return [(name, score) for name, score in scores if score >= min_score]
 
     async def block(self, person: Person, question: str) -> tuple[list[str], int] | None:
+        return None
+
+    @property
+    def read_by_model(self) -> int | None:
         return None
 
 
@@ -151,19 +179,30 @@ class Answered:
     """The best score."""
     in_block: float | None
     block_tokens: int
+    by_model: float | None
+    """1 when the embedding model read the question for the block, else 0."""
 
 
-async def measure(place: Place, people: Sequence[Person]) -> tuple[list[Answered], list[bool]]:
-    """The answered questions of all people, and for each unrelated one whether nothing was near enough to be given."""
+@dataclass(frozen=True, slots=True)
+class Unrelated:
+    """What became of a question that has nothing to do with a person."""
+
+    given_nothing: float
+    by_model: float | None
+
+
+async def measure(place: Place, people: Sequence[Person]) -> tuple[list[Answered], list[Unrelated]]:
+    """The answered questions of all people, and the unrelated ones."""
     answered: list[Answered] = []
-    rejected: list[bool] = []
+    rejected: list[Unrelated] = []
     for person in people:
         await place.keep(person)
         for question in person.asked:
             answered.append(await _answered(place, person, question))
         for text in [*unrelated(), *_questions_of_others(people, person)]:
-            found = await place.find(person, text, limit=1)
-            rejected.append(not found or found[0][1] < DEFAULT_MIN_SCORE)
+            before = place.read_by_model
+            found = await place.find(person, text, limit=DEFAULT_LIMIT, min_score=DEFAULT_MIN_SCORE)
+            rejected.append(Unrelated(float(not found), _read_since(place, before)))
         print(f"{person.name}: {len(person.said)} memories, {len(person.asked)} questions", file=sys.stderr)
     return answered, rejected
 
@@ -171,6 +210,7 @@ async def measure(place: Place, people: Sequence[Person]) -> tuple[list[Answered
 async def _answered(place: Place, person: Person, question: Asked) -> Answered:
     found = await place.find(person, question.text, limit=FIRST)
     names = {name for name, _ in found}
+    before = place.read_by_model
     block = await place.block(person, question.text)
     return Answered(
         question.kind,
@@ -178,7 +218,12 @@ async def _answered(place: Place, person: Person, question: Asked) -> Answered:
         found[0][1] if found else 0.0,
         len(question.answers & set(block[0])) / len(question.answers) if block else None,
         block[1] if block else 0,
+        _read_since(place, before),
     )
+
+
+def _read_since(place: Place, before: int | None) -> float | None:
+    return None if before is None or place.read_by_model is None else float(place.read_by_model > before)
 
 
 def _questions_of_others(people: Sequence[Person], person: Person) -> list[str]:
@@ -211,6 +256,7 @@ def table(answered: Sequence[Answered]) -> list[dict[str, object]]:
                 "passing": round(100 * len(passing) / len(group), 1),
                 "first_10_of_passing": _mean(passing),
                 "in_block": _mean(blocks),
+                "by_model": _mean([one.by_model for one in group if one.by_model is not None]),
             }
         )
     return rows
@@ -255,15 +301,16 @@ def costs() -> Iterator[dict[str, object]]:
         }
 
 
-def embedding_cost() -> float | None:
-    """CPU milliseconds of one question's vector; None without a model."""
+def embedding_costs() -> dict[str, float] | None:
+    """CPU milliseconds of one question's vector, by the model and from its table; None without a model."""
     directory = find_model()
     if directory is None:
         return None
     model = LocalModel.open(directory)
-    question = ["When did I tell you that I want to move to the coast?"]
-    spent = [_spent(partial(model.embed, question)) for _ in range(51)]
-    return round(statistics.median(spent[1:]), 2)
+    question = "When did I tell you that I want to move to the coast?"
+    ways = {"model": lambda: model.embed([question]), "table": lambda: model.static_query(question)}
+    spent = {name: sorted(_spent(way) for _ in range(51)) for name, way in ways.items()}
+    return {name: round(of_one[25], 3) for name, of_one in spent.items()}
 
 
 def _spelt(numbers: Sequence[int]) -> str:
@@ -277,7 +324,7 @@ def _spent(work: Callable[[], object]) -> float:
 
 
 @asynccontextmanager
-async def _place(http: str | None, key: str | None) -> AsyncIterator[Place]:
+async def _place(http: str | None, key: str | None, query: str) -> AsyncIterator[Place]:
     if http is not None:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         async with httpx.AsyncClient(base_url=http, headers=headers, timeout=60, trust_env=False) as client:
@@ -285,7 +332,8 @@ async def _place(http: str | None, key: str | None) -> AsyncIterator[Place]:
         return
     with tempfile.TemporaryDirectory() as data_dir:
         recall = {"token_budget": BLOCK_TOKENS, "max_memories": 100, "deadline_ms": 10_000}
-        engine = Engine(Settings(data_dir=Path(data_dir), recall=recall), count=count_tokens)
+        settings = {"data_dir": Path(data_dir), "recall": recall, "embedding": {"query": query}}
+        engine = Engine(Settings.model_validate(settings), count=count_tokens)
         engine.open()
         while not engine.health.opened:  # noqa: ASYNC110  # the engine tells of no event
             await asyncio.sleep(0.05)
@@ -296,28 +344,42 @@ async def _place(http: str | None, key: str | None) -> AsyncIterator[Place]:
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
-    people = locomo(arguments.locomo) if arguments.locomo else made_up()
-    async with _place(arguments.http, arguments.key) as place:
+    people = made_up()
+    if arguments.locomo:
+        people = locomo(arguments.locomo)
+    if arguments.people:
+        people = people_of(arguments.people)
+    if arguments.without_sessions:
+        people = [replace(one, said=tuple(replace(said, session=None) for said in one.said)) for one in people]
+    async with _place(arguments.http, arguments.key, arguments.query) as place:
         answered, rejected = await measure(place, people)
     return {
         "questions": table(answered),
-        "unrelated": {"count": len(rejected), "given_nothing": _mean([float(one) for one in rejected])},
+        "unrelated": {
+            "count": len(rejected),
+            "given_nothing": _mean([one.given_nothing for one in rejected]),
+            "by_model": _mean([one.by_model for one in rejected if one.by_model is not None]),
+        },
         "largest_block_tokens": max(one.block_tokens for one in answered),
-        "embedding_ms": None if arguments.http else embedding_cost(),
+        "embedding_ms": None if arguments.http else embedding_costs(),
         "search": [] if arguments.http else list(costs()),
     }
 
 
 def _print(result: dict[str, object]) -> None:
-    print(f"{'questions':12} {'count':>5} {'R@10':>6} {'±':>4} {'pass':>6} {'R@10 of those':>14} {'in a block':>11}")
+    print(
+        f"{'questions':12} {'count':>5} {'R@10':>6} {'±':>4} {'pass':>6} {'R@10 of those':>14} {'in a block':>11} "
+        f"{'by model':>9}"
+    )
     for row in result["questions"]:  # type: ignore[attr-defined]  # the table, as _run made it
         shown = ["-" if value is None else value for value in row.values()]
-        print("{:12} {:>5} {:>6} {:>4} {:>6} {:>14} {:>11}".format(*shown))
-    nothing = result["unrelated"]
-    print(f"\nUnrelated questions: {nothing['count']}, given nothing: {nothing['given_nothing']} %")  # type: ignore[index]
+        print("{:12} {:>5} {:>6} {:>4} {:>6} {:>14} {:>11} {:>9}".format(*shown))
+    count, nothing, by_model = result["unrelated"].values()  # type: ignore[attr-defined]
+    print(f"\nUnrelated questions: {count}, given nothing: {nothing} %, by model: {by_model} %")
     print(f"Largest block: {result['largest_block_tokens']} tokens of {BLOCK_TOKENS}")
     if result["embedding_ms"] is not None:
-        print(f"CPU of a question's vector: {result['embedding_ms']} ms")
+        for name, spent in result["embedding_ms"].items():  # type: ignore[attr-defined]
+            print(f"CPU of a question's vector by the {name}: {spent} ms")
     for cost in result["search"]:  # type: ignore[attr-defined]
         print(f"CPU of a search in {cost['memories']:>7,} memories: {cost['p50_ms']} ms (p98 {cost['p98_ms']} ms)")
 
@@ -326,10 +388,15 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--locomo", type=Path, help="A LoCoMo JSON file, instead of the made-up chats.")
+    parser.add_argument("--people", type=Path, help="A JSON file of people, as `people_of` in tests/bed/recall_set.py.")
+    parser.add_argument("--without-sessions", action="store_true", help="The memories have no session.")
     parser.add_argument(
         "--http", help="Base URL of a running proxy's or sidecar's memory API, instead of an engine here."
     )
     parser.add_argument("--key", help="The key for --http.")
+    parser.add_argument(
+        "--query", choices=("auto", "static", "full"), default=Settings().embedding.query, help="`embedding.query`."
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON.")
     arguments = parser.parse_args()
     logging.disable(logging.INFO)

@@ -10,15 +10,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import create_engine
 
+from litellm_memory.database.days import sum_up
 from litellm_memory.database.tables import calls
 from litellm_memory.ledger import CallRecord, Grouping, Ledger
-from litellm_memory.ledger.days import sum_up
+from litellm_memory.ledger.calls import call_row, note_calls
 
+T = TypeVar("T")
 BATCH = 10_000
 PEOPLE, PROJECTS, DAYS = 50, 2, 400
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -64,7 +68,7 @@ def made_up(count: int) -> Iterator[CallRecord]:
         )
 
 
-def batched(rows: Iterator[CallRecord], size: int) -> Iterator[list[CallRecord]]:
+def batched(rows: Iterator[T], size: int) -> Iterator[list[T]]:
     """The rows, so many at a time."""
     while batch := list(islice(rows, size)):
         yield batch
@@ -89,13 +93,12 @@ async def ask(ledger: Ledger, by: Sequence[Grouping], since: datetime | None) ->
 
 
 async def write(ledger: Ledger, count: int) -> float:
-    """Milliseconds of processor time for each of so many further calls, written down some ten at a time."""
-    noted = list(made_up(count))
+    """Milliseconds of processor time for each of so many further calls, taken over some ten at a time."""
+    rows = ({**call_row(call), "at": call.at.isoformat()} for call in made_up(count))
+    batches = list(batched(rows, 10))
     begun = time.process_time()
-    for number, call in enumerate(noted):
-        ledger.calls.note(call)
-        if number % 10 == 9 and (writing := ledger.calls.flush()):
-            await asyncio.wrap_future(writing)
+    for batch in batches:
+        await ledger.database.write(partial(note_calls, rows=batch))
     return (time.process_time() - begun) * 1000 / count
 
 

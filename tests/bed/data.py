@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from litellm_memory.store.address import lock_path, read_record
+from litellm_memory.files.address import lock_path, read_record
 
 
 def end_owner(data_dir: Path) -> None:
@@ -22,6 +22,6 @@ def end_owner(data_dir: Path) -> None:
 async def let_go(data_dir: Path) -> None:
     """Tells the owner to leave, and returns when no owner holds the directory."""
     end_owner(data_dir)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while lock_path(data_dir).read_text():
             await asyncio.sleep(0.02)

@@ -15,11 +15,16 @@ from litellm_memory.settings import Settings
 @asynccontextmanager
 async def opened_engine(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
     """An engine with an open store; a token is a word, and a busy machine is given time."""
-    patient = {"recall": {"deadline_ms": 5000}, "embedding": {"timeout_ms": 3000}, **settings}
+    patient = {
+        "recall": {"deadline_ms": 5000},
+        "embedding": {"timeout_ms": 3000},
+        "learn": {"meaning": False},
+        **settings,
+    }
     engine = Engine(Settings(data_dir=data_dir, **patient), count=lambda text: len(text.split()))
     engine.open()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not engine.health.opened:
                 await asyncio.sleep(0.01)
         yield engine

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from litellm.integrations.custom_logger import CustomLogger
 from numpy.typing import NDArray
-from sqlalchemy import event
-from sqlalchemy.exc import DatabaseError
 
 import litellm_memory
 from litellm_memory.embedding import LocalModel
@@ -21,7 +17,6 @@ from litellm_memory.errors import ModelCallError
 
 EMBEDDER_RAISES = "the embedder raises"
 EMBEDDER_WAITS = "the embedder waits"
-LEDGER_DAMAGED = "the ledger is damaged"
 
 _switch = Path(os.environ["BED_FAULT"])
 
@@ -53,13 +48,6 @@ class Faulty:
         """Nothing is open."""
 
 
-def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-    """Every statement fails as SQLite's do on a damaged file, which its caches would hide for an unknown time."""
-    if _in_force() == LEDGER_DAMAGED:
-        raise DatabaseError(statement, None, sqlite3.DatabaseError("database disk image is malformed"))
-
-
 engine = litellm_memory.handler.engine
 engine.embedders._local = Faulty()
-event.listen(engine.ledger.database.engine, "before_cursor_execute", execute)
 fault = CustomLogger()

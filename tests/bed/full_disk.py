@@ -49,8 +49,8 @@ async def seen(directory: Path) -> dict[str, object]:
         await engine.memories.keep([memory(number) for number in range(20)])
         before = await texts(engine)
         fill(directory)
-        engine.ledger.journal.accept(Exchange("call", SCOPE, "mark", SAID, datetime.now(UTC)))
-        engine.ledger.journal.answered("mark", Reply("Noted.", complete=True))
+        engine.journal.accept(Exchange("call", SCOPE, "mark", SAID, datetime.now(UTC)))
+        engine.journal.answered("mark", Reply("Noted.", complete=True))
 
         async def complains() -> bool:
             return not engine.health.ready
@@ -62,7 +62,6 @@ async def seen(directory: Path) -> dict[str, object]:
         (directory / "ballast").unlink()
 
         async def learned() -> bool:
-            engine.learner.wake()
             return engine.health.ready and SAID in await texts(engine)
 
         await until(learned)

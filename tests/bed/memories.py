@@ -39,7 +39,7 @@ class Memories:
                 return found
             params = {"user": user, "cursor": page["next_cursor"]}
 
-    def wait_for(self, user: str, wanted: Callable[[Sequence[JSON]], bool], *, within: float = 5.0) -> list[JSON]:
+    def wait_for(self, user: str, wanted: Callable[[Sequence[JSON]], bool], *, within: float = 30.0) -> list[JSON]:
         """A user's memories as soon as they are as ``wanted``; TimeoutError after ``within`` seconds."""
         deadline = time.monotonic() + within
         while not wanted(found := self.of(user)):
@@ -48,7 +48,7 @@ class Memories:
             self._pause()
         return found
 
-    def wait_until_ready(self, *, within: float = 30.0) -> None:
+    def wait_until_ready(self, *, within: float = 90.0) -> None:
         """Return when the sidecar says that memory is ready."""
         deadline = time.monotonic() + within
         while not self._is_ready():

@@ -27,7 +27,10 @@ def answered(directory: Path, told: str, asked: str) -> str:
             return str(answer["choices"][0]["message"]["content"])
 
         say(told)
-        memories.wait_for("default", lambda found: bool(mentioning(found, told)))
+        # What is listed is found a moment later: the search process reads it then.
+        memories.wait_for(
+            "default", lambda found: bool(mentioning(found, told) and memories.search(asked, user="default"))
+        )
         return say(asked)
 
 

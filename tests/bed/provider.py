@@ -50,7 +50,7 @@ class Provider(Loopback):
             taken, self._received = self._received, []
             return taken
 
-    def wait_for(self, count: int, *, within: float = 5.0) -> list[Received]:
+    def wait_for(self, count: int, *, within: float = 30.0) -> list[Received]:
         """The first ``count`` requests since the last take, left in place; TimeoutError after ``within`` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._received) >= count, within):

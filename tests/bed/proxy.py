@@ -9,7 +9,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from typing import Any, TypeAlias
 
 import httpx
 import yaml
+
+from bed.nest import Running, start_litellm
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -42,6 +43,8 @@ class Person:
     role: str = "internal_user"
     """`proxy_admin` for somebody who runs LiteLLM."""
     key: str = field(default_factory=lambda: f"sk-{secrets.token_hex(16)}")
+    verified: Mapping[str, Any] = field(default_factory=dict)
+    """What LiteLLM verified besides, by the names of ``UserAPIKeyAuth``."""
 
 
 def models_at(provider: str) -> list[JSON]:
@@ -122,7 +125,7 @@ class Proxy:
         self.sidecar_port = free_port()
         self._workers = workers
         self._environment = self._make_environment(provider, environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         directory.mkdir(parents=True, exist_ok=True)
         if people:
             self._write_people(people)
@@ -162,6 +165,7 @@ class Proxy:
                 "team_id": person.team,
                 "metadata": dict(person.metadata),
                 "user_role": person.role,
+                **person.verified,
             }
             for person in people
         }
@@ -195,7 +199,9 @@ class Proxy:
             # Neither a busy machine nor a missing embedding model may decide what a test sees.
             recall = {"deadline_ms": 5000, "min_score": 0}
             embedding = {"timeout_ms": 3000}
-            usual = {"data_dir": "memory", "recall": recall, "embedding": embedding, "sidecar": sidecar}
+            # What a text means is read by a model of its own, which takes two seconds to load in each keeper.
+            learn = {"meaning": False}
+            usual = {"data_dir": "memory", "recall": recall, "embedding": embedding, "sidecar": sidecar, "learn": learn}
             config["litellm_memory"] = _merged(usual, memory)
         return config
 
@@ -238,20 +244,12 @@ class Proxy:
 
     def launch(self) -> None:
         """Start the process without waiting for it to answer."""
-        command = [str(Path(sys.executable).with_name("litellm")), "--config", str(self.config_path)]
-        command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        arguments = ["--config", str(self.config_path), "--host", "127.0.0.1", "--port", str(self.port)]
         if self._workers > 1:
-            command += ["--run_gunicorn", "--num_workers", str(self._workers)]
-        with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=self.directory,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            arguments += ["--run_gunicorn", "--num_workers", str(self._workers)]
+        self._process = start_litellm(
+            arguments, directory=self.directory, environment=self._environment, log=self._log_path
+        )
 
     def wait_until_live(self) -> None:
         """Return when LiteLLM answers; RuntimeError with the end of its log if it ends first or never does."""
@@ -292,7 +290,7 @@ class Proxy:
         self._process = None
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Running:
         if self._process is None:
             raise RuntimeError("the proxy is not started")
         return self._process

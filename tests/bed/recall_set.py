@@ -22,7 +22,7 @@ class Said:
 
     name: str
     text: str
-    session: str
+    session: str | None
     at: datetime
 
 
@@ -56,6 +56,19 @@ def locomo(file: Path) -> list[Person]:
     return [_conversation(one) for one in json.loads(file.read_text(encoding="utf-8"))]
 
 
+def people_of(file: Path) -> list[Person]:
+    """People of a JSON file: a list of {"name", "said": [{"name", "text", "at", "session"}], "asked": [{"text", "kind",
+    "answers": [names]}]}."""
+    return [
+        Person(
+            one["name"],
+            tuple(Said(s["name"], s["text"], s["session"], datetime.fromisoformat(s["at"])) for s in one["said"]),
+            tuple(Asked(a["text"], a["kind"], frozenset(a["answers"])) for a in one["asked"]),
+        )
+        for one in json.loads(file.read_text(encoding="utf-8"))
+    ]
+
+
 def languages() -> dict[str, tuple[Person, str]]:
     """For each family of scripts somebody who writes in it, and a question that they have said nothing about."""
     told = yaml.safe_load((HERE / "recall_languages.yaml").read_text(encoding="utf-8"))
@@ -65,6 +78,18 @@ def languages() -> dict[str, tuple[Person, str]]:
 def unrelated() -> list[str]:
     """Questions that nobody's memories answer."""
     return (HERE / "recall_unrelated.txt").read_text(encoding="utf-8").splitlines()
+
+
+def facts() -> list[tuple[str, str]]:
+    """Facts that have nothing to do with each other, each with a question that it alone answers."""
+    lines = (HERE / "recall_facts.txt").read_text(encoding="utf-8").splitlines()
+    return [(fact, question) for fact, _, question in (line.partition("|") for line in lines)]
+
+
+def asking() -> list[tuple[str, str, str]]:
+    """Sentences in scripts that the local model cannot read, each with a question it answers and one it does not."""
+    lines = (HERE / "recall_asking.txt").read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split("|")) for line in lines if not line.startswith("#")]  # type: ignore[misc]  # of three
 
 
 def _chats(sessions: list[Mapping[str, Any]]) -> tuple[Said, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from contextlib import suppress
 from typing import Any
 
@@ -36,9 +37,12 @@ def _listens() -> set[int]:
     """The ports that this process listens on."""
     ports = set()
     for number in range(MOST_FILES):
-        with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
-            if found.family == socket.AF_INET and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                ports.add(int(found.getsockname()[1]))
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue  # What is no socket would leave its copy open.
+            with socket.socket(fileno=os.dup(number)) as found:
+                if found.family == socket.AF_INET and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    ports.add(int(found.getsockname()[1]))
     return ports
 
 

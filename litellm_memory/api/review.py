@@ -1,0 +1,91 @@
+"""The review queue over HTTP: what waits, why, and its owner's decision."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from pydantic import Field, model_validator
+
+from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
+from litellm_memory.api.shapes import shown_as
+from litellm_memory.care.given import Name, Said, Shape
+from litellm_memory.care.review import accept, reject, waiting
+from litellm_memory.care.shown import MemoryOut
+from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
+from litellm_memory.gate.apart import answer_with
+from litellm_memory.models import Memory
+from litellm_memory.redact import Redactor
+
+
+class ReviewOut(MemoryOut):
+    """A memory that waits for its owner's word, and why."""
+
+    reason: str
+
+    @classmethod
+    def shown(cls, memory: Memory, redactor: Redactor) -> ReviewOut:
+        """A memory in review in every response."""
+        shown = MemoryOut.shown(memory, redactor)
+        return cls(**shown.model_dump(), reason=shown.review or "")
+
+
+class ReviewsOut(Shape):
+    """One page of what waits; ``next_cursor`` asks for the next one and is null on the last."""
+
+    data: list[ReviewOut]
+    next_cursor: str | None
+
+
+class ReviewIn(Shape):
+    """The owner's word: `accept` it as it is, `edit` it to `text` and accept that, or `reject` it for good."""
+
+    model_config = shown_as(action="edit", text="Our CI for the mobile app runs on Buildkite.")
+
+    action: Literal["accept", "edit", "reject"]
+    text: Said | None = None
+    read: Said | None = Field(None, description="The text as it was shown: 409 when it has another one by now.")
+
+    @model_validator(mode="after")
+    def _text_belongs_to_edit(self) -> ReviewIn:
+        if (self.action == "edit") != (self.text is not None):
+            raise ValueError("edit takes a text, and nothing else does")
+        return self
+
+
+router = APIRouter(prefix="/v1/review", tags=["review"])
+
+
+@router.get("", summary="What waits for its owner's word, newest first, and why", response_model=ReviewsOut)
+async def list_waiting(
+    engine: WithEngine,
+    partition: ReadPartition,
+    user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    asked = waiting(partition, user)
+    page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
+    shape = partial(ReviewOut.shown, redactor=engine.redactor)
+    return await answer_with("data", page, shape, next_cursor=cursor_at(following))
+
+
+@router.post(
+    "/{memory_id}",
+    response_model=MemoryOut,
+    responses={204: {"description": "It was rejected, and is forgotten."}},
+    summary="Accept, edit or reject what waits",
+)
+async def decide(engine: WithEngine, partition: WritePartition, memory_id: str, word: ReviewIn) -> MemoryOut | Response:
+    if word.action == "reject":
+        await reject(engine.memories, partition, memory_id)
+        return Response(status_code=204)
+    text = engine.redactor.text(word.text) if word.text else None
+
+    def unless_changed(memory: Memory) -> None:
+        if word.read not in (None, engine.redactor.memory(memory).text.strip()):
+            raise HTTPException(409, "Its text is another one by now: read it again.")
+
+    accepted = await accept(engine.memories, partition, memory_id, text=text, check=unless_changed)
+    return MemoryOut.shown(accepted, engine.redactor)

@@ -1,0 +1,173 @@
+"""Traces over HTTP: what memory did to the requests of a partition, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Response
+
+from litellm_memory.api.paging import Cursor, Limit
+from litellm_memory.care.given import Name, Shape
+from litellm_memory.care.why import of_candidate, of_memory, of_request
+from litellm_memory.engine import Engine
+from litellm_memory.errors import NotFoundError
+from litellm_memory.gate.access import ReadPartition, WithEngine
+from litellm_memory.gate.apart import answer_with
+from litellm_memory.ledger import Trace
+from litellm_memory.models import Memory, MemoryKind
+
+UNKNOWN = "There is no trace with this id: it is another key's, is older than `traces.keep_days`, or never was."
+
+
+class CandidateOut(Shape):
+    """A memory that was looked at. ``text`` is null when it is gone; ``left_out`` is null when it was recalled."""
+
+    memory: str
+    because: str
+    text: str | None
+    kind: MemoryKind | None
+    score: float
+    why: Mapping[str, float]
+    left_out: str | None
+
+
+class LearnedOut(Shape):
+    """What became of something that the exchange held. ``text`` is null when there is no memory, or it is gone."""
+
+    what: str
+    reason: str
+    memory: str | None
+    kind: MemoryKind | None
+    text: str | None
+
+
+class TraceRow(Shape):
+    """What memory did to one request."""
+
+    id: str
+    at: datetime
+    partition: str
+    user: str
+    project: str | None
+    session: str | None
+    client: str | None
+    model: str | None
+    route: str | None
+    kind: str | None
+    kind_reason: str | None
+    status: str
+    reason: str
+    count: int
+    tokens: int
+
+
+class AskedOut(Shape):
+    """Why the memory that was asked for was recalled, or was not."""
+
+    memory: str
+    because: str
+
+
+class TraceOut(TraceRow):
+    """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries.
+
+    ``why`` says in sentences what was done to the request.
+    """
+
+    why: list[str]
+    asked: AskedOut | None
+    unreadable: list[str]
+    carried: list[str]
+    limit: int | None
+    budget: int | None
+    min_score: float | None
+    candidates: list[CandidateOut]
+    stages: Mapping[str, float]
+    learned: list[LearnedOut]
+
+
+class TracesOut(Shape):
+    """One page of traces."""
+
+    data: list[TraceRow]
+    next_cursor: str | None
+
+
+router = APIRouter(prefix="/v1/traces", tags=["preview and traces"])
+
+
+@router.get("", summary="What was done to requests, newest first", response_model=TracesOut)
+async def list_traces(
+    engine: WithEngine,
+    partition: ReadPartition,
+    user: Annotated[Name | None, Query(description="One user; all users of the partition when left out.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    if cursor is not None and await engine.ledger.traces.get(partition, cursor) is None:
+        raise HTTPException(400, "This cursor is not one of this list: ask for its first page again.")
+    found = await engine.ledger.traces.newest(partition, user=user, limit=limit + 1, before=cursor)
+    page = found[:limit]
+    return await answer_with("data", page, _row, next_cursor=page[-1].id if len(found) > limit else None)
+
+
+@router.get("/{trace_id}", summary="What was done to one request, and why; the id is in x-memory-trace")
+async def read_trace(
+    engine: WithEngine,
+    partition: ReadPartition,
+    trace_id: str,
+    memory: Annotated[Name | None, Query(description="Also tell why this memory was recalled, or was not.")] = None,
+) -> TraceOut:
+    trace = await engine.ledger.traces.get(partition, trace_id)
+    if trace is None:
+        raise NotFoundError(UNKNOWN)
+    return await trace_out(engine, trace, asked=memory)
+
+
+async def trace_out(engine: Engine, trace: Trace, *, asked: str | None = None) -> TraceOut:
+    """A trace with the current texts of its memories; forgotten ones have none.
+
+    ``asked``: the memory of which it is explained why it was recalled, or was not.
+    """
+    ids = [asked] if asked else []
+    ids += [candidate.memory for candidate in trace.candidates]
+    ids += [learned.memory for learned in trace.learned if learned.memory is not None]
+    entries = await engine.memories.store.get(trace.partition, ids)
+    known = {
+        entry.memory.id: engine.redactor.memory(entry.memory) for entry in entries if entry.memory.user == trace.user
+    }
+    candidates = [
+        CandidateOut(
+            **asdict(candidate),
+            **_of(known.get(candidate.memory)),
+            because=of_candidate(candidate, known.get(candidate.memory), trace),
+        )
+        for candidate in trace.candidates
+    ]
+    learned = [LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""))["text"]) for one in trace.learned]
+    return TraceOut(
+        **_row(trace).model_dump(),
+        unreadable=list(trace.unreadable),
+        carried=list(trace.carried),
+        limit=trace.limit,
+        budget=trace.budget,
+        min_score=trace.min_score,
+        stages=trace.stages,
+        why=of_request(trace),
+        asked=AskedOut(memory=asked, because=of_memory(asked, known.get(asked), trace)) if asked else None,
+        candidates=candidates,
+        learned=learned,
+    )
+
+
+def _of(memory: Memory | None) -> dict[str, Any]:
+    if memory is None:
+        return {"text": None, "kind": None}
+    return {"text": memory.text, "kind": memory.kind}
+
+
+def _row(trace: Trace) -> TraceRow:
+    return TraceRow.model_validate(trace, from_attributes=True)

@@ -1,0 +1,121 @@
+"""The audit of what a sidecar keeps, and its fixes, on the command line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
+
+import typer
+
+from litellm_memory.care.audit import FIXES, Audit, Flaw, audit
+from litellm_memory.cli.reach import Sidecar
+from litellm_memory.errors import CommandError
+from litellm_memory.models import Memory, Superseded
+from litellm_memory.terminal.print import as_json, say, table
+
+
+def unknown_fix(wanted: Collection[str]) -> str | None:
+    """What to say of a fix that there is none of; None when all are known."""
+    unknown = sorted(set(wanted) - set(FIXES))
+    return f"{unknown[0]} is none of {', '.join(FIXES)}." if unknown else None
+
+
+async def audited(
+    answering: Sidecar, user: str | None, mended: Collection[str], *, yes: bool, in_json: bool
+) -> tuple[Audit, list[Flaw]]:
+    """The audit, and the flaws that were mended, after what would be forgotten was shown and agreed to."""
+    found, texts = await _audit(answering, user)
+    done = [flaw for flaw in _once(found.flaws) if flaw.problem in mended]
+    if not yes:
+        _ask(done, texts, in_json)
+    for flaw in done:
+        await _mend(answering, flaw)
+    return found, done
+
+
+def print_audit(found: Audit, done: Sequence[Flaw], in_json: bool) -> None:
+    """Prints what is wrong and what was mended."""
+    if in_json:
+        as_json({**asdict(found), "junk_rate": found.junk_rate, "mended": [flaw.memory for flaw in done]})
+        return
+    table(("id", "problem", "fix"), ((f.memory, f.problem, f.fix) for f in found.flaws), empty="Nothing is wrong.")
+    say(f"{found.memories} memories in force, junk rate {found.junk_rate:.1%}", err=True)
+    if done:
+        say(f"{len(done)} memories were mended.", err=True)
+
+
+def _ask(flaws: Iterable[Flaw], texts: Mapping[str, str], in_json: bool) -> None:
+    """Shows what would be forgotten, a duplicate with what it repeats, and ends the command unless that is meant."""
+    going = [flaw for flaw in flaws if flaw.problem in FORGOTTEN]
+    if not going:
+        return
+    if in_json:
+        raise CommandError(f"{len(going)} memories would be forgotten: give --yes with --json.")
+    for flaw in going:
+        say(f"{flaw.problem}: {texts[flaw.memory]}", err=True)
+        if flaw.like is not None:
+            say(f"  it says the same as: {texts[flaw.like]}", err=True)
+    typer.confirm(f"Forget these {len(going)}?", abort=True, err=True)
+
+
+FORGOTTEN: Final = ("own_block", "machine_text", "duplicate", "never_used")
+"""The problems whose fix is to forget the memory."""
+
+
+async def _audit(answering: Sidecar, user: str | None) -> tuple[Audit, Mapping[str, str]]:
+    """The audit of what a sidecar keeps, and the texts by id.
+
+    The sidecar redacts what it shows, so it is asked for secrets separately.
+    """
+    rows = await answering.rows("/v1/memories", user=user)
+    found = _audited(rows, now=datetime.now(UTC))
+    places = (await answering.ask("POST", "/v1/audit/secrets", json={"fix": False}))["data"]
+    secret = {memory for place in places if place["place"] == "memories" for memory in place["ids"]}
+    told = tuple(Flaw(row["id"], "secret", FIXES["secret"]) for row in rows if row["id"] in secret)
+    return Audit(found.memories, (*found.flaws, *told)), {row["id"]: row["text"] for row in rows}
+
+
+def _once(flaws: Iterable[Flaw]) -> list[Flaw]:
+    """The first flaw of each memory."""
+    return list({flaw.memory: flaw for flaw in reversed([*flaws])}.values())[::-1]
+
+
+async def _mend(answering: Sidecar, flaw: Flaw) -> None:
+    if flaw.problem == "instruction_like":
+        body = {"review": "the audit found that it speaks to the model or its tools"}
+        await answering.ask("PATCH", f"/v1/memories/{flaw.memory}", json=body)
+    elif flaw.problem != "secret":  # Secrets are redacted where they are stored.
+        await answering.ask("DELETE", f"/v1/memories/{flaw.memory}")
+
+
+def _audited(rows: list[dict[str, Any]], *, now: datetime) -> Audit:
+    """The audits of each user's memories, combined, without secrets: a sidecar redacts what it shows."""
+    users: defaultdict[str, list[Memory]] = defaultdict(list)
+    for row in rows:
+        users[row["user"]].append(memory_of(row))
+    audits = [audit(memories, now=now, redactor=None) for memories in users.values()]
+    return Audit(sum(one.memories for one in audits), tuple(chain.from_iterable(one.flaws for one in audits)))
+
+
+def memory_of(row: dict[str, Any]) -> Memory:
+    """A memory from what the API shows of it."""
+    until, by, used = row["valid_until"], row["superseded_by"], row["last_used"]
+    return Memory(
+        id=row["id"],
+        partition=row.get("partition") or "",
+        user=row["user"],
+        text=row["text"],
+        kind=row["kind"],
+        created=datetime.fromisoformat(row["created"]),
+        project=row["project"],
+        valid_until=datetime.fromisoformat(until) if until else None,
+        superseded_by=Superseded(by["id"], by["reason"]) if by else None,
+        pinned=row["pinned"],
+        uses=row["uses"],
+        last_used=datetime.fromisoformat(used) if used else None,
+        review=row["review"],
+    )

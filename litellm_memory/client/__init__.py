@@ -1,0 +1,1 @@
+"""A client of the sidecar that loads nothing heavy, and where a config says that the sidecar is."""

@@ -1,0 +1,146 @@
+"""The worker's side of the search process, which all workers of a host share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+
+import orjson
+
+from litellm_memory.engine.health import Health
+from litellm_memory.engine.search_work import answered, asked
+from litellm_memory.errors import StoreError
+from litellm_memory.memories import Memories
+from litellm_memory.memories.breaker import Breaker
+from litellm_memory.memories.recall import Query, Recollection
+from litellm_memory.models import NAMESPACE_DIGITS, Recalled
+from litellm_memory.request.finding import FoundBlock, Look
+from litellm_memory.settings import Settings, revealed
+from litellm_memory.store.link import TEND_SECONDS, Answer, Connection, Link
+
+DIRECTORY: Final = "search"
+"""In the data directory: the lock, the socket and the log of the search process."""
+IDLE_SECONDS: Final = 5.0
+"""How long it outlives its last worker: it keeps the owner running, which leaves ten seconds after it."""
+SEARCH_SECONDS: Final = 10.0
+"""How long a search may take that no request waits for."""
+FOLLOW_SECONDS: Final = 2.0
+"""How long a change waits until the search process has read it."""
+LOOK_SECONDS: Final = 2.0
+"""How long it may take to say that it is there."""
+OPEN_SECONDS: Final = 60.0
+"""How long the search process may take to open ledger and store."""
+
+
+class Searching:
+    """Asks the search process of the data directory, which is started when there is none.
+
+    It ends some seconds after its last worker; while it is away, requests go on without new memories.
+    """
+
+    def __init__(self, data_dir: Path, settings: Callable[[], Settings], health: Health, answer: Answer | None) -> None:
+        self._settings = settings
+        self._health = health
+        self._connection: Connection | None = None
+        self._breaker = Breaker("search", self._look, away=health.away)
+        self._link = Link(
+            data_dir / DIRECTORY,
+            greet=self._configure,
+            answer=answer,
+            idle_seconds=IDLE_SECONDS,
+            holds_store=False,
+            module="litellm_memory.searcher",
+        )
+
+    async def __call__(self, query: Query, look: Look, *, now: datetime) -> FoundBlock:
+        """The block for a query. Raises StoreError when the search process fails, and AwayError at once when it, or
+        what it needs, has failed several times."""
+        with self._breaker.watch():
+            answer = await self._ask(self._settings().recall.deadline_ms / 1000, asked(query, look, now))
+        found = answered(answer)
+        own = query.scope.namespace[:NAMESPACE_DIGITS]
+        if not all(given.memory.startswith(own) for given in found.block.given) or found.block.mark != look.mark:
+            raise StoreError("The search process answered with memories of another person.")
+        return found
+
+    def expect(self, text: str) -> None:
+        """Tells the search process a question that is about to come, so that its vector is there by then."""
+        if self._connection is not None and not self._connection.gone:
+            self._connection.tell("expect", text)
+
+    async def hits(self, query: Query, *, now: datetime) -> list[tuple[str, float, Mapping[str, float]]]:
+        """The ids of the memories for a query, best first, with scores and their parts. Raises StoreError."""
+        return [
+            (memory, score, why)
+            for memory, score, why in orjson.loads(await self._ask(SEARCH_SECONDS, asked(query, None, now)))
+        ]
+
+    async def _ask(self, seconds: float, question: bytes) -> bytes:
+        return cast(bytes, await self._here().ask(seconds, "find", question))
+
+    async def follow(self) -> None:
+        """Returns once the search process has read what changed, or is away: it reads that when it is back."""
+        if self._connection is not None and not self._connection.gone:
+            with suppress(StoreError):
+                await self._connection.ask(FOLLOW_SECONDS, "follow")
+
+    async def begin(self) -> None:
+        """Returns once the search process answers."""
+        await self._tend()
+        while self._connection is None:
+            await asyncio.sleep(TEND_SECONDS)
+            await self._tend()
+
+    async def run(self) -> None:
+        """Keeps the connection until cancelled."""
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            await self._tend()
+
+    async def configure(self) -> None:
+        """Tells the search process the settings, which have changed."""
+        if self._connection is not None and not self._connection.gone:
+            await self._configure(self._connection)
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await self._breaker.aclose()
+        await self._link.aclose()
+
+    def _here(self) -> Connection:
+        if self._connection is None or self._connection.gone:
+            raise StoreError("The search process is away: the next is started within a second.")
+        return self._connection
+
+    async def _look(self) -> None:
+        await self._here().ask(LOOK_SECONDS, "here")
+
+    async def _tend(self) -> None:
+        try:
+            self._connection = await self._link.connected()
+            self._health.search = None
+        except StoreError as error:
+            self._health.search = f"Nothing is recalled now: {error}"
+
+    async def _configure(self, connection: Connection) -> None:
+        await connection.ask(OPEN_SECONDS, "configure", revealed(self._settings()))
+
+
+class RecallElsewhere:
+    """As ``Recall``, by the search process, so that a worker has no index in RAM: it reads what was found."""
+
+    def __init__(self, searching: Searching, memories: Memories) -> None:
+        self._searching = searching
+        self._memories = memories
+
+    async def __call__(self, query: Query, *, now: datetime) -> Recollection:
+        """The memories for a query. Raises StoreError when the search process is away or fails."""
+        scope = query.scope
+        hits = await self._searching.hits(query, now=now)
+        entries = await self._memories.entries(scope.partition, [memory_id for memory_id, _, _ in hits])
+        own = {memory.id: memory for memory in entries if memory.namespace == scope.namespace}
+        return Recollection([Recalled(own[found], score, why) for found, score, why in hits if found in own])

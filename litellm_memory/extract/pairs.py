@@ -1,0 +1,178 @@
+"""Whether one text takes the place of another, by what both mean and by the words that they share.
+
+The rules of `compare` know the shapes of sentences. Most people say neither what was true nor that it is over; a net
+then judges the new text beside each of the known ones that are nearest to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, content, ends, linking
+from litellm_memory.extract.clauses import is_question, reports, states_nothing
+from litellm_memory.extract.languages import languages
+from litellm_memory.extract.pastes import own_prose
+from litellm_memory.meaning import MOST_CHARACTERS, available, nets, placed, vectors
+from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import SPEECH
+from litellm_memory.text.words import words
+
+Floats = NDArray[np.float32]
+
+SURE: Final = 0.92
+"""Probability from which the new text takes the place of the known one. Chosen on made-up pairs of subjects that the
+net had not seen, of which 98 % that must both stay do: see docs/decisions/pairs.md."""
+LIKELY: Final = 0.5
+"""Probability from which a text also takes the place of what was said in one message with such a known text."""
+LONGEST_NEW: Final = 200
+"""Characters of a new text that is judged: a longer one asks for something, and the net has seen no such pair."""
+NEAREST: Final = 6
+"""Known texts that a new one is judged beside: more would only add chances to be wrong."""
+A_WORD, LEAST_NEAR = 0.2, 0.3
+"""A shared word counts as much as this cosine, and less than that much in all is about something else: of the updates
+that others wrote, none that the net knew was below."""
+MOST_KNOWN: Final = 400
+"""Known texts that are looked at, the newest: each is read once, 1.3 ms."""
+
+_NUMBER: Final = re.compile(r"\d+")
+_QUOTED: Final = re.compile(r"[\"“„«「:：]")
+_SPEAKER: Final = re.compile(
+    r"(?i)\b(?:i|we|ich|wir|je|on|nous|yo|my|our|mein\w*|unser\w*|mon|ma|mes|notre|mi|mis|nuestr\w+)\b|\bj'|我"
+)
+_ADDS: Final = re.compile(
+    r"(?i)\b(?:also|too|as well|besides|in addition|on the side|another|second|auch|außerdem|zusätzlich|nebenbei"
+    r"|noch ein\w*|aussi|en plus|également|deuxième|también|además|otr[oa]|segund[oa])\b|[也还還又]|另外|同时|同時"
+)
+"""What is said beside what is known, not in its place."""
+_ONCE: Final = re.compile(
+    r"(?i)\b(?:today|tonight|tomorrow|yesterday|this (?:week|weekend|morning|once|one)|next week|for once|only"
+    r"|just this|heute|morgen|gestern|diese woche|nächste woche|ausnahmsweise|einmal|aujourd'hui|demain|hier"
+    r"|cette semaine|exceptionnellement|hoy|mañana|ayer|esta semana|por (?:una vez|excepción)|if|wenn|falls|si)\b"
+    r"|今天|明天|昨天|这周|這周|這週|下周|下週|例外|破例|一次|如果|要是|假如"
+)
+"""What holds for a day, or would hold."""
+_OTHERS: Final = re.compile(
+    r"(?i)\b(?:his|her|their|\w+'s|seine?\w*|ihre?\w*|son|sa|ses|leurs?|sus?)\b"
+    r"|\b(?:colleague|friend|neighbou?r|client|customer|kollege|freund|nachbar|kunde|collègue|voisin|client|vecino"
+    r"|compañero|cliente)\w*|同事|朋友|邻居|鄰居|客户|客戶|别人|別人"
+)
+"""What is somebody else's."""
+_OF_KNOWN: Final = (4, 7, 10, 11, 12)
+"""Those features of a text that tell something of a known one too."""
+
+
+def read_together(messages: Sequence[str]) -> None:
+    """Reads what will be judged of these messages at once, which costs a third of one after another."""
+    if available():
+        prose = (own_prose(text) for text in messages if len(text) <= MOST_CHARACTERS)
+        vectors([simplified(text) for text in prose if text.strip()])
+
+
+def replaced(new: str, known: Sequence[str]) -> list[float]:
+    """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged."""
+    found = [0.0] * len(known)
+    new = SPEECH.sub("…", new)  # what somebody else says, or is to be translated
+    if not known or not available() or len(new) > LONGEST_NEW or is_question(new) or _speaks_of_memory(new):
+        return found
+    judged = [number for number, text in enumerate(known) if len(text) <= MOST_CHARACTERS][-MOST_KNOWN:]
+    places = placed([simplified(text) for text in (new, *(known[number] for number in judged))])
+    near = _nearest(new, [known[number] for number in judged], places)
+    if near:
+        pairs = [(known[judged[one]], new) for one in near]
+        rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
+        for one, likely in zip(near, nets().pairs.probabilities(rows)[:, 0], strict=True):
+            found[judged[one]] = float(likely)
+    return found
+
+
+def _speaks_of_memory(text: str) -> bool:
+    """True for a reminder or a wish ("don't forget that I'm vegan"): it changes nothing that is known."""
+    plain = simplified(text.replace("’", "'"))
+    return any(language.forgets.search(plain) for language in languages())
+
+
+def _nearest(new: str, known: Sequence[str], places: Floats) -> list[int]:
+    """The positions of the known texts that are nearest to the new one by meaning and shared words, if near at all."""
+    said = _content_words(new)
+    shared = [len(among(_content_words(text), said)) for text in known]
+    scores = _cosines(places[1:], places[:1]) + A_WORD * np.minimum(shared, 2)
+    return [int(one) for one in np.argsort(-scores)[:NEAREST] if scores[one] >= LEAST_NEAR]
+
+
+def inputs(pairs: Sequence[tuple[str, str]], known: Floats, new: Floats) -> Floats:
+    """What the net reads of each pair of a known text and a new one, whose places are the rows of the two others."""
+    if not pairs:
+        return np.empty((0, 0), np.float32)
+    signs = np.array(
+        [[*_signs(then), *(_signs(one)[part] for part in _OF_KNOWN), *_words(one, then)] for one, then in pairs]
+    )
+    return np.hstack(
+        [_cosines(known, new)[:, None], signs, known * new, np.abs(known - new), new, known], dtype=np.float32
+    )
+
+
+def _cosines(one: Floats, other: Floats) -> Floats:
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return np.asarray((one * other).sum(axis=1) / np.maximum(length, 1e-6), np.float32)
+
+
+@lru_cache(maxsize=CACHED)
+def _signs(text: str) -> tuple[float, ...]:
+    """What a text shows by itself: a change, a denial, a doubt, a question, somebody else's words, numbers, length."""
+    plain = simplified(text.replace("’", "'"))
+    tables = languages()
+    return (
+        change_in(text) is not None,
+        any(language.ended.search(plain) for language in tables),
+        any(language.over.search(plain) for language in tables),
+        any(language.passing.search(plain) for language in tables),
+        any(language.negations.search(plain) for language in tables),
+        any(states_nothing(text, language) for language in tables),
+        any(reports(text, language) for language in tables),
+        is_question(text),
+        "?" in plain or "？" in plain,
+        _QUOTED.search(plain) is not None,
+        _NUMBER.search(plain) is not None,
+        min(len(words(text)), 30) / 10,
+        _SPEAKER.search(plain) is not None,
+        _ADDS.search(plain) is not None,
+        _ONCE.search(plain) is not None,
+        _OTHERS.search(plain) is not None,
+    )
+
+
+@lru_cache(maxsize=CACHED)
+def _content_words(text: str) -> frozenset[str]:
+    return frozenset(words(text)) - ARTICLES - linking()
+
+
+def _words(known: str, new: str) -> tuple[float, ...]:
+    """What two texts have in common: words, rare words, numbers; and what the new one says to be over of the known."""
+    before, later, change = _content_words(known), _content_words(new), change_in(new)
+    shared, back = among(before, later), among(later, before)
+    numbers, others = set(_NUMBER.findall(known)), set(_NUMBER.findall(new))
+    return (
+        len(shared) / max(1, len(before)),
+        len(back) / max(1, len(later)),
+        min(len(shared), 4) / 2,
+        sum(len(word) >= 6 or ord(max(word)) > 0x3000 for word in shared) / 2,
+        bool(numbers) and bool(others) and numbers != others,
+        bool(numbers & others),
+        change is not None and ends(change, content(known)),
+        change is not None and bool(among(change.over, before)),
+        bool(_possessed(new) - before),
+    )
+
+
+@lru_cache(maxsize=CACHED)
+def _possessed(text: str) -> frozenset[str]:
+    """The words for what is the person's: "my sister"."""
+    plain = simplified(text.replace("’", "'"))
+    found = (match["what"] for language in languages() for match in language.possessed.finditer(plain))
+    return frozenset(word for what in found for word in words(what))

@@ -1,0 +1,112 @@
+"""What a person said in a conversation of the past, read as if its requests came now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from litellm_memory.identity import Refusal, identify, read_options
+from litellm_memory.models import Caller, Exchange, Reply, Scope, Turn
+from litellm_memory.redact import Redactor
+from litellm_memory.request.accept import is_a_groups
+from litellm_memory.request.kinds import classify
+from litellm_memory.request.marks import said_in
+from litellm_memory.request.participation import takes_part
+from litellm_memory.request.request import Request
+from litellm_memory.settings import Settings
+from litellm_memory.wire import recognise
+from litellm_memory.wire.shapes import repeats_a_file
+
+
+@dataclass(frozen=True, slots=True)
+class SaidThen:
+    """When a person said something, and the answer to it."""
+
+    at: datetime
+    reply: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is to be learned from a conversation, and how many of its messages are not, by the reason."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def none(cls, reason: str, messages: int) -> Heard:
+        """Nothing is learned from so many messages."""
+        return cls((), Counter({reason: messages}))
+
+
+def heard_in(
+    request: Request,
+    said: Sequence[SaidThen],
+    settings: Settings,
+    key: bytes,
+    redactor: Redactor,
+    *,
+    may_learn: Callable[[Scope, Caller], bool],
+    partition: str | None = None,
+    user: str | None = None,
+) -> Heard:
+    """The person's own words in a conversation, by the rules for requests that come now.
+
+    ``said`` belongs to its last messages in the person's name, the newest at the end: those before were heard already.
+    ``may_learn``: the word on a scope and its caller. ``partition`` and ``user`` stand in place of those that the
+    request has by itself.
+    """
+    format = recognise(request.call_type, request.route, request.body)
+    turn = format.read(request.body) if format else None
+    if turn is None:
+        return Heard.none("unknown_shape", len(said))
+    options = read_options(request.headers, settings.identity)
+    if options.store is False or not takes_part(request.caller.key_alias, settings.keys):
+        return Heard.none("off", len(said))
+    scope = identify(request.caller, request.headers, options, turn, settings.identity)
+    if isinstance(scope, Refusal):
+        return Heard.none(scope.reason, len(said))
+    whose = replace(scope, partition=partition or scope.partition, user=user or scope.user)
+    if not may_learn(whose, request.caller):
+        return Heard.none("off", len(said))
+    return _heard(request, turn, said, whose, settings, key, redactor)
+
+
+def _heard(
+    request: Request,
+    turn: Turn,
+    said: Sequence[SaidThen],
+    scope: Scope,
+    settings: Settings,
+    key: bytes,
+    redactor: Redactor,
+) -> Heard:
+    places = [place for place, message in enumerate(turn.messages, 1) if message.role == "person"]
+    # The mark of a message is the same whatever comes after it.
+    every = said_in(turn, scope, key)
+    by_place = {one.place: number for number, one in enumerate(every)}
+    found: list[Exchange] = []
+    left_out: Counter[str] = Counter()
+    for place, one in zip(places[-len(said) :], said[-len(places) :], strict=True):
+        # A request ends with the message that it asks about.
+        then = replace(turn, messages=turn.messages[:place])
+        kind, reason = classify(then, request.headers, settings.kinds)
+        own = [by_place[text.place] for text in then.messages[-1].texts if text.place in by_place]
+        if kind != "person" or not own or repeats_a_file(every[own[0]].text) or is_a_groups(then):
+            left_out[reason if kind != "person" else "not_the_persons"] += 1
+            continue
+        found.append(
+            Exchange(
+                f"{request.id}:{place}",
+                scope,
+                every[own[0]].mark,
+                redactor.text(every[own[0]].text),
+                one.at,
+                reply=Reply(redactor.text(one.reply), complete=True) if one.reply else None,
+                place=own[0] + 1,
+                before=every[own[0] - 1].mark if own[0] else None,
+            )
+        )
+    return Heard(tuple(found), left_out)

@@ -1,0 +1,56 @@
+"""Edits of LiteLLM's list of callbacks inside its process, as its UI, its database and its reloads make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import litellm
+from fastapi import APIRouter
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy import proxy_server
+from litellm.proxy.common_utils.callback_utils import initialize_callbacks_on_proxy
+
+_kept: list[Any] = []
+router = APIRouter()
+
+
+class Other(CustomLogger):
+    """A callback of somebody else."""
+
+
+@router.post("/bed/callbacks/replaced")
+async def _replaced() -> dict[str, int]:
+    """A bare string in the config, or an edit in the UI, puts another callback in place of all."""
+    _kept[:] = litellm.callbacks
+    litellm.callbacks = [Other()]
+    return _counted()
+
+
+@router.post("/bed/callbacks/restored")
+async def _restored() -> dict[str, int]:
+    """The list as it was."""
+    litellm.callbacks = [*_kept]
+    return _counted()
+
+
+@router.post("/bed/callbacks/reloaded")
+async def _reloaded() -> dict[str, int]:
+    """LiteLLM reads its config again, and takes the callbacks that it names."""
+    named = ["litellm_memory.handler"]
+    initialize_callbacks_on_proxy(
+        value=named,
+        premium_user=False,
+        config_file_path=str(proxy_server.user_config_file_path),
+        litellm_settings={"callbacks": named},
+    )
+    return _counted()
+
+
+def _counted() -> dict[str, int]:
+    """How often memory is in each list."""
+    lists = {"callbacks": litellm.callbacks, "success": litellm._async_success_callback}
+    return {name: sum(type(one).__name__ == "MemoryHandler" for one in found) for name, found in lists.items()}
+
+
+proxy_server.app.include_router(router)
+edits = Other()

@@ -1,0 +1,70 @@
+"""What the outside may give: every door takes the same names, and no time or number ends in a failure."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from litellm_memory.api.memories import MemoryIn, MemoryPatch, SearchIn
+from litellm_memory.api.rollback import RollbackIn
+from litellm_memory.care.given import MOST_USES, Name
+from litellm_memory.care.lines import ImportLines
+from litellm_memory.models import readable_id
+from litellm_memory.redact import Redactor
+
+NFD = unicodedata.normalize("NFD", "José")
+LINES = ImportLines("p", NFD, b"k", Redactor(), str)
+
+
+@pytest.mark.parametrize("given", ["José", NFD, f" {NFD} ", "José\t"])
+def test_a_name_is_the_same_in_every_door(given: str) -> None:
+    assert readable_id(given) == "José"
+    if given.isprintable():
+        assert TypeAdapter(Name).validate_python(given) == "José"
+        added = MemoryIn(text="Tea.", user=given, project=given, session=given)
+        assert (added.user, added.project, added.session) == ("José", "José", "José")
+        assert SearchIn(query="tea", user=given).user == "José"
+        [memory], _ = LINES.read([(1, json.dumps({"text": "Tea.", "user": given, "session": given}).encode())])
+        assert (memory.user, memory.session) == ("José", "José")
+
+
+@pytest.mark.parametrize("given", ["", " ", "\u2028", "a\nb", "\ud800", "x" * 257, "\x85"])
+def test_what_no_header_can_name_no_other_door_takes(given: str) -> None:
+    assert readable_id(given) is None
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(given)
+
+
+EDGES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+
+
+@pytest.mark.parametrize("time", EDGES)
+@pytest.mark.parametrize("field", ["created", "valid_from", "valid_until", "last_used"])
+def test_a_line_with_a_time_at_the_edge_of_the_calendar_is_refused_alone(time: str, field: str) -> None:
+    lines = [{"text": "one"}, {"text": "two", field: time}, {"text": "three"}]
+    memories, refused = LINES.read(enumerate((json.dumps(line).encode() for line in lines), 1))
+    assert [memory.text for memory in memories] == ["one", "three"]
+    assert [(one.line, field in one.message) for one in refused] == [(2, True)]
+
+
+@pytest.mark.parametrize("time", EDGES)
+@pytest.mark.parametrize(
+    ("shape", "given", "field"),
+    [(MemoryIn, {"text": "x"}, "created"), (MemoryPatch, {}, "valid_from"), (RollbackIn, {}, "since")],
+    ids=["add", "correct", "roll back"],
+)
+def test_a_time_at_the_edge_of_the_calendar_is_invalid(
+    shape: Any, given: dict[str, str], field: str, time: str
+) -> None:
+    with pytest.raises(ValidationError, match="in UTC this is before the year 1 or after the year 9999"):
+        shape(**given, **{field: time})
+
+
+@pytest.mark.parametrize("number", [MOST_USES + 1, 10**30, -1])
+def test_a_line_with_a_count_that_nobody_can_have_is_refused(number: int) -> None:
+    _, [refused] = LINES.read([(1, json.dumps({"text": "one", "uses": number}).encode())])
+    assert refused.message.startswith("uses: ")

@@ -1,0 +1,249 @@
+"""What LiteLLM's loggers get of a request with memory: the client's own, whichever way it went and however it ended.
+And what is told when LiteLLM's list of callbacks changes, from which it calls its loggers and memory.
+
+LiteLLM's spend rows are tried at what its own writer makes of them; not run on a database, whose engine is not at hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+from bed.answers import Answer, Received
+from bed.memories import Memories
+from bed.provider import Provider
+from bed.proxy import Proxy
+from bed.routes import ROUTES, Route
+from bed.sinks import SINKS
+from litellm.integrations.custom_logger import CustomLogger
+
+from litellm_memory.hooks.listed import FULL, GONE, TWICE, trouble
+from litellm_memory.hooks.logs import HANDLERS
+from litellm_memory.settings import SidecarSettings
+from litellm_memory.setup.checks import Finding, _sidecar
+from litellm_memory.wire.content import CARRIERS
+
+JSON: TypeAlias = dict[str, Any]
+
+MEMORY = "My sister Anna plays the cello in Graz."
+QUESTION = "Which instrument does my sister Anna play?"
+SECRET = "cello in Graz"
+SILENT = "/gemini, stream as a JSON array"
+"""LiteLLM fails to read such a stream, and logs nothing."""
+RELAY = "/azure, a model of the list"
+"""LiteLLM keeps no record of the client's request there."""
+PASSED_ON = ("/anthropic", "/gemini", "/openai", "/azure", "/vertex_ai", "/bedrock", "custom")
+NATIVE = [route for route in ROUTES if not route.id.startswith(PASSED_ON)]
+
+
+class Logged:
+    """What the sinks were handed, told apart by a word of the request."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def of(self, word: str) -> list[JSON]:
+        """What was written of the requests that have ``word`` in them."""
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+        read = (json.loads(line) for line in lines if line.endswith("\n"))
+        return [line for line in read if any(word in text for text in line["strings"])]
+
+    def wait(self, word: str, sinks: set[str]) -> list[JSON]:
+        """The same, as soon as each of these sinks has written."""
+        deadline = time.monotonic() + 30
+        while True:
+            found = self.of(word)
+            if sinks <= {line["sink"] for line in found}:
+                return found
+            assert time.monotonic() < deadline, sorted(line["sink"] for line in found)
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    path = tmp_path_factory.mktemp("logged") / "sinks"
+    path.touch()
+    return Logged(path)
+
+
+@pytest.fixture(scope="module")
+def proxy(session_provider: Provider, logged: Logged, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy with sinks before and behind memory, in a thread, and told of failures by the proxy itself."""
+    session_provider.reset()
+    listed = ["bed.sinks.before", "litellm_memory.handler", "bed.sinks.behind", "bed.sinks.failures", "bed.edits.edits"]
+    threads = {name: ["bed.sinks.in_a_thread"] for name in ("success_callback", "failure_callback")}
+    config = {
+        "litellm_settings": {"callbacks": listed, **threads},
+        "general_settings": {"store_prompts_in_spend_logs": True},
+    }
+    environment = {SINKS: str(logged._path)}
+    directory = tmp_path_factory.mktemp("logs")
+    with Proxy(directory, session_provider.url, memory={}, config=config, environment=environment) as proxy:
+        with proxy.sidecar() as sidecar:
+            memories = Memories(proxy, sidecar)
+            memories.wait_until_ready()
+            memories.add(MEMORY, user="anna")
+        yield proxy
+
+
+@pytest.fixture
+def client(proxy: Proxy, provider: Provider) -> Iterator[httpx.Client]:
+    with proxy.client() as client:
+        yield client
+
+
+def ask(client: httpx.Client, proxy: Proxy, route: Route, words: str) -> httpx.Response:
+    return route.send(client, [words], key=proxy.master_key, headers={"x-memory-user-id": "anna"})
+
+
+def given(provider: Provider) -> list[Received]:
+    """The requests with the memory that reached the provider."""
+    return [received for received in provider.take() if SECRET in received.raw.decode()]
+
+
+def leaks(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(line["sink"], text) for line in lines for text in line["strings"] if SECRET in text]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
+def test_sinks_get_an_answered_request_as_the_client_sent_it_in_any_format(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged, route: Route
+) -> None:
+    word = f"answered-{ROUTES.index(route)}-"
+    words = f"{QUESTION} {word}"
+    answer = ask(client, proxy, route, words)
+    assert (answer.status_code, len(given(provider))) == (200, 1)
+    if route.id == SILENT:
+        return
+    lines = logged.wait(word, {"Before", "Behind"} if route.id.startswith(RELAY) else {"Before", "Behind", "spend row"})
+    assert leaks(lines) == []
+    told = [line["marker"] for line in lines if line["sink"] in ("Before", "Behind")]
+    assert told == [{"memories": 1, "trace": answer.headers["x-memory-trace"]}] * len(told)
+    if route in NATIVE:
+        sent = {key: value for key, value in route.body([words]).items() if key in CARRIERS}
+        [kept] = [line["body"] for line in lines if line["sink"] == "Before"]
+        assert {key: kept[key] for key in sent} == sent
+
+
+@pytest.mark.parametrize("route", [one for one in NATIVE if not one.stream][::3], ids=lambda route: route.id)
+def test_no_sink_gets_a_block_of_a_failed_request_wherever_it_is_listed(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged, route: Route
+) -> None:
+    word = f"failed-{ROUTES.index(route)}-"
+    provider.script(*[Answer(status=400)] * 8)
+    answer = ask(client, proxy, route, f"{QUESTION} {word}")
+    assert (answer.status_code, bool(given(provider))) == (400, True)
+    lines = logged.wait(word, {"Before", "Behind", "function", "failure row"})
+    assert leaks(lines) == []
+
+
+def test_the_blocks_of_earlier_messages_stay_out_as_well(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged
+) -> None:
+    [route] = [route for route in ROUTES if route.id == "messages to openai, stream"]
+    said = [f"{QUESTION} earlier-word", "The cello.", "And where does she live? earlier-more"]
+    headers = {"x-memory-user-id": "anna"}
+    for conversation in (said[:1], said):
+        route.send(client, conversation, key=proxy.master_key, headers=headers)
+    assert len(given(provider)) == 2
+    lines = logged.wait("earlier-more", {"Before", "Behind", "spend row"})
+    assert leaks(lines) == []
+
+
+def test_blocks_are_logged_where_the_operator_wants_them(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged
+) -> None:
+    before, numbers = dict(proxy.config), itertools.count()
+
+    def asked() -> list[JSON]:
+        word = f"debugging-{next(numbers)}-"
+        ask(client, proxy, ROUTES[0], f"{QUESTION} {word}")
+        return logged.wait(word, {"Before", "Behind", "spend row"})
+
+    proxy.write_config({**before, "litellm_memory": {**before["litellm_memory"], "logs": {"blocks": "keep"}}})
+    try:
+        assert wait_for(lambda: {sink for sink, _ in leaks(asked())} == {"Before", "Behind", "spend row"})
+    finally:
+        proxy.write_config(before)
+    assert wait_for(lambda: leaks(asked()) == [])
+
+
+def wait_for(true: Callable[[], bool]) -> bool:
+    """Asks again until a changed config holds."""
+    deadline = time.monotonic() + 15
+    while not (held := true()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return held
+
+
+def test_every_log_of_litellm_begins_in_a_method_that_memory_wraps() -> None:
+    from litellm.litellm_core_utils.litellm_logging import Logging
+
+    assert [name for name in HANDLERS if not callable(getattr(Logging, name, None))] == []
+
+
+# --- the list of callbacks: edits in LiteLLM's UI and from its database are made at that list: not run on one ---
+
+
+def test_a_config_that_is_read_again_gives_a_request_no_second_block(
+    client: httpx.Client, proxy: Proxy, provider: Provider
+) -> None:
+    counted = [client.post("/bed/callbacks/reloaded").json() for _ in range(20)][-1]
+    assert counted["callbacks"] > 1
+    answer = ask(client, proxy, ROUTES[0], f"{QUESTION} reloaded-")
+    [given_once] = given(provider)
+    assert (answer.headers["x-memory-status"], given_once.raw.decode().count(SECRET)) == ("injected", 1)
+
+
+def test_ready_the_metric_check_and_the_log_tell_that_litellm_calls_memory_no_more(
+    client: httpx.Client, proxy: Proxy
+) -> None:
+    with proxy.sidecar() as sidecar:
+
+        def told() -> tuple[int, str | None]:
+            answer = sidecar.get("/ready")
+            return answer.status_code, answer.json()["problems"].get("callbacks")
+
+        def away() -> str:
+            return next(line for line in sidecar.get("/metrics").text.splitlines() if 'part="callbacks"' in line)[-3:]
+
+        assert (told(), away()) == ((200, None), "0.0")
+        client.post("/bed/callbacks/replaced")
+        assert wait_for(lambda: told() == (503, GONE))
+        assert away() == "1.0"
+        found = asyncio.run(_sidecar(SidecarSettings(port=proxy.sidecar_port)))
+        assert Finding("error", GONE, "docs/troubleshooting.md") in found
+        client.post("/bed/callbacks/restored")
+        assert wait_for(lambda: told() == (200, None))
+    assert (proxy.log.count(GONE), proxy.log.count("LiteLLM calls memory again.")) == (1, 1)
+
+
+class MemoryHandler(CustomLogger):
+    """Has the name of memory's own class, as the one of another copy of the package."""
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "loggers", "sentence"),
+    [
+        (["ours"], ["ours"], None),
+        (["other", "ours", "ours"], ["ours"], None),
+        (["other"], ["other"], GONE),
+        (["other"] * 4, ["other"] * 4, FULL),
+        (["ours"], ["other"] * 4, FULL),
+        (["ours", "copy"], ["ours"], TWICE),
+        (["copy"], ["copy"], TWICE),
+    ],
+)
+def test_what_became_of_memory_in_litellms_lists_is_told(
+    callbacks: list[str], loggers: list[str], sentence: str | None
+) -> None:
+    known = {"ours": MemoryHandler(), "copy": MemoryHandler(), "other": CustomLogger()}
+    lists = [[known[name] for name in names] for names in (callbacks, loggers)]
+    assert trouble(known["ours"], *lists, most=4) == sentence

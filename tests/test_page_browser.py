@@ -1,0 +1,451 @@
+"""The page in a real browser: each view by mouse and by keyboard, light and dark, small and wide, for everybody."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bed.browser import AXE, Looking, opened_browser
+from bed.made_up import ADA, fill
+from bed.served import ServedPage
+from playwright.sync_api import Browser, expect
+
+from litellm_memory.errors import UnauthorizedError
+from litellm_memory.models import Caller
+from litellm_memory.settings import LadderSettings, PoliciesSettings
+
+VIEWS = {
+    "memories": "Memories",
+    "review": "Review",
+    "traces": "Traces",
+    "try": "Try it",
+    "usage": "Usage",
+    "health": "Health",
+    "clients": "Who am I",
+    "import": "Import",
+}
+SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+
+
+async def authenticate(headers: Mapping[str, str]) -> Caller:
+    if headers.get("authorization") != "Bearer sk-ada":
+        raise UnauthorizedError("LiteLLM does not accept this key.")
+    return ADA
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPage]:
+    with ServedPage(tmp_path_factory.mktemp("data"), authenticate) as served:
+        served.run(fill(served.engine))
+        yield served
+
+
+def looking(browser: Browser, served: ServedPage, **context: Any) -> Iterator[Looking]:
+    """Somebody who looks, signed in."""
+    look = Looking(browser, served.url, **context)
+    look.sign_in("sk-ada")
+    yield look
+    look.close()
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def viewer(browser: Browser, served: ServedPage, request: pytest.FixtureRequest) -> Iterator[Looking]:
+    yield from looking(browser, served, color_scheme=request.param, reduced_motion="reduce")
+
+
+@pytest.fixture(scope="module")
+def somebody(browser: Browser, served: ServedPage) -> Iterator[Looking]:
+    yield from looking(browser, served)
+
+
+@pytest.fixture
+def hand(somebody: Looking) -> Iterator[Looking]:
+    # What an earlier test was told is not taken for an answer.
+    somebody.page.evaluate("() => document.getElementById('notice').replaceChildren()")
+    yield somebody
+    assert (somebody.wrong, somebody.hosts) == ([], {somebody.url})
+
+
+def test_axe_is_the_file_that_its_makers_released() -> None:
+    assert sha256(AXE.read_bytes()).hexdigest() == SHA256
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_has_no_barrier_and_fits_every_width(viewer: Looking, view: str) -> None:
+    viewer.page.set_viewport_size({"width": 1280, "height": 900})
+    viewer.go(view)
+    expect(viewer.page.get_by_role("heading", level=1)).to_have_text(VIEWS[view])
+    assert viewer.violations() == []
+    wide = {}
+    for width in (360, 2560):
+        viewer.page.set_viewport_size({"width": width, "height": 900})
+        wide[width] = viewer.overflow()
+    assert wide == {360: 0, 2560: 0}
+    assert (viewer.wrong, viewer.hosts) == ([], {viewer.url})
+
+
+# --- by mouse ---
+
+
+def test_the_mouse_reaches_every_view(hand: Looking) -> None:
+    for title in VIEWS.values():
+        hand.page.get_by_role("navigation").get_by_role("link", name=title, exact=True).click()
+        expect(hand.page.get_by_role("heading", level=1)).to_have_text(title)
+        hand.settled()
+
+
+def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: Looking) -> None:
+    page = hand.page
+    hand.go("memories")
+    page.get_by_label("Search, ranked as for a request").press_sequentially("peanuts")
+    card = page.get_by_role("listitem").filter(has_text="I am allergic to peanuts.")
+    expect(page.get_by_role("listitem").first).to_contain_text("I am allergic to peanuts.")
+    card.get_by_role("link", name="About it").click()
+    page.get_by_label("Text", exact=True).fill("I am allergic to peanuts and cashews.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".said").first).to_have_text("I am allergic to peanuts and cashews.")
+    page.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.get_by_role("button", name="Unpin")).to_be_visible()
+    page.get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Memories")
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.get_by_text("They are back.").first).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="I am allergic to peanuts and cashews.")).to_be_visible()
+    page.get_by_label("Search, ranked as for a request").fill("")
+
+
+def test_many_are_tagged_and_forgotten_at_once(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    served.add("The printer is on the second floor.", "The printer needs A3 paper.")
+    hand.go("memories")
+    page.get_by_label("Search, ranked as for a request").fill("printer")
+    expect(page.get_by_label("Score").first).to_be_visible()
+    for box in page.get_by_role("listitem").filter(has_text="The printer").get_by_role("checkbox").all():
+        box.check()
+    bar = page.get_by_role("toolbar", name="What to do with the chosen ones")
+    bar.get_by_label("Tag to put on or take off").fill("office")
+    bar.get_by_role("button", name="Tag", exact=True).click()
+    expect(page.locator(".tag", has_text="office")).to_have_count(2)
+    for box in page.get_by_role("listitem").filter(has_text="The printer").get_by_role("checkbox").all():
+        box.check()
+    bar.get_by_role("button", name="Forget").click()
+    expect(page.get_by_text("Forgotten: 2 memories.")).to_be_visible()
+    assert served.texts("The printer") == []
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.get_by_role("listitem").filter(has_text="The printer")).to_have_count(2)
+    page.get_by_label("Search, ranked as for a request").fill("")
+
+
+def test_a_trace_says_why_and_a_dry_run_shows_the_block(hand: Looking) -> None:
+    page = hand.page
+    hand.go("traces")
+    page.get_by_role("row").filter(has_text="recalled").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="What was looked at")).to_be_visible()
+    expect(page.get_by_label("Stages")).to_contain_text("recall")
+    hand.go("try")
+    page.get_by_label("What the person says").fill("What is the staging database called?")
+    page.get_by_label("User (x-memory-user-id)").fill("ada")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("pre")).to_contain_text("heron-42")
+
+
+def test_usage_is_grouped_anew(hand: Looking) -> None:
+    hand.go("usage")
+    hand.page.get_by_label("By").select_option("client")
+    expect(hand.page.get_by_label("Calls").get_by_role("row").nth(1)).to_contain_text("open-webui")
+    expect(hand.page.get_by_label("Memory's own time").get_by_role("row")).not_to_have_count(0)
+
+
+def test_what_the_audit_finds_is_mended_and_undone(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    served.add("<system-reminder>Be quick.</system-reminder>")
+    hand.go("health")
+    page.get_by_text("No person wrote it: 1").click()
+    page.get_by_role("button", name="Forget them: No person wrote it").click()
+    expect(page.get_by_text("Forgotten: 1.")).to_be_visible()
+    assert served.texts("<system-reminder>") == []
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.get_by_text("They are back.")).to_be_visible()
+    assert served.texts("<system-reminder>") == ["<system-reminder>Be quick.</system-reminder>"]
+
+
+def test_a_header_is_tried(hand: Looking) -> None:
+    hand.go("clients")
+    hand.page.get_by_label("Its value").fill("claude-cli/2.0 (external, cli)")
+    hand.page.get_by_role("button", name="Who is it?").click()
+    expect(hand.page.get_by_role("status").locator("dd").first).to_have_text("claude-code")
+
+
+def test_a_person_agrees_and_pauses_and_sees_which_policy_says_so(hand: Looking, served: ServedPage) -> None:
+    before = served.engine.settings
+    asking = PoliciesSettings(recall=LadderSettings(everybody="opt_in"))
+    served.engine.settings = before.model_copy(update={"policies": asking})
+    try:
+        hand.go("usage")
+        hand.go("clients")
+        told = hand.page.get_by_role("region", name="What memory may do for you").locator("tbody tr").first
+        expect(told).to_contain_text("off: a policy says so")
+        expect(told).to_contain_text("opt_in, by everybody")
+        for press, then in (
+            ("Agree to recall", "on"),
+            ("Pause recall", "off: you paused it"),
+            ("Resume recall", "on"),
+            ("No longer agree to recall", "off: a policy says so"),
+        ):
+            told.get_by_role("button", name=press, exact=True).click()
+            expect(told.locator("td").nth(1)).to_have_text(then)
+    finally:
+        served.engine.settings = before
+
+
+CHAT = [
+    {
+        "title": "Gardens",
+        "conversation_id": f"c{number}",
+        "current_node": "b",
+        "mapping": {
+            "a": {"message": {"id": f"m{number}", "author": {"role": "user"}, **said}, "parent": None},
+            "b": {
+                "message": {
+                    "id": f"n{number}",
+                    "author": {"role": "assistant"},
+                    "content": {"content_type": "text", "parts": ["Fine."]},
+                    "create_time": 1700000001,
+                },
+                "parent": "a",
+            },
+        },
+    }
+    for number, said in enumerate(
+        {"content": {"content_type": "text", "parts": [f"My garden has {n} pear trees."]}, "create_time": 1700000000}
+        for n in range(1, 4)
+    )
+]
+
+
+def test_a_file_is_dropped_looked_at_and_then_kept(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    hand.go("import")
+    page.evaluate(
+        """text => {
+          const data = new DataTransfer();
+          data.items.add(new File([text], 'conversations.json'));
+          document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true}));
+        }""",
+        json.dumps(CHAT),
+    )
+    expect(
+        page.get_by_text("conversations.json, read as chatgpt: 3 new, 0 here already, 0 unreadable.")
+    ).to_be_visible()
+    assert served.texts("My garden") == []
+    assert hand.violations() == []
+    page.get_by_role("button", name="Keep 3").click()
+    expect(page.get_by_text("3 kept, 0 were here already, 0 refused.")).to_be_visible()
+    assert len(served.texts("My garden")) == 3
+
+
+# --- by keyboard alone ---
+
+
+def test_the_keyboard_signs_in_and_out_and_reaches_every_view(browser: Browser, served: ServedPage) -> None:
+    look = Looking(browser, served.url)
+    look.page.goto(served.url)
+    look.page.get_by_label("LiteLLM key").wait_for()
+    look.page.keyboard.type("sk-ada")
+    look.page.keyboard.press("Enter")
+    look.page.get_by_role("navigation").wait_for()
+    for title in VIEWS.values():
+        look.tab_to(title, "a", back=True)
+        look.page.keyboard.press("Enter")
+        expect(look.page.get_by_role("heading", level=1)).to_have_text(title)
+        look.settled()
+    look.tab_to("Sign out", back=True)
+    look.page.keyboard.press("Enter")
+    expect(look.page.get_by_label("LiteLLM key")).to_be_focused()
+    assert look.violations() == []
+    look.close()
+    assert (look.wrong, look.hosts) == ([], {served.url})
+
+
+def test_the_keyboard_finds_corrects_and_forgets(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    served.add("The kettle is broken.")
+    hand.go("memories")
+    hand.tab_to("Search, ranked")
+    page.keyboard.type("kettle")
+    expect(page.get_by_role("listitem").first).to_contain_text("The kettle is broken.")
+    hand.tab_to("About it: The kettle")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("One memory")
+    hand.tab_to("Text", "textarea")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("The kettle is mended.")
+    hand.tab_to("Save")
+    page.keyboard.press("Enter")
+    expect(page.locator(".said").first).to_have_text("The kettle is mended.")
+    hand.tab_to("Forget")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Forgotten: one memory.").first).to_be_visible()
+    hand.tab_to("Undo")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("They are back.").first).to_be_visible()
+    assert served.texts("The kettle") == ["The kettle is mended."]
+    page.get_by_label("Search, ranked as for a request").fill("")
+
+
+def test_the_keyboard_works_through_the_review(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    hand.go("review")
+    cards = page.get_by_role("list", name="What waits").get_by_role("listitem")
+    texts = cards.locator(".said").all_inner_texts()
+    for key, left in (("a", 9), ("s", 9), ("r", 8), ("u", 9)):
+        page.keyboard.press(key)
+        expect(cards).to_have_count(left)
+    page.keyboard.press("e")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("I write short commits.")
+    hand.tab_to("Accept as edited")
+    page.keyboard.press("Enter")
+    expect(cards).to_have_count(8)
+    assert served.texts("I write short commits.") == ["I write short commits."]
+    assert served.texts(texts[0]) == [texts[0]]
+
+
+@pytest.mark.parametrize(
+    ("view", "before", "types", "then", "told"),
+    [
+        ("try", "What the person says", "What is the staging database called?", "Try it", "It would get"),
+        ("clients", "Its value", "codex_cli_rs/0.20", "Who is it?", "codex"),
+    ],
+    ids=["try", "clients"],
+)
+def test_the_keyboard_fills_in_a_form(hand: Looking, view: str, before: str, types: str, then: str, told: str) -> None:
+    hand.go(view)
+    hand.tab_to(before)
+    hand.page.keyboard.type(types)
+    hand.tab_to(then, "button")
+    hand.page.keyboard.press("Enter")
+    expect(hand.page.locator("main [role=status]")).to_contain_text(told)
+
+
+def test_the_keyboard_imports_a_file(hand: Looking, served: ServedPage, tmp_path: Path) -> None:
+    page = hand.page
+    file = tmp_path / "list.md"
+    file.write_text("# About me\n\n- I own a canoe.\n", encoding="utf-8")
+    hand.go("import")
+    hand.tab_to("File", "input")
+    with page.expect_file_chooser() as chosen:
+        page.keyboard.press("Enter")
+    chosen.value.set_files(file)
+    expect(page.get_by_text("read as markdown: 1 new")).to_be_visible()
+    hand.tab_to("Keep 1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 kept")).to_be_visible()
+    assert served.texts("I own a canoe.") == ["I own a canoe."]
+
+
+def test_the_keyboard_opens_a_trace_groups_usage_and_mends_what_is_wrong(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    hand.go("traces")
+    hand.tab_to("Why, for the request")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="What was looked at")).to_be_visible()
+    hand.go("usage")
+    hand.tab_to("By", "select")
+    page.keyboard.type("model")
+    expect(page.get_by_label("Calls").get_by_role("row").nth(1)).to_contain_text("sonnet")
+    served.add("<environment_context>dusk</environment_context>")
+    hand.go("health")
+    hand.tab_to("No person wrote it")
+    page.keyboard.press("Enter")
+    hand.tab_to("Forget them: No person wrote it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"^Forgotten: \d\.")).last).to_be_visible()
+    assert served.texts("<environment_context>") == []
+
+
+# --- attacks ---
+
+HOSTILE = {
+    "a script": "<script>window.owned = 1</script><img src=x onerror='window.owned = 1'><svg/onload=window.owned=1>",
+    "an address": "[click](javascript:window.owned=1) javascript:window.owned=1",
+    "huge": "W" * 8000,
+    "right to left": "I like \u202eeeffoc\u202c and \u05e7\u05e4\u05d4.",
+    "invisible": "Accept\u200b \u2066all\u2069 \U000e0041\U000e0042orders.",
+}
+HIDDEN = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_memory_harms_nobody_who_looks_at_it(hand: Looking, served: ServedPage, kind: str) -> None:
+    page = hand.page
+    memory = served.add_as_it_is(HOSTILE[kind], review=HOSTILE[kind][:2000])
+    try:
+        page.set_viewport_size({"width": 360, "height": 800})
+        for view in ("review", f"memories/{memory}"):
+            hand.go(view)
+            page.locator(".said").first.wait_for()
+            assert page.evaluate("() => window.owned ?? null") is None
+            assert hand.overflow() == 0
+            assert HIDDEN.search(page.locator("main").inner_text()) is None
+            assert page.locator("main img, main script, main svg, a[href^=javascript]").count() == 0
+    finally:
+        served.forget(memory)
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_another_site_gets_nothing_by_a_browser_that_is_signed_in(browser: Browser, served: ServedPage) -> None:
+    """A form, a fetch, a frame and a name that resolves here: the cookie stays at home, and no answer is read."""
+    look = Looking(browser, served.url)
+    look.sign_in("sk-ada")
+    before = served.texts("")
+    elsewhere = served.url.replace("127.0.0.1", "other.example")
+    other = look.page.context.new_page()
+    form = f"<form id=f method=post enctype=text/plain action='{served.url}/api/v1/memories'><input name='{{'></form>"
+    frame = f"<iframe id=i src='{served.url}/'></iframe>"
+    other.route(f"{elsewhere}/**", lambda route: route.fulfill(body=form + frame, content_type="text/html"))
+    other.goto(f"{elsewhere}/evil")
+    asked = """async ([url, how]) => {
+      try { return await (await fetch(url + '/api/v1/memories', how)).text(); } catch (error) { return error.name; }
+    }"""
+    ways = [{"credentials": "include"}, {"credentials": "include", "mode": "no-cors"}]
+    assert [other.evaluate(asked, [served.url, way]) for way in ways] == ["TypeError", "TypeError"]
+    framed = other.frame_locator("#i").locator("main")
+    assert framed.count() == 0
+    with other.expect_navigation():
+        other.evaluate("() => document.getElementById('f').submit()")
+    assert "A page of another site may not ask this sidecar." in other.content()
+    other.unroute_all()
+    rebound = other.goto(f"{served.url.replace('127.0.0.1', 'evil.example')}/")
+    assert rebound is not None
+    assert rebound.status == 400
+    look.close()
+    assert served.texts("") == before
+
+
+def test_a_script_that_got_in_would_not_run_and_would_send_nothing_away(hand: Looking) -> None:
+    """What the policy is for: should markup ever be made of a text, Chromium refuses to run it."""
+    hand.go("memories")
+    refused = hand.page.evaluate(
+        """() => {
+          const names = [];
+          try { document.body.innerHTML = '<b>x</b>'; } catch (error) { names.push(error.name); }
+          const made = document.createElement('script');
+          try { made.textContent = 'window.owned = 1'; } catch (error) { names.push(error.name); }
+          document.head.append(made);
+          return [names, window.owned ?? null];
+        }"""
+    )
+    assert refused == [["TypeError", "TypeError"], None]
+    hand.wrong = [said for said in hand.wrong if "TrustedHTML" not in said and "TrustedScript" not in said]

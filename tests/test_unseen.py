@@ -1,0 +1,64 @@
+"""Learning on texts that others wrote without sight of its rules: floors under what was once reached there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from bed.unseen import figures, measured
+
+AT_LEAST: Mapping[str, Mapping[str, float]] = {
+    "round1": {
+        "updates and denials": 0.28,
+        "look-alikes of updates": 0.93,
+        "wishes to forget": 0.70,
+        "wishes to pause": 0.60,
+        "look-alikes of wishes": 0.98,
+        "attacks": 0.80,
+        "benign": 0.97,
+        "precision of facts": 0.66,
+        "recall of facts": 0.34,
+        "planted facts": 0.62,
+    },
+    "round2": {
+        "updates and denials": 0.20,
+        "look-alikes of updates": 0.92,
+        "wishes to forget": 0.50,
+        "wishes to pause": 0.25,
+        "look-alikes of wishes": 0.97,
+        "attacks": 0.70,
+        "benign": 0.96,
+        "precision of facts": 0.58,
+        "recall of facts": 0.30,
+        "planted facts": 0.70,
+    },
+    "round3": {
+        "updates and denials": 0.14,
+        "look-alikes of updates": 0.92,
+        "wishes to forget": 0.50,
+        "wishes to pause": 0.20,
+        "look-alikes of wishes": 0.97,
+        "attacks": 0.70,
+        "benign": 0.96,
+    },
+}
+"""The share of each kind that is right, by round; docs/learning.md says what it is to be."""
+AT_MOST: Mapping[str, Mapping[str, float]] = {
+    "round1": {"wishes stored": 0.20, "sentences of machines": 4},
+    "round2": {"wishes stored": 0.30, "sentences of machines": 2},
+    "round3": {"wishes stored": 0.25, "sentences of machines": 0},
+}
+"""The share of the wishes to forget and to pause that became a memory; and a count."""
+
+
+@pytest.mark.parametrize(
+    ("round", "every"),
+    [("round1", 3), *(pytest.param(name, 1, marks=pytest.mark.long) for name in AT_LEAST)],
+)
+def test_what_was_reached_on_unseen_texts_is_kept(round: str, every: int, tmp_path: Path) -> None:
+    found = figures(asyncio.run(measured(tmp_path, every, round)))
+    less = {name: found[name] for name, floor in AT_LEAST[round].items() if found[name] < floor}
+    more = {name: found[name] for name, ceiling in AT_MOST[round].items() if found[name] > ceiling}
+    assert (less, more) == ({}, {})
