@@ -12,7 +12,7 @@ import httpx
 import pytest
 from bed.ledgers import DATABASES, empty_database
 from bed.memories import Memories
-from bed.nest import FORKS
+from bed.nest import FORKS, can_fork, fork_keepers
 from bed.provider import Provider
 from bed.proxy import Proxy
 from hypothesis import settings
@@ -69,6 +69,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keepers_are_forked() -> None:
+    if can_fork():
+        fork_keepers()
 
 
 @pytest.fixture(scope="session", autouse=True)

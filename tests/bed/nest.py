@@ -1,9 +1,9 @@
-"""LiteLLM's command without its import: a process imports LiteLLM once, and each proxy of a test is forked from it.
+"""Processes without their imports: what takes seconds to import is imported once, and each process is forked from it.
 
-The import takes nine of the eleven CPU seconds that LiteLLM needs until it answers (measured on two cores, 2026-11-28),
-and a run of the tests starts some forty proxies. What is forked has run nothing of LiteLLM but its import: it gets its
-own environment, directory, session and output before it calls what LiteLLM's console script calls. Only where `FORKS`
-is set in the environment, as the tests do by default: benchmarks and `./scripts/test --all` start the command itself.
+The import takes nine of the eleven CPU seconds that LiteLLM needs until it answers, and 0.9 of the 1.1 of a keeper
+(measured on two cores, 2026-11-29); a run of the tests starts some forty proxies and two hundred keepers. What is forked has run nothing but imports: it gets its own environment, directory, session and output before
+it does what the command does. Only where `FORKS` is set in the environment, as the tests do by default: benchmarks and
+`./scripts/test --all` start the commands themselves.
 """
 
 from __future__ import annotations
@@ -12,20 +12,34 @@ import array
 import contextlib
 import json
 import os
+import runpy
 import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 FORKS = "BED_FORKS"
-"""Whether proxies are forked: 1 or 0."""
+"""Whether processes are forked: 1 or 0."""
+NEST = "BED_NEST"
+"""Where the socket of the process is from which keepers are forked."""
 LONGEST_JOB = 1 << 20
 """Bytes of a job; an environment has some ten thousand."""
+LITELLM = ("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server")
+KEEPERS = (
+    "litellm_memory.engine.work",
+    "litellm_memory.engine.search_work",
+    "litellm_memory.engine.workers_models",
+    "litellm_memory.store.bindings",
+)
 
 
 class Running(Protocol):
@@ -42,9 +56,14 @@ class Running(Protocol):
         ...
 
 
+def can_fork() -> bool:
+    """True where processes are forked."""
+    return hasattr(os, "pidfd_open") and os.environ.get(FORKS) == "1"
+
+
 def start_litellm(arguments: Sequence[str], *, directory: Path, environment: Mapping[str, str], log: Path) -> Running:
     """LiteLLM's command, begun: forked where that can be, else by its own script."""
-    if not _can_fork():
+    if not can_fork():
         command = [str(Path(sys.executable).with_name("litellm")), *arguments]
         with log.open("ab") as written:
             return subprocess.Popen(
@@ -56,46 +75,69 @@ def start_litellm(arguments: Sequence[str], *, directory: Path, environment: Map
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-    return _nest().start({"arguments": list(arguments), "directory": str(directory), "log": str(log)}, environment)
+    return _start(_nest(LITELLM).address, None, arguments, environment, directory, log)
 
 
-def _can_fork() -> bool:
-    return hasattr(os, "pidfd_open") and os.environ.get(FORKS) == "1"
+def fork_keepers() -> None:
+    """From now on this process, and each proxy that is forked, forks keepers and search processes."""
+    from litellm_memory.store import link
+
+    if NEST not in os.environ:
+        os.environ[NEST] = _nest(KEEPERS).address
+    link.subprocess = KeepersForked()  # type: ignore[assignment]  # of subprocess it uses this much
+
+
+class KeepersForked:
+    """What of ``subprocess`` starts `python -m MODULE ...` without input and output, by forking."""
+
+    DEVNULL = subprocess.DEVNULL
+
+    @staticmethod
+    def Popen(command: Sequence[str], *, env: Mapping[str, str], **_: object) -> Forked:
+        """A process of its own, begun."""
+        _, _, module, *arguments = command
+        return _start(os.environ[NEST], module, arguments, env, Path.cwd(), Path(os.devnull))
 
 
 class Nest:
-    """The process that has LiteLLM imported. It ends when this one does."""
+    """The process that has ``modules`` imported. It ends when this one does."""
 
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, __file__, str(theirs.fileno())]
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.address = str(Path(tempfile.mkdtemp(prefix="nest"), "jobs"))
+        self._life, theirs = socket.socketpair()
+        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as jobs:
+            jobs.bind(self.address)
+            jobs.listen(64)
+            command = [sys.executable, __file__, str(theirs.fileno()), str(jobs.fileno()), *modules]
             environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
-
-    def start(self, job: Mapping[str, Any], environment: Mapping[str, str]) -> Forked:
-        """A proxy of its own, begun."""
-        self._socket.send(json.dumps({**job, "environment": dict(environment)}).encode())
-        told, descriptors, _, _ = socket.recv_fds(self._socket, 64, 1)
-        return Forked(int(told), descriptors[0])
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno(), jobs.fileno()], env=environment)
 
 
 class Forked:
-    """A proxy that was forked; the end of it is read from ``ended``, where its exit code is written."""
+    """A process that was forked; the end of it is read from ``ended``, where its exit code is written."""
 
     def __init__(self, pid: int, ended: int) -> None:
         self.pid = pid
         self._ended = ended
         self._code: int | None = None
+        self._reading = threading.Lock()
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, negative for a signal; TimeoutExpired when it has not ended after so many seconds."""
-        if self._code is None:
-            if not select.select([self._ended], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("litellm", timeout or 0)
-            self._code = int(os.read(self._ended, 64))
-            os.close(self._ended)
+        if self._code is None and not select.select([self._ended], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("forked", timeout or 0)
+        with self._reading:
+            if self._code is None:
+                # Nothing is written when the nest itself has ended.
+                self._code = int(os.read(self._ended, 64) or -signal.SIGKILL)
+                os.close(self._ended)
         return self._code
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -104,40 +146,68 @@ class Forked:
 
 
 @cache
-def _nest() -> Nest:
-    return Nest()
+def _nest(modules: Sequence[str]) -> Nest:
+    return Nest(modules)
+
+
+def _start(
+    address: str,
+    module: str | None,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    directory: Path,
+    log: Path,
+) -> Forked:
+    """A process of its own, begun: LiteLLM's command, or `python -m MODULE`."""
+    job = {
+        "module": module,
+        "arguments": list(arguments),
+        "environment": dict(environment),
+        "directory": str(directory),
+        "log": str(log),
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+        asking.connect(address)
+        asking.send(json.dumps(job).encode())
+        told, descriptors, _, _ = socket.recv_fds(asking, 64, 1)
+    return Forked(int(told), descriptors[0])
 
 
 # --- in the process that was started ---
 
 
-def _hatch(jobs: socket.socket) -> dict[str, Any] | None:
-    """Fork for each job until nobody asks any more. None then; in a forked process, its job."""
+def _hatch(life: socket.socket, jobs: socket.socket) -> dict[str, Any] | None:
+    """Fork for each job until the process that began this one ends. None then; in a forked process, its job."""
     waited = selectors.DefaultSelector()
+    waited.register(life, selectors.EVENT_READ)
     waited.register(jobs, selectors.EVENT_READ)
     while True:
         for key, _ in waited.select():
+            if key.fileobj is life:
+                return None
             if key.fileobj is not jobs:
                 _tell_the_end(waited, key)
                 continue
-            told = jobs.recv(LONGEST_JOB)
-            if not told:
-                return None
-            end, code = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                _forget(waited, end, code)
-                return dict(json.loads(told))
-            socket.send_fds(jobs, [str(pid).encode()], array.array("i", [end]))
-            os.close(end)
-            waited.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, code))
+            asking, _ = jobs.accept()
+            with asking:
+                told = asking.recv(LONGEST_JOB)
+                end, code = os.pipe()
+                pid = os.fork()
+                if pid == 0:
+                    _forget(waited, end, code)
+                    return dict(json.loads(told))
+                socket.send_fds(asking, [str(pid).encode()], array.array("i", [end]))
+                os.close(end)
+                waited.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, code))
 
 
 def _tell_the_end(waited: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     pid, code = key.data
     waited.unregister(key.fileobj)
     os.close(key.fd)
-    os.write(code, str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+    # Nobody may read it any more.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(code, str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
     os.close(code)
 
 
@@ -165,21 +235,25 @@ def _become(job: Mapping[str, Any]) -> None:
     for target, source in enumerate((nothing, log, log)):
         os.dup2(source, target)
     script = Path(sys.executable).with_name("litellm")
-    # The first entry is the directory of the script, as it is for LiteLLM's own.
-    sys.path[:1] = [str(script.parent), *job["environment"].get("PYTHONPATH", "").split(os.pathsep)]
+    # The first entry is the directory of the script, as it is for LiteLLM's own; for a module, the working directory.
+    first = job["directory"] if job["module"] else str(script.parent)
+    sys.path[:1] = [first, *job["environment"].get("PYTHONPATH", "").split(os.pathsep)]
     sys.argv = [str(script), *job["arguments"]]
 
 
 def _main() -> None:
-    jobs = socket.socket(fileno=int(sys.argv[1]))
-    import litellm
-    import litellm.proxy.proxy_cli
-    import litellm.proxy.proxy_server
-
-    job = _hatch(jobs)
-    if job is not None:
-        _become(job)
-        sys.exit(litellm.run_server())
+    life, jobs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    for module in sys.argv[3:]:
+        import_module(module)
+    job = _hatch(life, jobs)
+    if job is None:
+        return
+    _become(job)
+    if job["module"]:
+        runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
+    if NEST in os.environ:
+        fork_keepers()
+    sys.exit(sys.modules["litellm"].run_server())
 
 
 if __name__ == "__main__":

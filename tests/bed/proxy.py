@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import httpx
 import yaml
 
-from bed.nest import Running, start_litellm
+from bed.nest import NEST, Running, start_litellm
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -206,7 +206,7 @@ class Proxy:
         return config
 
     def _make_environment(self, provider: str, extra: Mapping[str, str]) -> dict[str, str]:
-        kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+        kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "COVERAGE_PROCESS_START", NEST)
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
             **passthrough_environment(provider),
