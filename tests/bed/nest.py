@@ -1,9 +1,10 @@
 """Processes without their imports: what takes seconds to import is imported once, and each process is forked from it.
 
 The import takes nine of the eleven CPU seconds that LiteLLM needs until it answers, and 0.9 of the 1.1 of a keeper
-(measured on two cores, 2026-11-29); a run of the tests starts some forty proxies and two hundred keepers. What is forked has run nothing but imports: it gets its own environment, directory, session and output before
-it does what the command does. Only where `FORKS` is set in the environment, as the tests do by default: benchmarks and
-`./scripts/test --all` start the commands themselves.
+(measured on two cores, 2026-11-29); a run of the tests starts some forty proxies and two hundred keepers. What is
+forked has run nothing but imports: it gets its own environment, directory, session and output before it does what the
+command does. Only where `FORKS` is set in the environment, as the tests do by default: benchmarks and `./scripts/test
+--all` start the commands themselves.
 """
 
 from __future__ import annotations
