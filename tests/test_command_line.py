@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from bed.nest import start_command
 from bed.proxy import free_port
 from click.testing import Result
 from typer.testing import CliRunner
@@ -169,18 +168,18 @@ def test_nothing_to_talk_to_says_what_to_do(tmp_path: Path) -> None:
 @contextmanager
 def serving(config: Path) -> Iterator[None]:
     """`litellm-memory serve` as a process of its own, once it answers."""
-    command = [sys.executable, "-m", "litellm_memory", "serve", "--config", str(config)]
     port = read_settings(config).sidecar.port
-    with subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not answers(port):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
+    process = start_command(["serve", "--config", str(config)], environment=ENVIRONMENT)
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
 
 
 def answers(port: int) -> bool:

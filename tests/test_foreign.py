@@ -19,6 +19,7 @@ import pytest
 import yaml
 from bed.proxy import free_port
 from click.testing import Result
+from test_command_line import serving
 from typer.testing import CliRunner
 
 from litellm_memory.cli import app
@@ -476,7 +477,7 @@ def test_an_import_that_breaks_off_is_started_again_and_leaves_no_duplicates(
         tmp_path, "many.ndjson", [{"text": f"Shelf {n} holds the maps of region {n}."} for n in range(lines)]
     )
     importing = ("import", str(path), "--json")
-    with process_of("serve", config=config), client_of(config) as client:
+    with serving(config), client_of(config) as client:
         wait_until(lambda: kept_by(client) == 0)
         with process_of(*importing, config=config) as process:
             wait_until(lambda: kept_while_stopped(process, client))

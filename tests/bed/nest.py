@@ -16,6 +16,7 @@ import os
 import runpy
 import select
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,10 @@ class Running(Protocol):
         """The exit code; TimeoutExpired when it has not ended after so many seconds."""
         ...
 
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        ...
+
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
         ...
@@ -77,6 +82,15 @@ def start_litellm(arguments: Sequence[str], *, directory: Path, environment: Map
                 start_new_session=True,
             )
     return _start(_nest(LITELLM).address, None, arguments, environment, directory, log)
+
+
+def start_command(arguments: Sequence[str], *, environment: Mapping[str, str]) -> Running:
+    """`litellm-memory ...` with its output thrown away, begun, for a command that needs LiteLLM: forked or not."""
+    environment = {**os.environ, **environment}
+    if not can_fork():
+        command = [sys.executable, "-m", "litellm_memory", *arguments]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return _start(_nest(LITELLM).address, "litellm_memory", arguments, environment, Path.cwd(), Path(os.devnull))
 
 
 def fork_keepers() -> None:
@@ -246,14 +260,17 @@ def _main() -> None:
     life, jobs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for module in sys.argv[3:]:
         import_module(module)
+    address = jobs.getsockname()
     job = _hatch(life, jobs)
     if job is None:
+        shutil.rmtree(Path(address).parent)
         return
     _become(job)
-    if job["module"]:
-        runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
     if NEST in os.environ:
         fork_keepers()
+    if job["module"]:
+        runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
+        return
     sys.exit(sys.modules["litellm"].run_server())
 
 
