@@ -38,6 +38,7 @@ class Keeper:
             "configure": self.configure,
             "listen": self.listen,
             "catch_up": self.catch_up,
+            "settled": self.settled,
             "fares": self.fares,
         }
 
@@ -59,6 +60,11 @@ class Keeper:
         """Returns once the ledger holds all that was appended so far. Raises LedgerError."""
         if self._settings and await self._has_begun():
             await self._work.catch_up(rotate=rotate)
+
+    async def settled(self, peer: Peer) -> None:
+        """Returns once what it has begun to write can be found."""
+        if self._work is not None:
+            await self._work.settled()
 
     async def fares(self, peer: Peer) -> dict[str, str | None]:
         """What an operator has to know: a sentence by part; None for one that works."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError, StoreError
-from litellm_memory.ledger import Ledger
+from litellm_memory.ledger import Ledger, ListFilter
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
 from litellm_memory.store import memory_id
@@ -234,3 +234,27 @@ async def test_a_search_does_without_changes_that_cannot_be_read(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memories.store, "get", AsyncMock(side_effect=StoreError("It is away.")))
         assert await known_of(elsewhere, known) == []
+
+
+async def test_what_a_list_shows_is_found_by_whoever_looks_next(
+    memories: Memories, known: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list waits until other processes are told of what the store holds already."""
+    ledger: Ledger = memories._ledger
+    publish, written, goes_on = ledger.listing.changed, asyncio.Event(), asyncio.Event()
+
+    async def late(changed: Sequence[Memory]) -> list[int]:
+        written.set()
+        await goes_on.wait()
+        return await publish(changed)
+
+    monkeypatch.setattr(ledger.listing, "changed", late)
+    keeping = asyncio.create_task(memories.keep([known]))
+    await asyncio.wait_for(written.wait(), 5)
+    assert await texts(memories, known) == [known.text]
+    listing = asyncio.create_task(memories.lists.all("p", ListFilter(known.namespace)))
+    settled = asyncio.create_task(memories.under_way.settled())
+    assert await asyncio.wait([listing, settled], timeout=0.2) == (set(), {listing, settled})
+    goes_on.set()
+    assert [memory.text for memory in await listing] == [known.text]
+    await asyncio.gather(keeping, settled)

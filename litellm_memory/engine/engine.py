@@ -84,7 +84,7 @@ class Engine:
             settings, ledger, memories, self.embedders, self.health, self.journal, searches=not self._apart
         )
         self._keeping = self._keeper(settings, count)
-        ledger.caught_up = self._keeping.caught_up
+        ledger.caught_up, memories.under_way.elsewhere = self._keeping.caught_up, self._keeping.settled
         acceptor = Acceptor(settings, redactor, ledger, self.journal, self._background)
         data_dir = self.settings.data_dir
         self._searching = Searching(data_dir, settings, self.health, self._answer) if self._apart else None

@@ -79,6 +79,12 @@ class Keeping:
                 raise
             logger.debug("The ledger lags behind: %s", error)
 
+    async def settled(self) -> None:
+        """Returns once what the keeper has begun to write can be found, or the keeper does not answer."""
+        if self._begun:
+            with suppress(StoreError):
+                await self._link.ask(CATCH_UP_SECONDS, "settled")
+
     async def aclose(self) -> None:
         """Closes the connection; the keeper goes on for a while with what waits."""
         await self._link.aclose()
@@ -118,6 +124,11 @@ class KeepingHere:
         """As ``Keeping.caught_up``."""
         if self._work is not None:
             await self._work.catch_up(rotate=rotate)
+
+    async def settled(self) -> None:
+        """As ``Keeping.settled``."""
+        if self._work is not None:
+            await self._work.settled()
 
     async def aclose(self) -> None:
         """Ends; what waits stays in the journal."""

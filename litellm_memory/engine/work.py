@@ -133,6 +133,10 @@ class Work:
         """Takes over all that was appended so far. Raises LedgerError, OSError."""
         await self._take_over(rotate=rotate)
 
+    async def settled(self) -> None:
+        """Returns once what is being written can be found."""
+        await self._memories.under_way.settled()
+
     async def _take_over(self, *, rotate: bool) -> bool:
         """As ``catch_up``, and tells whether that was anything."""
         async with self._taking:

@@ -18,6 +18,7 @@ from litellm_memory.memories.breaker import Breaker
 from litellm_memory.memories.claims import TextClaims
 from litellm_memory.memories.following import Following
 from litellm_memory.memories.lists import MemoryLists
+from litellm_memory.memories.under_way import UnderWay
 from litellm_memory.memories.uses import Uses
 from litellm_memory.memories.vectors import MemoryVectors
 from litellm_memory.models import Memory
@@ -53,7 +54,8 @@ class Memories:
         self.scope_load_timeout_s = 0.05
         """How long a query waits for a scope that is loading."""
         self.vectors = MemoryVectors()
-        self.lists = MemoryLists(ledger, lambda: self.store)
+        self.under_way = UnderWay()
+        self.lists = MemoryLists(ledger, lambda: self.store, self.under_way.settled)
         self.uses = Uses(lambda: self.store)
         self._ledger = ledger
         self._refused: set[str] = set()
@@ -261,21 +263,22 @@ class Memories:
 
     async def _write(self, writing: Awaitable[None], memories: Sequence[Memory]) -> None:
         """Waits for the store to write these memories, loads them into RAM and notifies the other workers."""
-        for partition in {memory.partition for memory in memories}:
-            self._ledger.partitions.note(partition)
         changed = [(memory.namespace, memory.id) for memory in memories]
-        written = False
-        try:
-            await writing
-            # Before the ledger, so that the next query finds what the store lists.
-            await self._indexes.refresh(changed)
-            written = True
-        finally:
-            if not written:
-                # A failed write may still have reached the store, so the other workers must reload.
-                await self._ledger.changes.publish(changed)
-        self.following.skip(await self._ledger.listing.changed(memories))
-        await self._changed()
+        with self.under_way.one():
+            for partition in {memory.partition for memory in memories}:
+                self._ledger.partitions.note(partition)
+            written = False
+            try:
+                await writing
+                # Before the ledger, so that the next query finds what the store lists.
+                await self._indexes.refresh(changed)
+                written = True
+            finally:
+                if not written:
+                    # A failed write may still have reached the store, so the other workers must reload.
+                    await self._ledger.changes.publish(changed)
+            self.following.skip(await self._ledger.listing.changed(memories))
+            await self._changed()
 
 
 async def _entry(store: Store, partition: str, memory_id: str) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from litellm_memory.ledger import Ledger, ListFilter, ListPosition
 from litellm_memory.models import Memory
@@ -14,11 +14,15 @@ PAGE_SIZE = 1000
 
 
 class MemoryLists:
-    """Lists of the memories in the store that ``store`` returns; the next page shows what any worker wrote before."""
+    """Lists of the memories in the store that ``store`` returns; the next page shows what any worker wrote before.
 
-    def __init__(self, ledger: Ledger, store: Callable[[], Store]) -> None:
+    ``settled`` returns once all that is shown can be found too.
+    """
+
+    def __init__(self, ledger: Ledger, store: Callable[[], Store], settled: Callable[[], Awaitable[None]]) -> None:
         self._ledger = ledger
         self._store = store
+        self._settled = settled
         self._filling: asyncio.Task[None] | None = None
 
     async def page(
@@ -26,9 +30,16 @@ class MemoryLists:
     ) -> tuple[list[Memory], ListPosition | None]:
         """At most ``limit`` memories after a position, newest first, then by id; and where the next page begins.
 
-        The latter is None when there is no next page.
+        The latter is None when there is no next page. Whoever is shown a memory here finds it with the next search.
         """
         await self.fill()
+        page = await self._page(partition, asked, after, limit)
+        await self._settled()
+        return page
+
+    async def _page(
+        self, partition: str, asked: ListFilter, after: ListPosition | None, limit: int
+    ) -> tuple[list[Memory], ListPosition | None]:
         found: list[tuple[ListPosition, Memory]] = []
         while True:
             # One more than needed, to know whether there is a next page.
