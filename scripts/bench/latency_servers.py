@@ -27,7 +27,7 @@ from litellm_memory.identity.partition import MASTER_PARTITION
 from litellm_memory.journal.log import Log
 from litellm_memory.ledger import Ledger
 from litellm_memory.models import Memory, namespace
-from litellm_memory.settings import RecallSettings, Settings
+from litellm_memory.settings import LearnSettings, RecallSettings, Settings
 from litellm_memory.store import Entry, memory_id, open_store
 
 PULSE = "pulse"
@@ -110,8 +110,11 @@ def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Se
     """The same with the plugin at its defaults and a store of so many memories."""
     data_dir = directory / "memory"
     asyncio.run(_fill(Settings(data_dir=data_dir), memories))
-    recall = RecallSettings().model_dump(include={"deadline_ms", "min_score"})
-    proxy = _proxy(directory, provider, "litellm_memory.handler", memory={"recall": recall})
+    defaults = {
+        "recall": RecallSettings().model_dump(include={"deadline_ms", "min_score"}),
+        "learn": LearnSettings().model_dump(include={"meaning"}),
+    }
+    proxy = _proxy(directory, provider, "litellm_memory.handler", memory=defaults)
     began = time.perf_counter()
     with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
         live = _started(proxy, began)
