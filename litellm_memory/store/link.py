@@ -40,6 +40,8 @@ OWNER: Final = "litellm_memory.keeper"
 MALLOC: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_MMAP_THRESHOLD_": "262144"}
 """For glibc: few arenas for the many threads of Chroma, and what a large round or a model's loading took is given
 back."""
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+"""For numpy, whose further threads would wait for work by spinning, on cores that the proxy needs."""
 
 Answer: TypeAlias = Callable[..., Awaitable[object]]
 """Answers a call of the owner's, by its name and its arguments."""
@@ -255,7 +257,7 @@ def start_owner(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, **MALLOC},
+        env={**os.environ, **MALLOC, **ONE_THREAD},
     )
     threading.Thread(target=process.wait, name="memory-owner-reaper", daemon=True).start()
     return process
