@@ -7,7 +7,7 @@ table, so that the two cannot differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain, pairwise
@@ -192,7 +192,22 @@ def _beside(plain: str) -> frozenset[tuple[str, str]]:
 
 def among(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
     """Those of ``some`` that are among the others, in any of their forms."""
-    return frozenset(word for word in some if word in others or any(_alike(word, other) for other in others))
+    alike = _by_start(others)
+    return frozenset(
+        word
+        for word in some
+        if word in others or any(_alike(word, other) for other in alike.get(word[:FEWEST_LETTERS], ()))
+    )
+
+
+@lru_cache(maxsize=64)
+def _by_start(words: frozenset[str]) -> Mapping[str, Sequence[str]]:
+    """The words by the letters that two forms of one have in common: one text is held against hundreds of others."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        if len(word) >= FEWEST_LETTERS:
+            found.setdefault(word[:FEWEST_LETTERS], []).append(word)
+    return found
 
 
 def _apart(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
