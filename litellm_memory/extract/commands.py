@@ -85,8 +85,11 @@ def meant_in(text: str) -> MemoryCommand | None:
 
     Its owner is asked.
     """
-    if not text.strip() or not available():
-        return None
+    return _meant(text) if text.strip() and available() else None
+
+
+@lru_cache(maxsize=CACHED)
+def _meant(text: str) -> MemoryCommand | None:
     forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
     if max(forget, pause) < MEANT:
         return None

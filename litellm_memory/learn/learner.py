@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Final
 
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.extract import commands_in
 from litellm_memory.extract.pairs import read_together, replaced
 from litellm_memory.extract.reconcile import Reconciliation, reconcile, with_outcome
 from litellm_memory.learn.attempts import DEAD_LETTERS_KEPT, Attempts, sentence_of
@@ -289,7 +290,7 @@ class Learner:
     async def _obey(self, exchange: Exchange) -> list[Learned]:
         """Carries out the person's wishes about memory; returns the outcomes for the memories they concern."""
         # A person who pasted an attack did not give its commands.
-        if not self.settings.patterns or shown_aim(exchange.text) is not None:
+        if not self.settings.patterns or not commands_in(exchange) or shown_aim(exchange.text) is not None:
             return []
         outcomes, questions = await self._wishes.obey(exchange)
         return [*outcomes, *(told for _, told in await self.keep([(exchange, questions)]))] if questions else outcomes

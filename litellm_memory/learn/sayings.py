@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,9 +22,10 @@ UNLEARNED: Final[dict[Saying, str]] = {
 async def sayings_of(ledger: Ledger, exchanges: Sequence[Exchange]) -> list[Saying]:
     """What each exchange is as a saying, oldest first; a wish to pause holds for its conversation from there on."""
     sayings = await ledger.sayings.judged(exchanges)
+    wishes = await asyncio.to_thread(lambda: [commands_in(exchange) for exchange in exchanges])
     paused: set[tuple[str, str]] = set()
-    for place, exchange in enumerate(exchanges):
-        asks = any(wish.action == "pause" for wish in commands_in(exchange))
+    for place, (exchange, wished) in enumerate(zip(exchanges, wishes, strict=True)):
+        asks = any(wish.action == "pause" for wish in wished)
         before = {(exchange.scope.namespace, exchange.before or ""), *_names(exchange)}
         if asks or sayings[place] == "paused" or before & paused:
             sayings[place] = "paused"

@@ -134,7 +134,7 @@ def why_each_to_review(texts: Sequence[str]) -> list[str | None]:
     return [reasons[text] for text in texts]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def shown_aim(text: str) -> str | None:
     """What ``text`` is after by its words alone; None when they show nothing."""
     for reading in readings(text[:LONGEST]):
