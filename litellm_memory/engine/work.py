@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.2
 """How often the journal is looked at: its size says whether there is more."""
+BUSY_LOOK_SECONDS: Final = 0.8
+"""How often at most while each look finds something: what is taken over together shares a transaction."""
 REST_LOOK_SECONDS, REST_LOOKS = 0.5, 25
 """How often after so many looks that found nothing: a host at rest shall cost nothing."""
 COUNT_SECONDS: Final = 5.0
@@ -111,15 +113,16 @@ class Work:
 
     async def _take(self) -> None:
         """Takes over the journal until cancelled; wakes learning whenever there was something."""
-        in_vain = 0
+        in_vain, pause = 0, LOOK_SECONDS
         while True:
             try:
-                in_vain = 0 if await self._take_over(rotate=False) else in_vain + 1
+                found = await self._take_over(rotate=False)
+                in_vain, pause = (0, min(2 * pause, BUSY_LOOK_SECONDS)) if found else (in_vain + 1, LOOK_SECONDS)
                 self._health.ledger = None
             except (LedgerError, OSError) as error:
                 self._health.ledger = f"What was said waits in the journal: {error}"
                 await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.sleep(LOOK_SECONDS if in_vain < REST_LOOKS else REST_LOOK_SECONDS)
+            await asyncio.sleep(pause if in_vain < REST_LOOKS else REST_LOOK_SECONDS)
 
     async def _count(self) -> None:
         """Adds what was learned to the metrics of this host, until cancelled."""
