@@ -193,9 +193,9 @@ class Connection:
             del self._waiting[number]
 
     def tell(self, operation: str, *arguments: object) -> None:
-        """Asks without waiting for an answer; not while the owner is slow to read."""
+        """Asks for something that is not answered; not while the owner is slow to read."""
         if self._writer.transport.get_write_buffer_size() <= MOST_UNREAD:
-            message = {"id": next(self._numbers), "operation": operation, "arguments": arguments, "named": {}}
+            message: frames.Message = {"id": None, "operation": operation, "arguments": arguments, "named": {}}
             self._writer.write(frames.pack(message))
 
     async def aclose(self) -> None:
