@@ -13,6 +13,8 @@ from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias
 
 MAX_NAME_CHARACTERS: Final = 256
+LAYER: Final = "layer."
+"""How the partition of what a team shares begins; all others are hex digits, or ``default``."""
 
 Body: TypeAlias = Mapping[str, Any]
 """A request body, parsed from JSON. Never changed in place."""
@@ -41,6 +43,7 @@ class Caller:
     team_alias: str | None = None
     organization: str | None = None
     organization_alias: str | None = None
+    role: str | None = None
     master: bool = False
     inject: bool = True
     remember: bool = True
@@ -199,9 +202,6 @@ def is_memory_id(text: str) -> bool:
     """True when ``text`` has the format of ``memory_id``; ids from outside may be anything."""
     return _ID.fullmatch(text) is not None
 
-
-ASKS_TO_FORGET: Final = "it asks to forget memory "
-"""Why a wish waits for review: the ids of what it may mean follow. Who accepts it has them forgotten."""
 
 CONFIRMED = 0.1
 """Added to a memory's confidence each time the same thing is said again."""

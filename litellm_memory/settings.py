@@ -109,6 +109,31 @@ class PoliciesSettings(Section):
     learn: LadderSettings = Field(
         LadderSettings(), description="From whom it learns: globs to `on`, `off` or `opt_in`."
     )
+    shared: LadderSettings = Field(
+        LadderSettings(), description="Whom it gives what their team shares: globs to `on`, `off` or `opt_in`."
+    )
+
+
+class LayersSettings(Section):
+    """What teams share: memories of a team beside each person's own."""
+
+    teams: tuple[Name, ...] = Field(
+        (), description="Globs of the teams that share memories, by id or alias; empty means none does."
+    )
+    curators: tuple[Name, ...] = Field(
+        (),
+        description="Globs of who approves what people of their own team propose: hashes of keys, ids or e-mail "
+        "addresses of users.",
+    )
+    curator_roles: tuple[Name, ...] = Field(
+        (), description="LiteLLM's roles whose keys approve for their own team too, such as `org_admin`."
+    )
+    delegating_keys: tuple[Name, ...] = Field(
+        (), description="Keys of `identity.delegating_keys` whose requests are given what the key's team shares too."
+    )
+    default: Name | None = Field(
+        None, description="Id of the team whose shared memories the master key's own requests are given."
+    )
 
 
 class StoreSettings(Section):
@@ -460,6 +485,7 @@ class Settings(Section):
     models: GlobsSettings = Field(GlobsSettings(), description="Which requested model names take part.")
     keys: GlobsSettings = Field(GlobsSettings(), description="Which key aliases take part.")
     policies: PoliciesSettings = Field(PoliciesSettings(), description="What memory may do for whom.")
+    layers: LayersSettings = Field(LayersSettings(), description="What teams share.")
     data_dir: Path = Field(
         Path(".litellm-memory"),
         description="The directory of all data on this host; relative to the config file.",

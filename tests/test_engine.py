@@ -21,7 +21,7 @@ from litellm_memory.care import review
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.errors import NotFoundError
 from litellm_memory.keeper import count_tokens
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Caller, Memory, Reply, Scope, Superseded
 from litellm_memory.settings import KindRule, Settings
 

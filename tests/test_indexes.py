@@ -22,7 +22,7 @@ from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.index.vectors import HALF_FROM
 from litellm_memory.ledger import Trace
 from litellm_memory.memories import recall
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Memory, Scope, namespace
 from litellm_memory.settings import StoreSettings
 from litellm_memory.store import Entry, Store, memory_id, open_store

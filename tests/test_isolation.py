@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -18,12 +18,13 @@ from bed.routes import ROUTES, Route
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_memory.identity import identify, partition_of
+from litellm_memory.identity import identify, is_layer, layer_of, partition_of
 from litellm_memory.identity.headers import NAMES, read_options
-from litellm_memory.memories.recall import Query, visible
+from litellm_memory.identity.layers import layer_partition
+from litellm_memory.memories.query import Query, visible
 from litellm_memory.models import Caller, Memory, Message, Scope, Text, Turn
 from litellm_memory.request.marks import said_in
-from litellm_memory.settings import IdentitySettings
+from litellm_memory.settings import IdentitySettings, Settings
 
 JSON: TypeAlias = dict[str, Any]
 Headers: TypeAlias = Sequence[tuple[str, str]]
@@ -64,6 +65,8 @@ class House:
     """Ada's key after a rotation."""
     webui: Person
     """A front end that may speak for end users of its own."""
+    dora: Person
+    """Of another team than Ada and Ben."""
     known: JSON
     """What Ben got to know of one of Ada's memories: its id, and her partition."""
 
@@ -72,8 +75,12 @@ class House:
 def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     session_provider.reset()
     ada, ben = Person("ada", team="blue"), Person("ben", team="blue")
-    ada_again, webui = Person("ada", team="blue"), Person("webui")
-    people, memory = (ada, ben, ada_again, webui), {"identity": {"delegating_keys": ["webui"]}}
+    ada_again, webui, dora = Person("ada", team="blue"), Person("webui"), Person("dora", team="red")
+    people = (ada, ben, ada_again, webui, dora)
+    memory = {
+        "identity": {"delegating_keys": ["webui"]},
+        "layers": {"teams": ["*"], "curators": ["ada"]},
+    }
     mappings = [
         {"header_name": "X-Employee", "litellm_user_role": "internal_user"},
         {"header_name": "X-Customer", "litellm_user_role": "customer"},
@@ -93,7 +100,7 @@ def house(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) 
         with proxy.client(ada.key) as client:
             for route in FORMATS:
                 assert CANARY in asked(client, route, ada.key, [], [QUESTION], session_provider)
-        yield House(proxy, ada, ben, ada_again, webui, known)
+        yield House(proxy, ada, ben, ada_again, webui, dora, known)
 
 
 def asked(
@@ -261,6 +268,31 @@ def test_a_front_end_that_may_delegate_keeps_its_end_users_apart(house: House, s
     assert "NUMBAT" not in refused
 
 
+def test_what_a_team_shares_reaches_its_people_alone(house: House, session_provider: Provider) -> None:
+    shared, question = "The canteen of our blue team serves BANDICOOT stew.", "What does the canteen of our team serve?"
+    with house.proxy.sidecar(house.ada.key) as ada, house.proxy.sidecar(house.ben.key) as ben:
+        mine = Memories(house.proxy, ada).add(shared, user="default")
+        proposal = ada.post("/v1/shared", json={"memory": mine["id"]}).raise_for_status().json()
+        decided = {
+            name: door.post(f"/v1/review/{proposal['id']}?partition=layer:blue", json={"action": "accept"}).status_code
+            for name, door in (("ben", ben), ("ada", ada))
+        }
+        assert decided == {"ben": 403, "ada": 200}
+        ada.delete(f"/v1/memories/{mine['id']}").raise_for_status()
+    for route in FORMATS:
+        seen_by = {}
+        for person in (house.ada, house.ben, house.dora, house.webui):
+            with house.proxy.client(person.key) as client:
+                seen_by[person.user] = asked(client, route, person.key, [], [question], session_provider)
+        given = [user for user, text in seen_by.items() if "known to your team" in text and "BANDICOOT" in text]
+        assert given == ["ada", "ben"], route.id
+        assert [user for user, text in seen_by.items() if "BANDICOOT" in text] == given
+    claimed = [*claims({"partition": proposal["partition"]}), [("x-memory-user-id", "team")]]
+    with house.proxy.client(house.dora.key) as client:
+        seen = [asked(client, FORMATS[0], house.dora.key, claim, [question], session_provider) for claim in claimed]
+    assert [claim for claim, text in zip(claimed, seen, strict=True) if "BANDICOOT" in text] == []
+
+
 def test_a_header_that_litellm_takes_the_user_from_is_the_claim_of_an_end_user(
     house: House, session_provider: Provider
 ) -> None:
@@ -368,6 +400,21 @@ def test_the_partition_is_the_verified_keys_whatever_a_client_writes(
     if isinstance(scope, Scope):
         assert scope.partition == partition_of(caller, binding)
         assert scope.partition != "default"
+
+
+@given(CALLERS, st.booleans(), NAME)
+def test_a_layer_is_the_verified_teams_and_no_partition_of_a_key(caller: Caller, master: bool, said: str) -> None:
+    settings = Settings(layers={"teams": ["*"]})
+    caller = replace(caller, master=master)
+    layer = layer_of(caller, settings)
+    assert (layer.team if layer else None) == (None if caller.master else caller.team or None)
+    if layer is not None:
+        assert is_layer(layer.scope.partition)
+        assert layer.scope.partition == layer_partition(caller.team or "")
+    headers = {"x-memory-user-id": said, "x-memory-project": said}
+    turn = Turn((Message("person", (Text(said, ("messages", 0)),)),), user=said)
+    scope = identify(caller, headers, read_options(headers, settings.identity), turn, settings.identity)
+    assert not isinstance(scope, Scope) or not is_layer(scope.partition)
 
 
 SCOPES = st.builds(

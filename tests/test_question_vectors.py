@@ -19,12 +19,12 @@ from bed.remembered import memory
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.embedding.static import TABLE
 from litellm_memory.engine import Engine
+from litellm_memory.memories.query import Query
 from litellm_memory.memories.recall import (
     CLEAR,
     COMPARED,
     FAINT,
     MOSTLY_ENGLISH,
-    Query,
     Recollection,
     Rejected,
     english_share,

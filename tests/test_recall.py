@@ -15,7 +15,8 @@ from corpus.unseen import items
 from litellm_memory.care.why import LEFT_OUT, PARTS
 from litellm_memory.index.ranking import CUES
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Hidden, Query, Recollection, Rejection, search
+from litellm_memory.memories.query import Hidden, Query
+from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Recollection, Rejection, search
 from litellm_memory.models import Scope
 from litellm_memory.store import Entry
 

@@ -14,7 +14,7 @@ from bed.recall_set import Person, facts, languages, made_up, unrelated
 from litellm_memory.embedding import find_model
 from litellm_memory.engine import Engine, Request
 from litellm_memory.llm import count_tokens
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Caller, Memory, Origin, Recalled, Scope, namespace
 from litellm_memory.render import OPENING, render
 from litellm_memory.settings import RecallSettings, Settings

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from litellm_memory.care.lines import ImportLines
 from litellm_memory.learn.making import memories_of
-from litellm_memory.memories.recall import Query, visible
+from litellm_memory.memories.query import Query, visible
 from litellm_memory.models import Exchange, Memory, Recalled, Reply, Scope, memory_id, namespace
 from litellm_memory.redact import Redactor
 from litellm_memory.render import CLOSING, OPENING, render

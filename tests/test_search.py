@@ -17,7 +17,8 @@ from litellm_memory.index.postings import K1, B, Postings
 from litellm_memory.index.ranking import ADDS_FROM, Floats, best_first
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.memories import recall
-from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Query, Recollection, hidden, search, visible
+from litellm_memory.memories.query import Query, hidden, visible
+from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Recollection, search
 from litellm_memory.models import Memory, Scope
 from litellm_memory.render.budget import BlockBudget
 from litellm_memory.store import Entry

@@ -237,6 +237,8 @@ WRITES = {
     "PUT /v1/me": {"json": {"recall": {"paused": False}}},
     "POST /v1/convert": {"content": b"{}", "headers": {"content-type": "application/octet-stream"}},
     "POST /v1/review/x": {"json": {"action": "accept"}},
+    "POST /v1/shared": {"json": {"memory": "x"}},
+    "DELETE /v1/shared/proposals/x": {},
     "POST /v1/rollback": {"json": {"call": "x"}},
     "POST /v1/audit/secrets": {"json": {"fix": True}},
     "POST /v1/feedback": {"json": {"call": "x", "score": 1}},

@@ -45,10 +45,11 @@ WITHOUT_PARTITION = {
     ("POST", "/v1/identify"): verified,
     ("POST", "/v1/preview"): verified,
     ("POST", "/v1/vector_stores/{store_id}/search"): verified,
+    ("GET", "/v1/shared"): verified,
 }
 """What names no partition: figures of no user, which partitions there are, a person in all of them (for operators, as
-``test_people.py`` tries), what becomes of a request in the partition of its own key, and a vector store, whose id names
-the partition, as ``test_vector_stores.py`` tries."""
+``test_people.py`` tries), what becomes of a request in the partition of its own key, a vector store, whose id names the
+partition, as ``test_vector_stores.py`` tries, and what the verified team shares, as ``test_layers.py`` tries."""
 BY_BODY = {
     ("POST", "/v1/audit/secrets"): audited_partition,
     ("POST", "/v1/rollback"): rollback_partition,

@@ -20,9 +20,10 @@ from litellm_memory.care.undo import undo
 from litellm_memory.engine import Engine
 from litellm_memory.gate.access import ReadPartition, WithAccess, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
+from litellm_memory.identity.layers import user_in
 from litellm_memory.identity.projects import safe_project
 from litellm_memory.ledger import ListFilter
-from litellm_memory.memories.recall import Query as Search
+from litellm_memory.memories.query import Query as Search
 from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, memory_id, namespace
 from litellm_memory.redact import Redactor
 
@@ -73,6 +74,7 @@ class SearchIn(Shape):
     project: Name | None = None
     kinds: list[MemoryKind] = Field(default_factory=list)
     tags: Tags = Field(default_factory=list)
+    shared: bool = Field(False, description="Also what your team shares.")
     min_score: float = Field(0.0, ge=0, le=1, description="Leave out what has a lower score.")
 
 
@@ -115,14 +117,17 @@ async def list_memories(
 @router.post("", status_code=201, summary="Add a memory")
 async def add_memory(access: WithAccess, partition: WritePartition, memory: MemoryIn) -> MemoryOut:
     engine = access.engine
-    access.comply("learn", partition, memory.user or engine.settings.identity.default_user_id)
+    access.comply("learn", partition, user_in(partition, memory.user, engine.settings.identity.default_user_id))
     [kept] = await engine.memories.keep([memory_of(engine, memory, partition)])
     return MemoryOut.shown(kept, engine.redactor)
 
 
 @router.post("/search", summary="Search memories, best first", response_model=SearchOut)
-async def search_memories(engine: WithEngine, partition: ReadPartition, search: SearchIn) -> Response:
-    found = await engine.recall(search_of(engine, search, partition), now=datetime.now(UTC))
+async def search_memories(access: WithAccess, partition: ReadPartition, search: SearchIn) -> Response:
+    engine, query = access.engine, search_of(access.engine, search, partition)
+    if search.shared and (layer := access.given(partition, query.scope.user)) is not None:
+        query = replace(query, shared=layer.scope)
+    found = await engine.recall(query, now=datetime.now(UTC))
     return await answer_with("results", found.recalled, partial(Found.shown, redactor=engine.redactor))
 
 
@@ -158,7 +163,7 @@ async def undo_removal(engine: WithEngine, partition: WritePartition, memory_id:
 
 def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
     """A new memory from the request, redacted."""
-    user = given.user or engine.settings.identity.default_user_id
+    user = user_in(partition, given.user, engine.settings.identity.default_user_id)
     created = given.created or datetime.now(UTC)
     memory = Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
@@ -194,7 +199,7 @@ def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:
         text=given.query,
         scope=Scope(
             partition,
-            given.user or engine.settings.identity.default_user_id,
+            user_in(partition, given.user, engine.settings.identity.default_user_id),
             project=given.project and safe_project(given.project),
         ),
         limit=given.limit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from pydantic import Field, model_validator
 from litellm_memory.api.jobs import JobOut, begun
 from litellm_memory.api.paging import Cursor, Limit, page_after
 from litellm_memory.api.portable import NDJSON
-from litellm_memory.api.shapes import AllowanceOut, shown_as
+from litellm_memory.api.shapes import AllowanceOut, LayerOut, shown_as
 from litellm_memory.care.given import Moment, Name, Shape
 from litellm_memory.care.person import lines_on
 from litellm_memory.engine import Engine
 from litellm_memory.gate.access import Access, ReadPartition, Verified, WithAccess, WithEngine, WritePartition
+from litellm_memory.identity.layers import layer_partition
 from litellm_memory.ledger import Held, Place, Switch, Switches
 
 
@@ -48,6 +50,8 @@ class MeOut(Shape):
     label: str | None
     recall: AllowanceOut
     learn: AllowanceOut
+    shared: AllowanceOut
+    layer: LayerOut | None
 
 
 class SwitchIn(Shape):
@@ -71,6 +75,7 @@ class MeIn(Shape):
 
     recall: SwitchIn | None = None
     learn: SwitchIn | None = None
+    shared: SwitchIn | None = None
 
 
 class PlaceOut(Shape):
@@ -121,7 +126,9 @@ async def list_partitions(
     own = None if caller.master else await Access(engine, caller).partition(writes=False)
     held = await engine.ledger.people.register.held(own)
     page, following = page_after(held, cursor, limit, mark=lambda one: one.partition)
-    return PartitionsOut(data=[_held(one) for one in page], next_cursor=following)
+    teams = (await engine.ledger.people.register.of_groups())["team"] if caller.master else {}
+    layers = {layer_partition(team): f"shared by {label}" for team, label in teams.items()}
+    return PartitionsOut(data=[_held(one, layers.get(one.partition)) for one in page], next_cursor=following)
 
 
 @router.get("/me", summary="What memory may do for your requests, and who says so")
@@ -132,7 +139,7 @@ async def read_me(access: WithAccess, partition: ReadPartition, user: _User = No
 @router.put("/me", summary="Pause, resume or agree to recall and learning for yourself")
 async def change_me(access: WithAccess, partition: WritePartition, asked: MeIn, user: _User = None) -> MeOut:
     whose = user or access.user
-    changes: dict[Switch, SwitchIn | None] = {"recall": asked.recall, "learn": asked.learn}
+    changes: dict[Switch, SwitchIn | None] = {"recall": asked.recall, "learn": asked.learn, "shared": asked.shared}
     if any(change and change.agreed for change in changes.values()) and not access.speaks_for(partition, whose):
         raise HTTPException(403, "Only the person may agree to this, with a key of their own.")
     for name, change in changes.items():
@@ -196,11 +203,13 @@ async def _me(access: Access, partition: str, user: str) -> MeOut:
         label=labels.get(partition),
         recall=AllowanceOut.shown(standing.recall),
         learn=AllowanceOut.shown(standing.learn),
+        shared=AllowanceOut.shown(standing.shared),
+        layer=LayerOut.shown(access.layer),
     )
 
 
-def _held(one: Held) -> PartitionOut:
-    return PartitionOut.model_validate(one, from_attributes=True)
+def _held(one: Held, label: str | None) -> PartitionOut:
+    return PartitionOut.model_validate(replace(one, label=one.label or label), from_attributes=True)
 
 
 def _place(one: Place) -> PlaceOut:

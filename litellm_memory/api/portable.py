@@ -17,6 +17,7 @@ from litellm_memory.care.shown import MemoryOut
 from litellm_memory.engine import Engine
 from litellm_memory.gate.access import ReadPartition, ServedHere, WithAccess, WithEngine, WritePartition
 from litellm_memory.gate.apart import apart, shown_apart
+from litellm_memory.identity.layers import user_in
 from litellm_memory.identity.projects import safe_project
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
@@ -86,7 +87,7 @@ async def import_memories(
     dry_run: Annotated[bool, Query(description="Only tell what would become of each line.")] = False,
 ) -> ImportOut:
     engine = served.engine
-    whose = user or engine.settings.identity.default_user_id
+    whose = user_in(partition, user, engine.settings.identity.default_user_id)
     access.comply("learn", partition, whose)
     lines = ImportLines(partition, whose, engine.ledger.key, engine.redactor, safe_project)
     with alone(served.importing, partition):

@@ -17,7 +17,7 @@ from litellm_memory.api.shapes import shown_as
 from litellm_memory.api.traces import TraceOut, trace_out
 from litellm_memory.care.given import Shape
 from litellm_memory.engine import Engine, Request, trace_of
-from litellm_memory.gate.access import ServedHere, Verified
+from litellm_memory.gate.access import Access, ServedHere, Verified
 from litellm_memory.gate.apart import apart
 from litellm_memory.models import Caller
 
@@ -115,6 +115,7 @@ async def _previewed(engine: Engine, caller: Caller, asked: PreviewIn) -> Previe
             dry=True,
         )
     )
+    trace = trace_of(outcome.reading, outcome.injection) if outcome.reading else None
     return PreviewOut(
         status=outcome.status,
         reason=outcome.reason,
@@ -123,5 +124,5 @@ async def _previewed(engine: Engine, caller: Caller, asked: PreviewIn) -> Previe
         tokens=outcome.tokens,
         block=outcome.block or None,
         body=outcome.body,
-        trace=await trace_out(engine, trace_of(outcome.reading, outcome.injection)) if outcome.reading else None,
+        trace=await trace_out(Access(engine, caller), trace) if trace else None,
     )

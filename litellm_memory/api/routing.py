@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from litellm_memory.api import health
-from litellm_memory.api.shapes import AllowanceOut
+from litellm_memory.api.shapes import AllowanceOut, LayerOut
 from litellm_memory.engine import Engine
 from litellm_memory.gate.access import Access, Served, ServedHere, WithEngine, carries_key, verified
 from litellm_memory.gate.browsers import is_this_host
 from litellm_memory.identity import RoutingInfo, routing_info, rules_in_force
 from litellm_memory.identity.headers import gathered, read_options
+from litellm_memory.ledger import SWITCHES
 from litellm_memory.models import Caller, Turn
 
 router = APIRouter(prefix="/memory-routing", tags=["memory routing"])
@@ -49,13 +50,17 @@ def routed(engine: Engine, caller: Caller | None, headers: Iterable[tuple[str, s
     return {**told, **_standing(engine, caller, told)}
 
 
-def _standing(engine: Engine, caller: Caller | None, told: RoutingInfo) -> Mapping[str, AllowanceOut | None]:
-    """What memory may do for such a request; null where it is not known whose it would be."""
+def _standing(engine: Engine, caller: Caller | None, told: RoutingInfo) -> Mapping[str, AllowanceOut | LayerOut | None]:
+    """What memory may do for such a request, and what its team shares; null where it is not known whose it would be."""
     partition, user = told["partition"], told["user_id"]
     if caller is None or partition is None or user is None or told["refused"]:
-        return {"recall": None, "learn": None}
-    standing = Access(engine, caller).standing(partition, user)
-    return {"recall": AllowanceOut.shown(standing.recall), "learn": AllowanceOut.shown(standing.learn)}
+        return dict.fromkeys((*SWITCHES, "layer"))
+    access = Access(engine, caller)
+    standing = access.standing(partition, user)
+    allowances: dict[str, AllowanceOut | LayerOut | None] = {
+        name: AllowanceOut.shown(getattr(standing, name)) for name in SWITCHES
+    }
+    return {**allowances, "layer": LayerOut.shown(access.layer)}
 
 
 @router.get("/rules", summary="The identity rules in force, in order")

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, JsonValue
 
 from litellm_memory.care.given import Shape
 from litellm_memory.care.shown import MemoryOut
+from litellm_memory.identity import Layer
 from litellm_memory.ledger import Allowance
 
 
@@ -59,6 +60,22 @@ class AllowanceOut(Shape):
                 "agreed": one.agreed,
             }
         )
+
+
+class LayerOut(Shape):
+    """What the caller's team shares: its partition, and whether this key is a curator's."""
+
+    team: str
+    label: str | None
+    partition: str
+    curator: bool
+
+    @classmethod
+    def shown(cls, layer: Layer | None) -> LayerOut | None:
+        """A layer in every response; null without one."""
+        if layer is None:
+            return None
+        return cls(team=layer.team, label=layer.alias, partition=layer.scope.partition, curator=layer.curated)
 
 
 class MemoriesOut(Shape):

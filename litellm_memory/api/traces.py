@@ -12,9 +12,8 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from litellm_memory.api.paging import Cursor, Limit
 from litellm_memory.care.given import Name, Shape
 from litellm_memory.care.why import of_candidate, of_memory, of_request
-from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError
-from litellm_memory.gate.access import ReadPartition, WithEngine
+from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine
 from litellm_memory.gate.apart import answer_with
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, MemoryKind
@@ -74,6 +73,8 @@ class AskedOut(Shape):
 class TraceOut(TraceRow):
     """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries.
 
+    ``shared`` is the partition of what the team shared with the request; ``cut`` are the shared memories that were cut
+    from earlier blocks.
     ``why`` says in sentences what was done to the request.
     """
 
@@ -81,6 +82,8 @@ class TraceOut(TraceRow):
     asked: AskedOut | None
     unreadable: list[str]
     carried: list[str]
+    shared: str | None
+    cut: list[str]
     limit: int | None
     budget: int | None
     min_score: float | None
@@ -116,29 +119,30 @@ async def list_traces(
 
 @router.get("/{trace_id}", summary="What was done to one request, and why; the id is in x-memory-trace")
 async def read_trace(
-    engine: WithEngine,
+    access: WithAccess,
     partition: ReadPartition,
     trace_id: str,
     memory: Annotated[Name | None, Query(description="Also tell why this memory was recalled, or was not.")] = None,
 ) -> TraceOut:
-    trace = await engine.ledger.traces.get(partition, trace_id)
+    trace = await access.engine.ledger.traces.get(partition, trace_id)
     if trace is None:
         raise NotFoundError(UNKNOWN)
-    return await trace_out(engine, trace, asked=memory)
+    return await trace_out(access, trace, asked=memory)
 
 
-async def trace_out(engine: Engine, trace: Trace, *, asked: str | None = None) -> TraceOut:
-    """A trace with the current texts of its memories; forgotten ones have none.
+async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -> TraceOut:
+    """A trace with the current texts of its memories; forgotten ones have none, nor has what is shared no more.
 
     ``asked``: the memory of which it is explained why it was recalled, or was not.
     """
+    engine = access.engine
     ids = [asked] if asked else []
     ids += [candidate.memory for candidate in trace.candidates]
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
-    entries = await engine.memories.store.get(trace.partition, ids)
-    known = {
-        entry.memory.id: engine.redactor.memory(entry.memory) for entry in entries if entry.memory.user == trace.user
-    }
+    own = [one for one in await engine.memories.entries(trace.partition, ids) if one.user == trace.user]
+    shared = trace.shared if trace.shared and access.may_read(trace.shared, trace.partition, trace.user) else None
+    theirs = await engine.memories.entries(shared, ids) if shared else []
+    known = {memory.id: engine.redactor.memory(memory) for memory in (*own, *theirs)}
     candidates = [
         CandidateOut(
             **asdict(candidate),
@@ -152,6 +156,8 @@ async def trace_out(engine: Engine, trace: Trace, *, asked: str | None = None) -
         **_row(trace).model_dump(),
         unreadable=list(trace.unreadable),
         carried=list(trace.carried),
+        shared=trace.shared,
+        cut=list(trace.cut),
         limit=trace.limit,
         budget=trace.budget,
         min_score=trace.min_score,

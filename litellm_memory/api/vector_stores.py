@@ -77,7 +77,7 @@ class StoreSearchOut(Shape):
 
 
 async def store_of(access: WithAccess, store_id: str) -> tuple[str, str | None]:
-    """The partition that a store's id names, and the user behind a colon.
+    """The partition that a store's id names, or what the key's team shares, and the user behind a colon.
 
     Raises HTTPException: 403 for an operator's key, which LiteLLM would lend to all its callers, and 404 for a store
     that is not the key's own.
@@ -85,7 +85,10 @@ async def store_of(access: WithAccess, store_id: str) -> tuple[str, str | None]:
     if access.caller.master:
         raise HTTPException(403, "An operator's key opens no vector store: use a key of the partition.")
     partition, _, user = store_id.partition(":")
-    if partition != await access.partition(writes=False):
+    own = await access.partition(writes=False)
+    if access.may_read(partition, own, access.user):
+        return partition, None
+    if partition != own:
         raise HTTPException(404, "There is no such vector store.")
     try:
         return partition, named(user) if user else None

@@ -13,7 +13,8 @@ from litellm_memory.care.given import Moment, Name, Said, Shape
 from litellm_memory.ledger import Ledger, ListFilter, ListPosition
 from litellm_memory.ledger.listing import EPOCH, MICROSECOND
 from litellm_memory.memories import Memories
-from litellm_memory.memories.recall import Query, Recollection
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import Recollection
 from litellm_memory.models import Memory, MemoryKind, Recalled, Scope, namespace
 
 State: TypeAlias = Literal["in_force", "pinned", "waiting", "replaced", "over", "any"]

@@ -147,7 +147,10 @@ class Erasure:
         await self._ledger.caught_up(rotate=True)
         memories = await self._slice(job, until)
         gone: Counter[str] = Counter()
-        for user in await self._users(job, memories):
+        users = await self._users(job, memories)
+        if job.session is None:
+            memories += await self._proposed(job.partition, users, until)
+        for user in users:
             await self._ledger.sayings.erased(namespace(job.partition, user), job.session, until)
             if job.session is None:
                 gone += await self._ledger.erasures.erase_user(job.partition, user, until=until)
@@ -176,6 +179,14 @@ class Erasure:
             if len(found) >= SLICE:
                 break
         return found[:SLICE]
+
+    async def _proposed(self, partition: str, users: Sequence[str], until: datetime | None) -> list[Memory]:
+        """What these users proposed to their team and no curator has approved."""
+        found: list[Memory] = []
+        for user in users:
+            for layer, memory in await self._ledger.people.proposals.alone(namespace(partition, user), until):
+                found += await self._memories.entries(layer, [memory])
+        return found
 
     async def _scrub(self, path: Path) -> None:
         """Scrubs what was forgotten before this call from all files of this host."""

@@ -13,7 +13,7 @@ from litellm_memory.care.browse import Recalling
 from litellm_memory.extract.answers import is_used
 from litellm_memory.ledger import Trace
 from litellm_memory.memories import Memories
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Memory, Scope
 from litellm_memory.settings import RecallSettings
 

@@ -11,9 +11,10 @@ import orjson
 
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.ledger import Ledger
+from litellm_memory.ledger.blocks import given_columns, memories_beside
 from litellm_memory.ledger.redaction import PLACES
 from litellm_memory.memories import Memories
-from litellm_memory.models import Memory
+from litellm_memory.models import Block, Given, Memory
 from litellm_memory.redact import Redactor
 
 PIECE: Final = 10
@@ -52,7 +53,14 @@ def _rows(rows: Sequence[dict[str, Any]], clean: Callable[[str], str]) -> bytes:
 
 def _redacted(row: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
     cleaned = _CLEANED.get(_NAMED.get(row["part"], row["part"]))
-    return row if cleaned is None else {**row, **cleaned(SimpleNamespace(**row), clean)}
+    own = _without_shared(row) if row.get("shared") else row
+    return own if cleaned is None else {**own, **cleaned(SimpleNamespace(**own), clean)}
+
+
+def _without_shared(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a block without what a team shares: that is the team's, and the person may have left it."""
+    block = Block(row["mark"], row["text"], tuple(Given(*given) for given in row["given"]))
+    return {**row, **given_columns(block.without(memories_beside(block, row["namespace"]))), "shared": None}
 
 
 def _lines(rows: Sequence[dict[str, Any]]) -> bytes:

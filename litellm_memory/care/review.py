@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from litellm_memory.errors import NotFoundError
+from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import reconcile, with_outcome
 from litellm_memory.ledger import ListFilter
 from litellm_memory.memories import Memories
-from litellm_memory.models import ASKS_TO_FORGET, Memory, namespace
+from litellm_memory.models import Memory, namespace
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:

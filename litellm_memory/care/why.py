@@ -84,6 +84,8 @@ PARTS: Final[Mapping[str, str]] = {
 UNTOLD_BELOW: Final = 0.005
 """A part that would be shown as 0.00 is not told."""
 UNKNOWN: Final = "This user has no memory with this id: there never was one, or it was forgotten since."
+NO_MORE: Final = "a team shares it, and not with this request: by its key, a policy, or the person's own word"
+SHARED: Final = " It is shared by the team."
 REVIEW: Final = "Not recalled: it waits for its owner's word, because {review}."
 
 
@@ -103,6 +105,8 @@ def _of_request(trace: Trace) -> Iterator[str]:
     earlier = trace.count - new
     if earlier > 0:
         yield f"{_counted(earlier).capitalize()} stood in blocks of earlier messages, which were put back as they were."
+    if trace.cut:
+        yield f"{_counted(len(trace.cut)).capitalize()} of earlier blocks went out of them: {NO_MORE}."
     yield from _of_standing(trace.standing)
     for header in trace.unreadable:
         yield f"The header `{header}` could not be read, and was counted as unreadable."
@@ -123,7 +127,9 @@ def of_candidate(candidate: TracedMemory, memory: Memory | None, trace: Trace) -
     if candidate.left_out is None and "standing_wish" in candidate.why:
         return f"Recalled: it is a standing wish, which holds whatever is asked.{since}"
     if candidate.left_out is None:
-        return f"Recalled: its score {candidate.score:.2f} reached {trace.min_score}.{_explained(candidate.why)}{since}"
+        team = SHARED if memory is not None and memory.partition == trace.shared else ""
+        why = f"{team}{_explained(candidate.why)}{since}"
+        return f"Recalled: its score {candidate.score:.2f} reached {trace.min_score}.{why}"
     if memory is not None and memory.review is not None and candidate.left_out == "not_valid_now":
         return REVIEW.format(review=memory.review)
     known = {"score": candidate.score, "min_score": trace.min_score, "limit": trace.limit, "budget": trace.budget}
@@ -153,7 +159,9 @@ def of_memory(memory_id: str, memory: Memory | None, trace: Trace) -> str:
     if not trace.user:
         # The user of the request is not known, so nobody's memories are shown.
         return f"Not looked at: {of_request(trace)[0]}"
-    if memory is None or memory.user != trace.user:
+    if memory_id in trace.cut:
+        return f"Cut from an earlier block: {NO_MORE}."
+    if memory is None or (memory.partition != trace.shared and memory.user != trace.user):
         return UNKNOWN
     if memory.created > trace.at:
         return f"Not recalled: it was kept only at {_told(memory.created)}, after the request."

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "backup": "saving.backup",
     "restore": "saving.restore",
     "review": "quality.review",
+    "share": "sharing.share",
     "audit": "quality.audit_memories",
     "preview": "traces.preview",
     "trace": "traces.trace",

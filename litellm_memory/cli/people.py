@@ -20,9 +20,10 @@ class What(StrEnum):
 
     recall = "recall"
     learning = "learning"
+    shared = "shared"
 
 
-Paused = Annotated[What, typer.Argument(help="recall or learning.", show_default=False)]
+Paused = Annotated[What, typer.Argument(help="recall, learning, or shared: what your team shares.", show_default=False)]
 
 
 def partitions(config: Config = CONFIG, url: Url = None, key: Key = None, in_json: AsJson = False) -> None:
@@ -49,7 +50,7 @@ def pause(
     partition: Partition = None,
     in_json: AsJson = False,
 ) -> None:
-    """Recall nothing for you, or learn nothing from you, until you resume it or until a time."""
+    """Recall nothing for you, learn nothing from you, or give you nothing of your team, until you resume it."""
     reached = sidecar(url=url, key=key, config=config, partition=partition)
     _change(what, {"paused": True, "until": until}, user, reached, in_json)
 
@@ -102,7 +103,7 @@ def _change(
     """Changes one of a person's own switches, and prints how they stand."""
 
     async def changed() -> dict[str, Any]:
-        body = {"learn" if what is What.learning else "recall": change}
+        body = {"learn" if what is What.learning else what.value: change}
         async with reached as answering:
             return dict(await answering.ask("PUT", "/v1/me", json=body, params={"user": user}))
 
@@ -125,7 +126,7 @@ def _print(found: dict[str, Any], in_json: bool) -> None:
     if in_json:
         as_json(found)
         return
-    for name, told in (("recall", found["recall"]), ("learning", found["learn"])):
+    for name, told in (("recall", found["recall"]), ("learning", found["learn"]), ("shared", found["shared"])):
         say(f"{name:<8}  {told_of(told)}")
 
 

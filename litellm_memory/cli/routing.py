@@ -33,8 +33,8 @@ def identify(
     if in_json:
         as_json(routing)
     else:
-        standing = {name: told_of(routing[name]) for name in ("recall", "learn") if routing[name]}
-        fields({**routing, "recall": None, "learn": None, **standing})
+        standing = {name: told_of(routing[name]) for name in ("recall", "learn", "shared") if routing[name]}
+        fields({**routing, "recall": None, "learn": None, "shared": None, **standing})
     if routing["refused"]:
         raise typer.Exit(1)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.schema import CreateTable
 
 from litellm_memory.database.days import sum_up
-from litellm_memory.database.tables import SCHEMA_VERSION, calls, days, facts, journal, traces
+from litellm_memory.database.tables import SCHEMA_VERSION, blocks, calls, days, facts, journal, traces
 from litellm_memory.errors import LedgerError
 
 ASIDE: Final = "aside"
@@ -113,11 +113,21 @@ def _calls_know_their_key(connection: Connection) -> None:
             connection.execute(text('ALTER TABLE calls ADD COLUMN "key" VARCHAR(64)'))
 
 
+def _blocks_know_what_is_shared(connection: Connection) -> None:
+    """Adds to blocks what a team shares in them; those so far hold nothing of that."""
+    if inspect(connection).has_table(blocks.name):
+        there = {column["name"] for column in inspect(connection).get_columns(blocks.name)}
+        if "shared" not in there:
+            connection.execute(text("ALTER TABLE blocks ADD COLUMN shared VARCHAR(16)"))
+            connection.execute(text("CREATE INDEX IF NOT EXISTS ix_blocks_shared ON blocks (shared)"))
+
+
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
     1: _answers_know_their_namespace,
     2: _days_are_summed_up,
     3: _traces_take_what_was_learned_as_it_comes,
     4: _exchanges_know_their_place,
     5: _calls_know_their_key,
+    6: _blocks_know_what_is_shared,
 }
 """The step from each version to the next."""

@@ -26,11 +26,23 @@ switches = Table(
     "switches",
     metadata,
     Column("namespace", String(64), primary_key=True),
-    Column("name", String(8), primary_key=True, comment="recall or learn; with + before it: agreed to."),
+    Column("name", String(8), primary_key=True, comment="recall, learn or shared; with + before it: agreed to."),
     Column("partition", String(64), nullable=False),
     Column("until", DateTime(timezone=True), comment="Null: until the person says so."),
     Column("at", DateTime(timezone=True), nullable=False),
     comment="What people have paused for themselves, or agreed to.",
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("memory", String(64), primary_key=True),
+    Column("namespace", String(64), primary_key=True, index=True, comment="Of the person who proposed it."),
+    Column("partition", String(64), nullable=False),
+    Column("user", String(256), nullable=False),
+    Column("layer", String(64), nullable=False, comment="The partition of what the team shares."),
+    Column("at", DateTime(timezone=True), nullable=False),
+    comment="Who proposed to share a memory with their team, until the memory or the person is erased.",
 )
 
 receipts = Table(

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 FILLED = "listed"
 """The fact that names the store for which these rows are complete."""
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raise it with each change that needs a step in ``migrations``."""
 
 WHERE = "where"
@@ -60,6 +60,7 @@ blocks = Table(
     Column("given", JSON, nullable=False),
     Column("answered", Boolean, nullable=False),
     Column("frozen", DateTime(timezone=True), nullable=False, index=True),
+    Column("shared", String(16), index=True, comment="How ids of its memories begin that a team shares."),
     comment="The bytes injected for each message of a person, replayed whenever the message is sent again.",
 )
 

@@ -17,7 +17,8 @@ from litellm_memory.engine.workers_models import WorkersModels
 from litellm_memory.errors import AwayError, StoreError
 from litellm_memory.ledger import Ledger, TracedMemory
 from litellm_memory.memories import Memories
-from litellm_memory.memories.recall import Query, Recall
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import Recall
 from litellm_memory.models import Block, BlockStyle, Given, Scope
 from litellm_memory.redact import Redactor
 from litellm_memory.request.background import Background
@@ -144,7 +145,9 @@ def tune(memories: Memories, settings: Settings) -> None:
 def _question(question: bytes) -> tuple[Query, Look | None, datetime]:
     query, look, now = orjson.loads(question)
     sets = {name: frozenset(query[name]) for name in _SETS}
-    asked_for = Query(**{**query, **sets, "scope": Scope(**query["scope"]), "layout": _style(query["layout"])})
+    shared = query["shared"] and Scope(**query["shared"])
+    built = {"scope": Scope(**query["scope"]), "shared": shared, "layout": _style(query["layout"])}
+    asked_for = Query(**{**query, **sets, **built})
     how = None if look is None else Look(**{**look, "layout": _style(look["layout"])})
     return asked_for, how, datetime.fromisoformat(now)
 

@@ -14,10 +14,12 @@ import orjson
 from litellm_memory.engine.health import Health
 from litellm_memory.engine.search_work import answered, asked
 from litellm_memory.errors import StoreError
+from litellm_memory.ledger.blocks import memories_beside
 from litellm_memory.memories import Memories
 from litellm_memory.memories.breaker import Breaker
-from litellm_memory.memories.recall import Query, Recollection
-from litellm_memory.models import NAMESPACE_DIGITS, Recalled
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import Recollection
+from litellm_memory.models import Recalled
 from litellm_memory.request.finding import FoundBlock, Look
 from litellm_memory.settings import Settings, revealed
 from litellm_memory.store.link import TEND_SECONDS, Answer, Connection, Link
@@ -62,8 +64,8 @@ class Searching:
         with self._breaker.watch():
             answer = await self._ask(self._settings().recall.deadline_ms / 1000, asked(query, look, now))
         found = answered(answer)
-        own = query.scope.namespace[:NAMESPACE_DIGITS]
-        if not all(given.memory.startswith(own) for given in found.block.given) or found.block.mark != look.mark:
+        asked_of = [one.namespace for one in (query.scope, query.shared) if one is not None]
+        if memories_beside(found.block, *asked_of) or found.block.mark != look.mark:
             raise StoreError("The search process answered with memories of another person.")
         return found
 
@@ -139,8 +141,10 @@ class RecallElsewhere:
 
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
         """The memories for a query. Raises StoreError when the search process is away or fails."""
-        scope = query.scope
         hits = await self._searching.hits(query, now=now)
-        entries = await self._memories.entries(scope.partition, [memory_id for memory_id, _, _ in hits])
-        own = {memory.id: memory for memory in entries if memory.namespace == scope.namespace}
-        return Recollection([Recalled(own[found], score, why) for found, score, why in hits if found in own])
+        ids = [memory_id for memory_id, _, _ in hits]
+        entries = await self._memories.entries(query.scope.partition, ids)
+        if query.shared is not None:
+            entries += await self._memories.entries(query.shared.partition, ids)
+        seen = {memory.id: memory for memory in entries if query.covers(memory)}
+        return Recollection([Recalled(seen[found], score, why) for found, score, why in hits if found in seen])

@@ -19,6 +19,8 @@ from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
 
+ASKS_TO_FORGET: Final = "it asks to forget memory "
+"""Why a wish waits for review: the ids of what it may mean follow. Who accepts it has them forgotten."""
 MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
 MEANT: Final = 0.5

@@ -15,7 +15,8 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.gate.rates import KEY_HEADERS, Authenticate, Rates
-from litellm_memory.identity import is_partition, own_user, partition_of
+from litellm_memory.identity import Layer, is_partition, layer_of, own_user, partition_of
+from litellm_memory.identity.layers import NAMED, layer_partition
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.users import delegates
 from litellm_memory.ledger import Allowance, Standing, Switch
@@ -72,6 +73,22 @@ class Access:
     named: str | None = None
 
     @property
+    def layer(self) -> Layer | None:
+        """What the caller's team shares; None where it shares nothing."""
+        return layer_of(self.caller, self.engine.settings)
+
+    def given(self, partition: str, user: str) -> Layer | None:
+        """As ``layer``, as far as it is given to requests of this caller as this user of its own partition."""
+        standing = self.standing(partition, user)
+        is_own = partition == partition_of(self.caller, self.engine.settings.identity.partition)
+        return self.layer if is_own and standing.recall.allowed and standing.shared.allowed else None
+
+    def may_read(self, layer: str, partition: str, user: str) -> bool:
+        """True for the partition of what is ``given`` to this user, and for any with the master key."""
+        given = self.given(partition, user)
+        return self.caller.master or (given is not None and given.scope.partition == layer)
+
+    @property
     def user(self) -> str:
         """The user whom a request of this caller is about when nothing names one."""
         identity = self.engine.settings.identity
@@ -108,13 +125,18 @@ class Access:
     async def partition(self, *, writes: bool) -> str:
         """The partition to act in: the named one, or else the caller's own.
 
-        Raises HTTPException: 403 for a key without a user, team or key of its own, 404 for another's partition, and 400
-        for a master key that ``writes``, has several partitions to choose from and names none; NotFoundError for a
-        partition that nobody knows; AmbiguousNameError for a name of several.
+        Raises HTTPException: 403 for a key without a user, team or key of its own and for a layer that the caller does
+        not curate, 404 for another's partition, and 400 for a master key that ``writes``, has several partitions to
+        choose from and names none; NotFoundError for a partition that nobody knows; AmbiguousNameError for a name of
+        several.
         """
         own = partition_of(self.caller, self.engine.settings.identity.partition)
         if own is None:
             raise HTTPException(403, "This key belongs to no user, team or key that memory can be bound to.")
+        if self.named is not None and (layer := self.layer) is not None and layer.is_called(self.named):
+            if not layer.curated:
+                raise HTTPException(403, "Only a curator of the team may act in what it shares: see GET /v1/shared.")
+            return layer.scope.partition
         if self.named is not None and self.named != own and not self.caller.master:
             raise HTTPException(404, "There is no such partition.")
         if writes and self.caller.master and self.named is None and await self.engine.ledger.partitions.all() - {own}:
@@ -122,10 +144,12 @@ class Access:
         return own if self.named is None or self.named == own else await self._named(self.named, writes=writes)
 
     async def _named(self, name: str, *, writes: bool) -> str:
+        ledger = self.engine.ledger
+        if name.startswith(NAMED):
+            name = layer_partition(await ledger.people.register.team(name.removeprefix(NAMED)))
         # The first memory of a partition may be the operator's import.
         if writes and is_partition(name):
             return name
-        ledger = self.engine.ledger
         if name in await ledger.partitions.all():
             return name
         return await ledger.people.register.partition(name)

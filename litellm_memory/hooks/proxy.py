@@ -134,6 +134,7 @@ def caller_of(key: UserAPIKeyAuth) -> Caller:
         team_alias=key.team_alias,
         organization=key.org_id,
         organization_alias=getattr(key, "organization_alias", None),
+        role=getattr(key.user_role, "value", key.user_role),
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
-from litellm_memory.models import Caller
+from litellm_memory.models import LAYER, Caller
 
 Binding: TypeAlias = Literal["user", "team", "key"]
 
 MASTER_PARTITION: Final = "default"
-_DERIVED: Final = re.compile(r"[0-9a-f]{32}")
+_DERIVED: Final = re.compile(rf"({re.escape(LAYER)})?[0-9a-f]{{32}}")
 
 _FALLBACKS: Final[Mapping[Binding, tuple[Binding, ...]]] = {
     "user": ("user", "key"),
@@ -31,7 +31,7 @@ def partition_of(caller: Caller, binding: Binding) -> str | None:
 
 
 def is_partition(text: str) -> bool:
-    """True when ``text`` has the form of what ``partition_of`` derives from a key."""
+    """True when ``text`` has the form of what ``partition_of`` derives from a key, or ``layer_partition``."""
     return _DERIVED.fullmatch(text) is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,10 +60,14 @@ def delegates(caller: Caller, settings: IdentitySettings) -> bool:
 
     The master key delegates only when the word ``master`` is listed; that word matches no other key.
     """
+    return listed(caller, settings.delegating_keys)
+
+
+def listed(caller: Caller, keys: Collection[str]) -> bool:
+    """True when one of ``keys`` is the alias, the hash or the user of the caller's key."""
     if caller.master:
-        return MASTER in settings.delegating_keys
-    listed = set(settings.delegating_keys) - {MASTER}
-    return not listed.isdisjoint({caller.key_alias, caller.key, caller.user})
+        return MASTER in keys
+    return not (set(keys) - {MASTER}).isdisjoint({caller.key_alias, caller.key, caller.user})
 
 
 def _end_user(

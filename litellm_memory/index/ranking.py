@@ -168,6 +168,32 @@ class Ranking:
     """The same without what comes from neighbours that are not known to be of the same conversation."""
 
 
+def joined(own: Signals, shared: Signals, *, unknown_names: float) -> Signals:
+    """Two columns of rows as one, ``own`` before ``shared``, whose positions count backwards from -1.
+
+    How far it is a dialogue is told by one's own memories, so that they rank among each other as without the others.
+    """
+    rows = len(own.positions)
+
+    def of_both(first: Positions, second: Positions) -> Positions:
+        return np.concatenate([first, np.where(second < 0, second, second + rows)])
+
+    return Signals(
+        positions=np.concatenate([own.positions, -1 - shared.positions]),
+        dense=np.concatenate([own.dense, shared.dense]),
+        words=np.concatenate([own.words, shared.words]),
+        nearby=np.concatenate([own.nearby, shared.nearby]),
+        cues=np.concatenate([own.cues, shared.cues], axis=1),
+        previous=of_both(own.previous, shared.previous),
+        following=of_both(own.following, shared.following),
+        excess_lengths=np.concatenate([own.excess_lengths, shared.excess_lengths]),
+        in_session=np.concatenate([own.in_session, shared.in_session]),
+        dialogue=own.dialogue if own.count else shared.dialogue,
+        count=own.count + shared.count,
+        unknown_names=unknown_names,
+    )
+
+
 def dialogue_of(to_somebody: NDArray[np.bool_]) -> float:
     """How far memories are a dialogue, from 0 to 1, by which of them talk to somebody."""
     share = float(to_somebody.sum()) / (len(to_somebody) + TALK_SMOOTHING)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +28,19 @@ GUESSED_FROM = 8
 """One score of this many is looked at to guess the score of the lowest candidate."""
 TEXT_BYTES, OBJECT_BYTES = 300, 1536
 """Bytes of RAM per memory besides its vector: a typical text, and objects and postings, measured on short texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """A query as indexes read it: its search terms, and the names in it."""
+
+    terms: Sequence[str]
+    names: Collection[str]
+
+    @classmethod
+    def of(cls, text: str) -> AskedFor:
+        """What ``text`` asks for."""
+        return cls(asked_terms(text), names(text))
 
 
 class ScopeIndex:
@@ -108,11 +122,17 @@ class ScopeIndex:
             with self._lock:
                 self._drop(memory_id)
 
-    def signals(self, vector: Floats | None, query: str) -> Signals:
+    def knows(self, name: str) -> bool:
+        """True when a memory has this word."""
+        with self._lock:
+            return self._postings.unknown_share([name]) == 0
+
+    def signals(self, vector: Floats | None, query: str | AskedFor) -> Signals:
         """How well each memory matches the query; in a large scope, only for candidates that may be near it."""
+        asked = AskedFor.of(query) if isinstance(query, str) else query
         with self._lock:
             size, columns = len(self._memories), self._columns
-            matches = self._postings.matches(asked_terms(query), columns.lengths[:size], len(self._positions))
+            matches = self._postings.matches(asked.terms, columns.lengths[:size], len(self._positions))
             shares = total(matches, size)
             is_large = size >= TWO_STEPS_FROM
             positions = self._candidates(vector, shares) if is_large else np.arange(size)
@@ -137,7 +157,7 @@ class ScopeIndex:
                 in_session=columns.in_session.take(positions),
                 dialogue=dialogue_of(columns.to_somebody.take(positions)),
                 count=len(self._positions),
-                unknown_names=self._postings.unknown_share(names(query)),
+                unknown_names=self._postings.unknown_share(asked.names),
             )
 
     def _candidates(self, vector: Floats | None, shares: Floats) -> Positions:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from litellm_memory.errors import LedgerError
 from litellm_memory.journal.log import Log
 from litellm_memory.journal.pen import Pen
-from litellm_memory.journal.recent import ANSWER, FREEZE, GIVE_UP, SETTLE, Recent
+from litellm_memory.journal.recent import ANSWER, CUT, FREEZE, GIVE_UP, SETTLE, Recent
 from litellm_memory.ledger.answers import Answers, answer_digest, answer_row
 from litellm_memory.ledger.blocks import FrozenBlocks, block_row
 from litellm_memory.models import Block, Earlier
@@ -74,6 +74,10 @@ class JournalledBlocks:
         A block that another call froze for the mark stays.
         """
         self._pen.append((GIVE_UP, block_row(fallback, namespace, call)))
+
+    def cut(self, mark: str, memories: Sequence[str]) -> None:
+        """Removes these memories from the block of a message; every other byte of it stays."""
+        self._pen.append((CUT, {"mark": mark, "memories": memories}))
 
     def settle(self, mark: str) -> None:
         """Records that the message with this mark was answered."""

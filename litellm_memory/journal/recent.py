@@ -16,9 +16,11 @@ GIVE_UP: Final = "G"
 """A request went on with another block than it may have frozen."""
 SETTLE: Final = "S"
 """The message was answered."""
+CUT: Final = "C"
+"""Memories were taken out of a message's block, because they are shared with its person no more."""
 ANSWER: Final = "A"
 """The provider keeps the conversation under the id of an answer."""
-KINDS: Final = b"FGSA"
+KINDS: Final = b"FGSCA"
 
 
 class FrozenBy(NamedTuple):
@@ -35,6 +37,8 @@ def step(known: FrozenBy | None, kind: str, row: dict[str, Any]) -> FrozenBy | N
     """
     if kind == SETTLE:
         return known and FrozenBy(replace(known.block, answered=True), known.call)
+    if kind == CUT:
+        return known and FrozenBy(known.block.without(row["memories"]), known.call)
     if known is not None and (known.call != row["call"] if kind == GIVE_UP else not known.block.answered):
         return known
     given = tuple(Given(*one) for one in row["given"])

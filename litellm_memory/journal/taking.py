@@ -12,10 +12,10 @@ from typing import Any, Final
 from litellm_memory.errors import LedgerError
 from litellm_memory.journal.journal import CALL, HOLDER, REPLY, TRACE, USES, WORDS
 from litellm_memory.journal.log import Log, Position, Record
-from litellm_memory.journal.recent import ANSWER, FREEZE, GIVE_UP, SETTLE, FrozenBy, step
+from litellm_memory.journal.recent import ANSWER, CUT, FREEZE, GIVE_UP, SETTLE, FrozenBy, step
 from litellm_memory.ledger import Ledger, Transaction, note_holders
 from litellm_memory.ledger.answers import keep_answers
-from litellm_memory.ledger.blocks import blocks_of, put_blocks, settle_blocks
+from litellm_memory.ledger.blocks import blocks_of, cut_from, given_columns, put_blocks, settle_blocks
 from litellm_memory.ledger.calls import note_calls
 from litellm_memory.ledger.facts import note_taken_over
 from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges
@@ -23,7 +23,7 @@ from litellm_memory.ledger.traces import add_traces
 
 logger = logging.getLogger(__name__)
 
-KINDS: Final = "".join((WORDS, REPLY, TRACE, CALL, HOLDER, USES, FREEZE, GIVE_UP, SETTLE, ANSWER)).encode()
+KINDS: Final = "".join((WORDS, REPLY, TRACE, CALL, HOLDER, USES, FREEZE, GIVE_UP, SETTLE, CUT, ANSWER)).encode()
 REFUSED: Final = (LedgerError, LookupError, TypeError, ValueError)
 """How a record fails of which no rows can be made."""
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
@@ -108,7 +108,7 @@ def _take(connection: Transaction, records: Sequence[Record], worker: str) -> No
     def of(*kinds: str) -> list[dict[str, Any]]:
         return [row for kind, row in records if kind in kinds]
 
-    _freeze(connection, [record for record in records if record[0] in (FREEZE, GIVE_UP, SETTLE)])
+    _freeze(connection, [record for record in records if record[0] in (FREEZE, GIVE_UP, SETTLE, CUT)])
     keep_answers(connection, of(ANSWER))
     accept_exchanges(connection, of(WORDS))
     answer_exchanges(connection, of(REPLY), worker)
@@ -130,6 +130,12 @@ def _freeze(connection: Transaction, records: Sequence[Record]) -> None:
         if mark not in marks or (after := step(before, kind, row)) is before or after is None:
             continue
         held[mark] = after
+        if kind == CUT:
+            if "text" in rows.get(mark, ()):
+                rows[mark] |= given_columns(after.block)
+            else:
+                cut_from(connection, [mark], row["memories"])
+            continue
         rows[mark] = {**rows.get(mark, row), "answered": True} if kind == SETTLE else row
     # A message that is sent again may be settled before it gets another block: its row is there already.
     put_blocks(connection, [row for row in rows.values() if "text" in row])

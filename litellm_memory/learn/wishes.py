@@ -10,12 +10,12 @@ from typing import Final
 
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract import Candidate, MemoryCommand
-from litellm_memory.extract.commands import MAX_TARGETS, is_plain, likeliest, named_by, wishes_in
+from litellm_memory.extract.commands import ASKS_TO_FORGET, MAX_TARGETS, is_plain, likeliest, named_by, wishes_in
 from litellm_memory.extract.pairs import MOST_KNOWN
 from litellm_memory.learn.making import memory_from
 from litellm_memory.ledger import Learned, Ledger
 from litellm_memory.memories import Memories
-from litellm_memory.models import ASKS_TO_FORGET, Exchange, Memory
+from litellm_memory.models import Exchange, Memory
 
 COMMANDED: Final = "the person wished it"
 UNDOABLE: Final = f"{COMMANDED}; it can be undone for ten minutes"

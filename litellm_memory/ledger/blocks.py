@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, false,
 from litellm_memory.database.database import Database
 from litellm_memory.database.tables import blocks, insert_new, upsert_all
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
-from litellm_memory.models import Block, Given
+from litellm_memory.models import NAMESPACE_DIGITS, Block, Given
 
 BLOCKS_IN_RAM: Final = 4096
 """Size of the LRU cache of blocks, per process."""
@@ -74,6 +74,12 @@ class FrozenBlocks:
         self.drop(fallback.mark)
         self._database.submit(lambda c: _overwrite(c, fallback, namespace, call))
 
+    def cut(self, mark: str, memories: Sequence[str]) -> None:
+        """Removes these memories from a block; every other byte of it stays. Does not wait."""
+        if mark in self._cache:
+            self.remember(self._cache[mark].without(memories))
+        self._database.submit(lambda c: publish(c, [(NO_NAMESPACE, one) for one in cut_from(c, [mark], memories)]))
+
     def settle(self, mark: str) -> Future[None]:
         """Records that the message with this mark was answered; the future is done once that is durable."""
         if mark in self._cache:
@@ -101,26 +107,29 @@ class FrozenBlocks:
 
 
 def cut_out(connection: Connection, memories: Collection[str], namespaces: Collection[str]) -> list[str]:
-    """Removes these memories from the blocks of these namespaces; returns the marks of the changed blocks.
+    """Removes these memories of these namespaces from all blocks; returns the marks of the changed blocks."""
+    return cut_from(connection, marks_with(memories, namespaces), memories)
 
-    Every other byte of a block stays.
-    """
+
+def cut_from(connection: Connection, marks: Sequence[str] | Select[tuple[str]], memories: Collection[str]) -> list[str]:
+    """Removes these memories from these blocks, of which every other byte stays; returns the marks of the changed."""
     cut = []
-    for block, _ in blocks_of(connection, marks_with(memories, namespaces)).values():
+    for block, _ in blocks_of(connection, marks).values():
         if not set(memories).isdisjoint(given.memory for given in block.given):
-            less = block.without(memories)
-            values = {"text": less.text, "given": [_columns(given) for given in less.given]}
+            values = given_columns(block.without(memories))
             connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
             cut.append(block.mark)
     return cut
 
 
 def marks_with(memories: Collection[str], namespaces: Collection[str]) -> Select[tuple[str]]:
-    """Selects the marks of the blocks of these namespaces that may have one of these memories.
+    """Selects the marks of the blocks that may have one of these memories: of their namespaces, and of others with whom
+    these are shared.
 
     The database looks for a few ids itself: reading every block of a large namespace would hold the writer up.
     """
-    marks = select(blocks.c.mark).where(blocks.c.namespace.in_(namespaces))
+    shared = blocks.c.shared.in_([namespace[:NAMESPACE_DIGITS] for namespace in namespaces])
+    marks = select(blocks.c.mark).where(or_(blocks.c.namespace.in_(namespaces), shared))
     if len(memories) > MOST_LOOKED_FOR:
         return marks
     given = cast(blocks.c.given, Text)
@@ -155,11 +164,22 @@ def block_row(block: Block, namespace: str, call: str) -> dict[str, Any]:
         "mark": block.mark,
         "namespace": namespace,
         "call": call,
-        "text": block.text,
-        "given": [_columns(given) for given in block.given],
+        **given_columns(block),
         "answered": block.answered,
         "frozen": datetime.now(UTC),
+        "shared": next((id[:NAMESPACE_DIGITS] for id in memories_beside(block, namespace)), None),
     }
+
+
+def memories_beside(block: Block, *namespaces: str) -> list[str]:
+    """The ids of a block's memories that are of none of these namespaces: what a team shares."""
+    own = tuple(namespace[:NAMESPACE_DIGITS] for namespace in namespaces)
+    return [given.memory for given in block.given if not given.memory.startswith(own)]
+
+
+def given_columns(block: Block) -> dict[str, Any]:
+    """What a block's row says of its memories."""
+    return {"text": block.text, "given": [_columns(given) for given in block.given]}
 
 
 def _columns(given: Given) -> tuple[str, str, int, str]:
@@ -179,7 +199,9 @@ def blocks_of(connection: Connection, marks: Sequence[str] | Select[tuple[str]])
 def put_blocks(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Writes these rows, in place of those with the same marks."""
     if rows:
-        upsert_all(connection, blocks, [{**row, "frozen": datetime.fromisoformat(row["frozen"])} for row in rows])
+        # A journal may be older than the column.
+        whole = [{"shared": None, **row, "frozen": datetime.fromisoformat(row["frozen"])} for row in rows]
+        upsert_all(connection, blocks, whole)
 
 
 def settle_blocks(connection: Connection, marks: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from litellm_memory.database.database import Database
 from litellm_memory.database.days import sum_up
+from litellm_memory.database.people import proposals
 from litellm_memory.database.said import removed
 from litellm_memory.database.tables import (
     answers,
@@ -180,6 +181,7 @@ def _erase_user(connection: Connection, partition: str, user: str, until: dateti
     ]
     if until is None:
         statements += [delete(table).where(table.c.namespace == space) for table in (texts, listed)]
+    statements.append(delete(proposals).where(proposals.c.namespace == space, *_before(proposals.c.at, until)))
     statements.append(delete(removed).where(removed.c.namespace == space, *_before(removed.c.at, until)))
     gone = _execute_all(connection, statements, space)
     gone["holders"] = erase_holders(connection, partition, space)

@@ -16,6 +16,7 @@ from litellm_memory.ledger.figures import count_forgotten, prune_figures
 from litellm_memory.ledger.journal import prune_learned
 from litellm_memory.ledger.listing import unlist
 from litellm_memory.ledger.texts import release
+from litellm_memory.people.proposals import drop_proposals
 
 
 def forget(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -32,6 +33,7 @@ def deleted(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
     """Removes these (namespace, memory id) pairs from lists, and claims that were made during their deletion."""
     memories = {memory for _, memory in pairs}
     release(connection, memories)
+    drop_proposals(connection, memories)
     count_forgotten(connection, unlist(connection, memories), datetime.now(UTC))
     publish(connection, pairs)
 

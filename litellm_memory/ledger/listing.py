@@ -34,6 +34,8 @@ class ListFilter:
     project: str | None = None
     waiting: bool = False
     """Only those that wait for review."""
+    settled: bool = False
+    """Only those that neither wait nor are superseded."""
     learned: bool = False
     """Only those that were learned from a request."""
     call: str | None = None
@@ -43,6 +45,8 @@ class ListFilter:
 
     def admits(self, memory: Memory) -> bool:
         """False when the record does not match its row any more: a correction changes the record a moment earlier."""
+        if self.settled:
+            return memory.review is None and memory.superseded_by is None
         return not self.waiting or memory.review is not None
 
 
@@ -129,6 +133,8 @@ def _conditions(partition: str, asked: ListFilter, after: ListPosition | None) -
         conditions.append(listed.c.project == asked.project)
     if asked.waiting:
         conditions.append(listed.c.waits.is_not(None))
+    if asked.settled:
+        conditions += [listed.c.waits.is_(None), listed.c.successor.is_(None)]
     if asked.learned:
         conditions.append(listed.c.call.is_not(None))
     if asked.call is not None:

@@ -79,6 +79,10 @@ class Trace:
     """What was learned from the exchange; empty until then."""
     standing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Who said what about ``recall`` and ``learn``; empty where nobody said anything."""
+    shared: str | None = None
+    """The partition of what the request's team shares with it."""
+    cut: tuple[str, ...] = ()
+    """The shared memories that were cut from earlier blocks, because they are shared with it no more."""
 
 
 _ABOUT: Final = tuple(field.name for field in fields(Trace) if field.name not in (*_COLUMNS, "learned"))
@@ -180,8 +184,8 @@ def _trace(row: Any) -> Trace:
     about["candidates"] = tuple(TracedMemory(**candidate) for candidate in about["candidates"])
     lines = [json.loads(line) for line in row.learned.splitlines()]
     about["learned"] = tuple(Learned(**learned) for learned in (*about.get("learned", ()), *lines))
-    for name in ("unreadable", "carried"):
-        about[name] = tuple(about[name])
+    for name in ("unreadable", "carried", "cut"):
+        about[name] = tuple(about.get(name, ()))
     whose = {"partition": row.partition, "user": row.user, "namespace": row.namespace}
     return Trace(id=row.id, at=aware(row.at), **whose, **about)
 

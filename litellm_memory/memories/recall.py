@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import repeat
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.index.beside import IndexBeside
 from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank, shown_scores
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
-from litellm_memory.models import BlockStyle, Memory, MemoryKind, Recalled, Scope
+from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
+from litellm_memory.models import Memory, Recalled, Scope
 from litellm_memory.render import BlockBudget, Rejection
 from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english
@@ -45,48 +47,10 @@ made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
 MOSTLY_ENGLISH = 0.9
 """From this share of words in English letters on, the local model's table of token vectors is used."""
 
-Hidden: TypeAlias = Literal[
-    "other_scope",
-    "superseded",
-    "not_valid_now",
-    "other_session",
-    "other_project",
-    "other_kind",
-    "other_tags",
-    "already_carried",
-]
-"""Why a query may not see a memory."""
-HIDDEN: frozenset[str] = frozenset(get_args(Hidden))
+Index: TypeAlias = ScopeIndex | IndexBeside
 Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
 """Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
 ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to search for, in whose memory, and how much to return."""
-
-    text: str
-    scope: Scope
-    limit: int
-    min_score: float
-    tokens: int | None = None
-    """The block's token budget; None when the results go into no block, and duplicates may stay."""
-    layout: BlockStyle | None = None
-    """The client's style of block, which decides what fits."""
-    kinds: frozenset[MemoryKind] = frozenset()
-    tags: frozenset[str] = frozenset()
-    without: frozenset[str] = frozenset()
-    """Ids of memories that the conversation already carries."""
-    said: frozenset[str] = frozenset()
-    """Marks of the conversation's own messages, which already hold what was learned from them."""
-    standing_instructions: bool = True
-    """Whether to return standing instructions too, which match every query."""
-    strict_projects: bool = False
-    aliases: frozenset[str] = frozenset()
-    """Other names of the scope's project; filled in by ``Recall``."""
-    any_language: bool = False
-    """True when the embedding model is multilingual; filled in by ``Recall``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +72,6 @@ class Recollection:
     rejected: Sequence[Rejected] = ()
 
 
-def visible(memory: Memory, query: Query, now: datetime) -> bool:
-    """True when this query may see the memory: its own scope, in force, of the kinds and tags asked for."""
-    return hidden(memory, query, now) is None
-
-
-def hidden(memory: Memory, query: Query, now: datetime) -> Hidden | None:
-    """Why this query may not see the memory; None when it may."""
-    scope = query.scope
-    if memory.partition != scope.partition or memory.user != scope.user:
-        return "other_scope"
-    if not memory.in_force(now):
-        return "superseded" if memory.superseded_by else "not_valid_now"
-    if scope.only_session and memory.session != scope.session:
-        return "other_session"
-    foreign = memory.project is not None and memory.project != scope.project and memory.project not in query.aliases
-    if foreign and (scope.project or query.strict_projects):
-        return "other_project"
-    if query.kinds and memory.kind not in query.kinds:
-        return "other_kind"
-    if not query.tags <= set(memory.tags):
-        return "other_tags"
-    return "already_carried" if memory.id in query.without or memory.message in query.said else None
-
-
 class Recall:
     """Searches one user's index."""
 
@@ -146,7 +86,7 @@ class Recall:
 
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
-        index = await self._memories.index_for_query(query.scope.partition, query.scope.user, query.text)
+        index = await self._index(query)
         if not len(index) or query.limit == 0:
             return Recollection()
         scope = query.scope
@@ -164,8 +104,20 @@ class Recall:
         # Without the model the table's result is better than words alone.
         return found if found is not None and vector is None else await self._searched(index, vector, query, now)
 
+    async def _index(self, query: Query) -> Index:
+        """What the query searches: the scope's memories, and beside them those of the layer when there are any."""
+
+        def of(scope: Scope) -> Coroutine[Any, Any, ScopeIndex]:
+            return self._memories.index_for_query(scope.partition, scope.user, query.text)
+
+        if query.shared is None:
+            return await of(query.scope)
+        # Together: while they are loaded, each takes a third of the deadline.
+        own, shared = await asyncio.gather(of(query.scope), of(query.shared))
+        return IndexBeside(own, shared) if len(shared) else own
+
     async def _searched(
-        self, index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime
+        self, index: Index, vector: NDArray[np.float32] | None, query: Query, now: datetime
     ) -> Recollection:
         if len(index) <= MAX_ON_EVENT_LOOP:
             return search(index, vector, query, now)
@@ -199,7 +151,7 @@ class _Hit(NamedTuple):
 class _Scored:
     """The candidates of an index with their scores for a query. All columns have the same length."""
 
-    index: ScopeIndex
+    index: Index
     positions: NDArray[np.intp]
     ranks: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -262,7 +214,7 @@ class _Scored:
                 yield score, dict(zip(names, parts, strict=True))
 
 
-def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
+def search(index: Index, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> Recollection:
     """The memories of an index for a query; with a token budget, only those that go into the block."""
     scored = _scored(index, vector, query, now)
     near, rejected = scored.near(query, now)
@@ -281,7 +233,7 @@ def search(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, 
     return scored.recollection(kept, [*over, *rejected][:MAX_REJECTED_REPORTED])
 
 
-def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> _Scored:
+def _scored(index: Index, vector: NDArray[np.float32] | None, query: Query, now: datetime) -> _Scored:
     """Scores an index.
 
     The local model is English only: for other queries, vectors count in proportion to the words in English letters,
@@ -311,12 +263,12 @@ def _scored(index: ScopeIndex, vector: NDArray[np.float32] | None, query: Query,
     return _Scored(index, signals.positions, ranking.ranks, scores, ranking.evidence, columns, sure)
 
 
-def _is_visible(index: ScopeIndex, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:
+def _is_visible(index: Index, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:
     memory = index.at(positions.item(row))
     return memory is not None and visible(memory, query, now)
 
 
-def _standing_instructions(index: ScopeIndex, query: Query, now: datetime) -> list[_Hit]:
+def _standing_instructions(index: Index, query: Query, now: datetime) -> list[_Hit]:
     """The person's newest instructions, oldest first."""
     standing = [memory for memory in index.standing_instructions() if visible(memory, query, now)]
     count = min(MAX_STANDING_INSTRUCTIONS, query.limit)

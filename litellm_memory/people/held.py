@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.people import holders, receipts, switches
+from litellm_memory.database.people import holders, proposals, receipts, switches
 from litellm_memory.database.said import removed
 from litellm_memory.database.tables import (
     answers,
@@ -75,6 +75,7 @@ def _by_whole_partition(table: Table, whose: Whose) -> ColumnElement[bool]:
 PARTS: Final[Mapping[str, tuple[Table, _Condition]]] = {
     "holder": (holders, _by_partition),
     "switch": (switches, _by_partition),
+    "proposal": (proposals, _by_partition),
     "waiting": (journal, _by_scope),
     "unread": (model_queue, _by_scope),
     "removed": (removed, _by_namespace),

@@ -10,6 +10,7 @@ from litellm_memory.database.database import Database
 from litellm_memory.models import Caller, namespace, readable_id
 from litellm_memory.people.held import Whose, delete_waiting, rows_of
 from litellm_memory.people.holders import Holder, holder_row, named_by
+from litellm_memory.people.proposals import Proposals
 from litellm_memory.people.receipts import Receipts
 from litellm_memory.people.register import Register
 from litellm_memory.people.switches import Switches
@@ -19,12 +20,13 @@ MOST_KNOWN: Final = 10_000
 
 
 class People:
-    """Names, switches and receipts, and which keys this worker has told the keeper of."""
+    """Names, switches, proposals and receipts, and which keys this worker has told the keeper of."""
 
     def __init__(self, database: Database) -> None:
         self.register = Register(database)
         self.switches = Switches(database)
         self.receipts = Receipts(database)
+        self.proposals = Proposals(database)
         self._database = database
         self._told: dict[Caller, datetime] = {}
 

@@ -100,6 +100,16 @@ class Register:
             raise NotFoundError("There is no such partition: GET /v1/partitions lists those that there are.")
         return fits.pop()
 
+    async def team(self, name: str) -> str:
+        """The id of the team with this id or alias; ``name`` itself for an unknown one. Raises AmbiguousNameError."""
+        known = {one.team: one.team_alias for one in await self._all() if one.team}
+        fits = {team: alias for team, alias in known.items() if alias and folded(alias) == folded(name)}
+        if name in known or not fits:
+            return name
+        if len(fits) > 1:
+            raise _ambiguous(fits)
+        return next(iter(fits))
+
     async def places(self, name: str) -> list[Place]:
         """Where the memory of the person with this name, or this partition id, is.
 

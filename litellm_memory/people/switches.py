@@ -19,7 +19,7 @@ from litellm_memory.models import Caller, Scope, namespace
 from litellm_memory.people.policies import Ruling, ruling_of
 from litellm_memory.settings import Settings
 
-Switch: TypeAlias = Literal["recall", "learn"]
+Switch: TypeAlias = Literal["recall", "learn", "shared"]
 SWITCHES: Final[tuple[Switch, ...]] = get_args(Switch)
 FOLLOW_SECONDS: Final = 2.0
 """How often a worker looks for what was switched elsewhere."""
@@ -55,12 +55,14 @@ class Standing:
 
     recall: Allowance = field(default_factory=Allowance)
     learn: Allowance = field(default_factory=Allowance)
+    shared: Allowance = field(default_factory=Allowance)
+    """Whether they are given what their team shares, if it shares anything."""
 
     @property
     def told(self) -> Mapping[str, Mapping[str, Any]]:
         """For a trace: who said what; nothing where nobody said anything."""
-        both = {"recall": self.recall, "learn": self.learn}
-        return {name: _told(one) for name, one in both.items() if one.by != "default" or one.ruling}
+        each = {name: getattr(self, name) for name in SWITCHES}
+        return {name: _told(one) for name, one in each.items() if one.by != "default" or one.ruling}
 
 
 class Switches:
@@ -81,6 +83,7 @@ class Switches:
         return Standing(
             self._allowance(scope, "recall", now, settings.inject, ruling_of(caller, policies.recall), caller.inject),
             self._allowance(scope, "learn", now, settings.remember, ruling_of(caller, policies.learn), caller.remember),
+            self._allowance(scope, "shared", now, True, ruling_of(caller, policies.shared), True),
         )
 
     def _allowance(

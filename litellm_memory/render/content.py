@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from litellm_memory.models import Memory
+from litellm_memory.models import LAYER, Memory
 from litellm_memory.render.escaping import on_one_line
 
 MAX_REPLY_CHARACTERS = 400
 """A longer reply is left out."""
 MAX_SUMMARY_CHARACTERS = 120
+SHARED = "known to your team"
+"""Ends the heading above what a team shares."""
 
 
 def is_standing(memory: Memory) -> bool:
-    """True for a standing instruction: it has no heading, comes first and is always given in full."""
-    return memory.kind == "instruction"
+    """True for a standing instruction of the person: it has no heading, comes first and is always given in full."""
+    return memory.kind == "instruction" and not is_shared(memory)
+
+
+def is_shared(memory: Memory) -> bool:
+    """True for what a team shares."""
+    return memory.partition.startswith(LAYER)
 
 
 def said_at(memory: Memory) -> datetime:
@@ -43,8 +50,12 @@ def summary(memory: Memory) -> str:
 
 
 def heading(memory: Memory, *, name_projects: bool) -> str:
-    """The line above a memory: its day, and with ``name_projects`` its project; empty for a standing instruction."""
+    """The line above a memory: its day, with ``name_projects`` its project, and whether it is a team's.
+
+    Empty for a standing instruction.
+    """
     if is_standing(memory):
         return ""
-    day = said_at(memory).date().isoformat()
-    return f"{day}, {on_one_line(memory.project)}:" if name_projects and memory.project else f"{day}:"
+    project = [on_one_line(memory.project)] if name_projects and memory.project else []
+    team = [SHARED] if is_shared(memory) else []
+    return f"{', '.join([said_at(memory).date().isoformat(), *project, *team])}:"

@@ -61,6 +61,8 @@ class Before:
     async def _inject(self, reading: Reading) -> Injection:
         settings = self._settings()
         if not reading.standing.recall.allowed:
+            if _has_layers(settings) and reading.standing.recall.by in ("policy", "person"):
+                await self._blocks.withdraw(reading, [said.mark for said in reading.said])
             return Injection("off", _why_not(reading.standing.recall))
         if reading.options.inject is False:
             return Injection("off", "header")
@@ -101,3 +103,8 @@ def _why_not(recall: Allowance) -> str:
     if recall.by == "policy":
         return "opt_in" if recall.ruling and recall.ruling.policy == "opt_in" else "policy_off"
     return "paused" if recall.by == "person" else "inject_off"
+
+
+def _has_layers(settings: Settings) -> bool:
+    """True when some team may share memories."""
+    return bool(settings.layers.teams or settings.layers.default)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from litellm_memory.errors import AwayError, LiteLLMMemoryError
 from litellm_memory.journal.journal import Journal
+from litellm_memory.ledger.blocks import memories_beside
 from litellm_memory.memories.breaker import Breaker
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Block, Status
 from litellm_memory.redact import Redactor
 from litellm_memory.request.finding import Find, Look
@@ -61,21 +62,44 @@ class Blocks:
         self._breaker = breaker
 
     async def frozen(self, reading: Reading, marks: Sequence[str]) -> Frozen:
-        """The blocks frozen for these messages; only those in RAM when the ledger times out or fails."""
+        """The blocks frozen for these messages; only those in RAM when the ledger times out or fails.
+
+        What a team shares is cut from them for good unless it shares it with this very request.
+        """
         try:
             with reading.notes.stage("replay"):
-                if (known := self._in_ram(reading, marks)) is not None:
-                    return Frozen(known)
-                with self._breaker.watch():
-                    async with asyncio.timeout(replay_timeout_s(self._settings())):
-                        return Frozen(await self._journal.blocks.frozen(marks))
+                return Frozen(self._cut(reading, await self._looked_up(reading, marks)))
         except TimeoutError:
             failure: tuple[Status, str] = ("late", "replay")
         except LiteLLMMemoryError as error:
             failure = ("error", reason_of(error))
         if reading.kind == "person":
             self._freeze_instead(reading, Block(marks[-1]))
-        return Frozen(self._journal.blocks.cached(marks), failure)
+        return Frozen(self._cut(reading, self._journal.blocks.cached(marks)), failure)
+
+    async def withdraw(self, reading: Reading, marks: Sequence[str]) -> None:
+        """Cuts what a team shares from the blocks of these messages, for a request that is given no block at all."""
+        with suppress(TimeoutError, LiteLLMMemoryError):
+            self._cut(reading, await self._looked_up(reading, marks))
+
+    async def _looked_up(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
+        if (known := self._in_ram(reading, marks)) is not None:
+            return known
+        with self._breaker.watch():
+            async with asyncio.timeout(replay_timeout_s(self._settings())):
+                return await self._journal.blocks.frozen(marks)
+
+    def _cut(self, reading: Reading, blocks: Mapping[str, Block]) -> Mapping[str, Block]:
+        """``blocks`` without what is not shared with this request; the same object when that is nothing."""
+        scopes = [one.namespace for one in (reading.scope, reading.shared) if one is not None]
+        gone = {mark: cut for mark, block in blocks.items() if (cut := memories_beside(block, *scopes))}
+        if not gone:
+            return blocks
+        reading.notes.cut += tuple(memory for cut in gone.values() for memory in cut)
+        if not reading.request.dry:
+            for mark, cut in gone.items():
+                self._journal.blocks.cut(mark, cut)
+        return {mark: block.without(gone[mark]) if mark in gone else block for mark, block in blocks.items()}
 
     def _in_ram(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block] | None:
         """The blocks of these messages when nothing has to be waited for; else None."""
@@ -144,7 +168,10 @@ class Blocks:
             return block
         waits = self._waits_for_ledger(reading, block.mark)
         with reading.notes.stage("freeze"), self._breaker.watch() if waits else nullcontext():
-            return await self._journal.blocks.freeze(block, namespace=reading.scope.namespace, call=reading.request.id)
+            space, call = reading.scope.namespace, reading.request.id
+            valid = await self._journal.blocks.freeze(block, namespace=space, call=call)
+        # Another attempt, with a key of another team, may have frozen it.
+        return self._cut(reading, {block.mark: valid})[block.mark]
 
     def _waits_for_ledger(self, reading: Reading, mark: str) -> bool:
         """False when a block for this message is frozen without a look into the ledger, or not at all."""
@@ -174,6 +201,7 @@ def query_of(reading: Reading, wanted: str, earlier: Mapping[str, Block], settin
         without=frozenset(carried_in(earlier.values(), reading.earlier)),
         said=frozenset(said.mark for said in reading.said),
         layout=options.layout,
+        shared=None if reading.scope.only_session else reading.shared,
         strict_projects=settings.identity.projects == "strict",
     )
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from litellm_memory.ledger import TracedMemory
-from litellm_memory.memories.recall import Query, Recall, Recollection, Rejected
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import Recall, Recollection, Rejected
 from litellm_memory.models import Block, BlockStyle, Recalled
 from litellm_memory.redact import Redactor
 from litellm_memory.render import Format, render

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from litellm_memory.ledger import TracedMemory
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class Notes:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     query: Query | None = None
     candidates: tuple[TracedMemory, ...] = ()
+    cut: tuple[str, ...] = ()
+    """Ids of memories that were cut from the conversation's blocks: its team shares them no more with this request."""
     used: list[str] = field(default_factory=list)
     """Ids of the memories in the new block; empty when there is none."""
     stages: dict[str, float] = field(default_factory=dict)

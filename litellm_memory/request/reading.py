@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from litellm_memory.errors import LiteLLMMemoryError
-from litellm_memory.identity import Refusal, RequestOptions, identify, read_options
+from litellm_memory.identity import Refusal, RequestOptions, identify, layer_of, read_options
 from litellm_memory.journal.journal import Journal
 from litellm_memory.ledger import Ledger, Standing
 from litellm_memory.memories.breaker import Breaker
@@ -60,6 +60,8 @@ class Reading:
     notes: Notes = field(default_factory=Notes)
     standing: Standing = field(default_factory=Standing)
     """What memory may do for it, and who says so."""
+    shared: Scope | None = None
+    """Where the memories are that its team shares; None when it is given none."""
 
     @property
     def mark(self) -> str | None:
@@ -130,7 +132,9 @@ class Reader:
             request, format, turn, options, await self._joined(scope), kind, reason, said, foreign is not None, earlier
         )
         switches, now = self._ledger.people.switches, reading.notes.at
-        return replace(reading, standing=switches.standing(reading.scope, request.caller, now, settings))
+        standing = switches.standing(reading.scope, request.caller, now, settings)
+        layer = layer_of(request.caller, settings) if standing.recall.allowed and standing.shared.allowed else None
+        return replace(reading, standing=standing, shared=layer.scope if layer else None)
 
     async def _joined(self, scope: Scope) -> Scope:
         """``scope`` with the project name that all clients of the user share; unchanged on a timeout or failure."""

@@ -41,6 +41,8 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
         candidates=notes.candidates,
         stages=notes.stages,
         standing=reading.standing.told,
+        shared=reading.shared.partition if reading.shared else None,
+        cut=notes.cut,
     )
 
 

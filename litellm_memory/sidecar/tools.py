@@ -39,9 +39,14 @@ class RefusedError(LiteLLMMemoryError):
 class Acting:
     """The scope and partition on behalf of which a tool is called."""
 
-    engine: Engine
+    access: Access
     scope: Scope
     partition: str
+
+    @property
+    def engine(self) -> Engine:
+        """Whose memories these are."""
+        return self.access.engine
 
     async def own(self, memory_id: str) -> Memory:
         """This user's memory with an id. Raises NotFoundError for an unknown id and for another user's."""
@@ -166,7 +171,7 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
     trace = await acting.engine.ledger.traces.get(acting.partition, given.trace)
     if trace is None or trace.user not in ("", acting.scope.user):
         raise NotFoundError(UNKNOWN)
-    answer = await trace_out(acting.engine, trace, asked=given.memory)
+    answer = await trace_out(acting.access, trace, asked=given.memory)
     if answer.asked is not None:
         return answer.asked.model_dump(mode="json")
     looked_at = [
@@ -207,7 +212,7 @@ class Agent:
         partition = await self.access.partition(writes=tool.writes)
         if tool.needs is not None:
             self.access.comply(tool.needs, partition, self.scope.user)
-        return Acting(self.access.engine, self.scope, partition)
+        return Acting(self.access, self.scope, partition)
 
 
 TOOLS: Final[Mapping[str, Tool]] = {

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.engine import Engine
 from litellm_memory.files.address import owned, read_record
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Memory, Scope, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, chroma, memory_id

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from litellm_memory.engine import Engine
 from litellm_memory.llm import count_tokens
-from litellm_memory.memories.recall import Query
+from litellm_memory.memories.query import Query
 from litellm_memory.models import Memory, MemoryKind, Scope, Superseded, memory_id, namespace
 from litellm_memory.settings import Settings
 

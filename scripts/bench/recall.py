@@ -30,7 +30,8 @@ from litellm_memory.embedding import LocalModel, find_model
 from litellm_memory.engine import Engine, Request
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.llm import count_tokens
-from litellm_memory.memories.recall import Query, search
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import search
 from litellm_memory.models import Caller, Memory, Scope, namespace
 from litellm_memory.settings import Settings
 from litellm_memory.store import Entry, memory_id

@@ -20,7 +20,8 @@ from latency_workload import conversation, memory_texts
 
 from litellm_memory.identity import Refusal, identify, read_options
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.memories.recall import Query, search
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.recall import search
 from litellm_memory.models import Caller, Memory, Recalled, Scope
 from litellm_memory.redact import Redactor
 from litellm_memory.render import render

@@ -1,0 +1,33 @@
+"""One's own memories and those of one's team, searched as one index: the question is read and ranked once."""
+
+from __future__ import annotations
+
+from litellm_memory.index.ranking import Floats, Signals, joined
+from litellm_memory.index.scope import AskedFor, ScopeIndex
+from litellm_memory.models import Memory
+
+
+class IndexBeside:
+    """Two indexes as one for a query. Positions in ``shared`` count backwards from -1, so that either may grow."""
+
+    def __init__(self, own: ScopeIndex, shared: ScopeIndex) -> None:
+        self._own = own
+        self._shared = shared
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._shared)
+
+    def signals(self, vector: Floats | None, query: str) -> Signals:
+        """As ``ScopeIndex.signals``; the rows of one's own memories come first."""
+        asked = AskedFor.of(query)
+        unknown = asked.names and sum(not (self._own.knows(n) or self._shared.knows(n)) for n in asked.names)
+        share = unknown / len(asked.names) if unknown else 0.0
+        return joined(self._own.signals(vector, asked), self._shared.signals(vector, asked), unknown_names=share)
+
+    def at(self, position: int) -> Memory | None:
+        """The memory at a position of Signals; None where one was dropped."""
+        return self._own.at(position) if position >= 0 else self._shared.at(-1 - position)
+
+    def standing_instructions(self) -> list[Memory]:
+        """One's own: what a team agreed on is recalled where it is asked for."""
+        return self._own.standing_instructions()
