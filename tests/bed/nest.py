@@ -124,7 +124,9 @@ class Nest:
             jobs.bind(self.address)
             jobs.listen(64)
             command = [sys.executable, __file__, str(theirs.fileno()), str(jobs.fileno()), *modules]
-            environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+            # The latter is read at the import of numpy; for keepers it is one thread.
+            threads = {"OPENBLAS_NUM_THREADS": "1"} if modules == KEEPERS else {}
+            environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **threads}
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno(), jobs.fileno()], env=environment)
 
 
