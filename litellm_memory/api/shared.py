@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import Field
 
-from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
+from litellm_memory.api.paging import Cursor, Limit, cursor_at, page_after, position_at
 from litellm_memory.api.shapes import MemoriesOut, shown_as
 from litellm_memory.care.given import Name, Said, Shape
 from litellm_memory.care.sharing import UnfitError, propose, proposed, withdraw
@@ -29,16 +29,10 @@ class ProposalIn(Shape):
     text: Said | None = Field(None, description="What the team shall read, where that is not the memory's own text.")
 
 
-class ProposalsOut(Shape):
-    """What one proposed and nobody decided yet."""
-
-    data: list[MemoryOut]
-
-
 async def layer_of(access: WithAccess) -> Layer:
     """The layer of the caller's team. Raises HTTPException: 404 without one, and 403 where a policy denies it."""
     if access.layer is None:
-        raise HTTPException(404, "Your key is of no team that shares memories.")
+        raise HTTPException(404, "There is no layer for you: your key is of no team that shares memories.")
     access.comply("shared", await access.partition(writes=False), access.user)
     return access.layer
 
@@ -73,10 +67,13 @@ async def share(access: WithAccess, partition: WritePartition, layer: WithLayer,
 
 
 @router.get("/proposals", summary="What you proposed and nobody decided yet, newest first")
-async def list_proposals(access: WithAccess, partition: ReadPartition) -> ProposalsOut:
+async def list_proposals(
+    access: WithAccess, partition: ReadPartition, limit: Limit = 100, cursor: Cursor = None
+) -> MemoriesOut:
     engine = access.engine
     waiting = await proposed(engine.ledger, engine.memories, namespace(partition, access.user))
-    return ProposalsOut(data=[MemoryOut.shown(one, engine.redactor) for one in waiting])
+    page, following = page_after(waiting, cursor, limit, mark=lambda memory: memory.id)
+    return MemoriesOut(data=[MemoryOut.shown(one, engine.redactor) for one in page], next_cursor=following)
 
 
 @router.delete("/proposals/{memory_id}", status_code=204, response_class=Response, summary="Withdraw a proposal")

@@ -78,7 +78,7 @@ async def withdraw(ledger: Ledger, memories: Memories, space: str, memory_id: st
     proposals = ledger.people.proposals
     layers = {one: layer for layer, one in await proposals.open(space)}
     if memory_id not in layers:
-        raise NotFoundError("No proposal of yours with this id waits.")
+        raise NotFoundError("There is no proposal of yours with this id that waits.")
     if (layers[memory_id], memory_id) in await proposals.alone(space):
         await memories.forget(layers[memory_id], memory_id)
     else:

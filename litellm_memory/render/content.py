@@ -56,6 +56,6 @@ def heading(memory: Memory, *, name_projects: bool) -> str:
     """
     if is_standing(memory):
         return ""
-    project = [on_one_line(memory.project)] if name_projects and memory.project else []
-    team = [SHARED] if is_shared(memory) else []
-    return f"{', '.join([said_at(memory).date().isoformat(), *project, *team])}:"
+    day = said_at(memory).date().isoformat()
+    project = f", {on_one_line(memory.project)}" if name_projects and memory.project else ""
+    return f"{day}{project}, {SHARED}:" if is_shared(memory) else f"{day}{project}:"
