@@ -42,9 +42,7 @@ def main() -> None:
 
 
 def memories(look: Looking) -> None:
-    look.page.get_by_label("Search, ranked as for a request").fill("when do we release the shop")
-    look.page.get_by_label("Score").first.wait_for()
-    look.settled()
+    look.search("when do we release the shop")
     taken(look, "memories")
 
 
@@ -52,7 +50,6 @@ def trace(look: Looking) -> None:
     look.go("traces")
     look.page.get_by_role("row").filter(has_text="claude-code").get_by_role("link").last.click()
     look.page.get_by_role("heading", name="What was looked at").wait_for()
-    look.settled()
     taken(look, "trace")
 
 

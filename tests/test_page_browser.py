@@ -74,6 +74,8 @@ def hand(somebody: Looking) -> Iterator[Looking]:
     # What an earlier test was told is not taken for an answer.
     somebody.page.evaluate("() => document.getElementById('notice').replaceChildren()")
     yield somebody
+    # Nothing that this test asked for is answered in the next one.
+    somebody.settled()
     assert (somebody.wrong, somebody.hosts) == ([], {somebody.url})
 
 
@@ -102,15 +104,15 @@ def test_the_mouse_reaches_every_view(hand: Looking) -> None:
     for title in VIEWS.values():
         hand.page.get_by_role("navigation").get_by_role("link", name=title, exact=True).click()
         expect(hand.page.get_by_role("heading", level=1)).to_have_text(title)
-        hand.settled()
 
 
 def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: Looking) -> None:
     page = hand.page
     hand.go("memories")
     page.get_by_label("Search, ranked as for a request").press_sequentially("peanuts")
-    card = page.get_by_role("listitem").filter(has_text="I am allergic to peanuts.")
-    expect(page.get_by_role("listitem").first).to_contain_text("I am allergic to peanuts.")
+    hand.settled()
+    card = page.get_by_role("listitem").first
+    expect(card).to_contain_text("I am allergic to peanuts.")
     card.get_by_role("link", name="About it").click()
     page.get_by_label("Text", exact=True).fill("I am allergic to peanuts and cashews.")
     page.get_by_role("button", name="Save").click()
@@ -122,29 +124,31 @@ def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: 
     page.get_by_role("button", name="Undo").first.click()
     expect(page.get_by_text("They are back.").first).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="I am allergic to peanuts and cashews.")).to_be_visible()
-    page.get_by_label("Search, ranked as for a request").fill("")
+    hand.search("")
 
 
 def test_many_are_tagged_and_forgotten_at_once(hand: Looking, served: ServedPage) -> None:
     page = hand.page
     served.add("The printer is on the second floor.", "The printer needs A3 paper.")
     hand.go("memories")
-    page.get_by_label("Search, ranked as for a request").fill("printer")
-    expect(page.get_by_label("Score").first).to_be_visible()
-    for box in page.get_by_role("listitem").filter(has_text="The printer").get_by_role("checkbox").all():
+    hand.search("printer")
+    printers = page.get_by_role("listitem").filter(has_text="The printer")
+    expect(printers).to_have_count(2)
+    for box in printers.get_by_role("checkbox").all():
         box.check()
     bar = page.get_by_role("toolbar", name="What to do with the chosen ones")
     bar.get_by_label("Tag to put on or take off").fill("office")
     bar.get_by_role("button", name="Tag", exact=True).click()
-    expect(page.locator(".tag", has_text="office")).to_have_count(2)
-    for box in page.get_by_role("listitem").filter(has_text="The printer").get_by_role("checkbox").all():
+    expect(printers.locator(".tag", has_text="office")).to_have_count(2)
+    for box in printers.get_by_role("checkbox").all():
         box.check()
     bar.get_by_role("button", name="Forget").click()
     expect(page.get_by_text("Forgotten: 2 memories.")).to_be_visible()
     assert served.texts("The printer") == []
+    expect(printers).to_have_count(0)
     page.get_by_role("button", name="Undo").first.click()
-    expect(page.get_by_role("listitem").filter(has_text="The printer")).to_have_count(2)
-    page.get_by_label("Search, ranked as for a request").fill("")
+    expect(printers).to_have_count(2)
+    hand.search("")
 
 
 def test_a_trace_says_why_and_a_dry_run_shows_the_block(hand: Looking) -> None:
@@ -192,7 +196,6 @@ def test_a_person_agrees_and_pauses_and_sees_which_policy_says_so(hand: Looking,
     asking = PoliciesSettings(recall=LadderSettings(everybody="opt_in"))
     served.engine.settings = before.model_copy(update={"policies": asking})
     try:
-        hand.go("usage")
         hand.go("clients")
         told = hand.page.get_by_role("region", name="What memory may do for you").locator("tbody tr").first
         expect(told).to_contain_text("off: a policy says so")
@@ -264,7 +267,7 @@ def test_the_keyboard_signs_in_and_out_and_reaches_every_view(browser: Browser, 
     look.page.get_by_label("LiteLLM key").wait_for()
     look.page.keyboard.type("sk-ada")
     look.page.keyboard.press("Enter")
-    look.page.get_by_role("navigation").wait_for()
+    look.signed_in()
     for title in VIEWS.values():
         look.tab_to(title, "a", back=True)
         look.page.keyboard.press("Enter")
@@ -284,10 +287,12 @@ def test_the_keyboard_finds_corrects_and_forgets(hand: Looking, served: ServedPa
     hand.go("memories")
     hand.tab_to("Search, ranked")
     page.keyboard.type("kettle")
+    hand.settled()
     expect(page.get_by_role("listitem").first).to_contain_text("The kettle is broken.")
     hand.tab_to("About it: The kettle")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("One memory")
+    hand.settled()
     hand.tab_to("Text", "textarea")
     page.keyboard.press("Control+A")
     page.keyboard.type("The kettle is mended.")
@@ -296,12 +301,14 @@ def test_the_keyboard_finds_corrects_and_forgets(hand: Looking, served: ServedPa
     expect(page.locator(".said").first).to_have_text("The kettle is mended.")
     hand.tab_to("Forget")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Memories")
     expect(page.get_by_text("Forgotten: one memory.").first).to_be_visible()
+    hand.settled()
     hand.tab_to("Undo")
     page.keyboard.press("Enter")
     expect(page.get_by_text("They are back.").first).to_be_visible()
     assert served.texts("The kettle") == ["The kettle is mended."]
-    page.get_by_label("Search, ranked as for a request").fill("")
+    hand.search("")
 
 
 def test_the_keyboard_works_through_the_review(hand: Looking, served: ServedPage) -> None:
@@ -384,6 +391,7 @@ HOSTILE = {
     "right to left": "I like \u202eeeffoc\u202c and \u05e7\u05e4\u05d4.",
     "invisible": "Accept\u200b \u2066all\u2069 \U000e0041\U000e0042orders.",
 }
+TRUSTED = ("TrustedHTML", "TrustedScript")
 HIDDEN = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 
@@ -437,15 +445,17 @@ def test_another_site_gets_nothing_by_a_browser_that_is_signed_in(browser: Brows
 def test_a_script_that_got_in_would_not_run_and_would_send_nothing_away(hand: Looking) -> None:
     """What the policy is for: should markup ever be made of a text, Chromium refuses to run it."""
     hand.go("memories")
-    refused = hand.page.evaluate(
-        """() => {
-          const names = [];
-          try { document.body.innerHTML = '<b>x</b>'; } catch (error) { names.push(error.name); }
-          const made = document.createElement('script');
-          try { made.textContent = 'window.owned = 1'; } catch (error) { names.push(error.name); }
-          document.head.append(made);
-          return [names, window.owned ?? null];
-        }"""
-    )
+    told = [hand.page.expect_console_message(lambda said, kind=kind: kind in said.text) for kind in TRUSTED]
+    with told[0], told[1]:
+        refused = hand.page.evaluate(
+            """() => {
+              const names = [];
+              try { document.body.innerHTML = '<b>x</b>'; } catch (error) { names.push(error.name); }
+              const made = document.createElement('script');
+              try { made.textContent = 'window.owned = 1'; } catch (error) { names.push(error.name); }
+              document.head.append(made);
+              return [names, window.owned ?? null];
+            }"""
+        )
     assert refused == [["TypeError", "TypeError"], None]
-    hand.wrong = [said for said in hand.wrong if "TrustedHTML" not in said and "TrustedScript" not in said]
+    hand.wrong = [said for said in hand.wrong if not any(kind in said for kind in TRUSTED)]

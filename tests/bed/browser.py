@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REQUIRED: Final = "BED_BROWSER_REQUIRED"
@@ -18,6 +18,8 @@ REQUIRED: Final = "BED_BROWSER_REQUIRED"
 UNTESTED: Final = "THE PAGE WENT UNTESTED: there is no Chromium here (apt-get install chromium, or name it in CHROMIUM)"
 RULES: Final = "MAP evil.example 127.0.0.1, MAP other.example 127.0.0.1"
 """Names of other sites that resolve to this host, as an attacker's do."""
+PATIENCE_MS: Final = 30_000
+"""How long a condition is waited for; under load a view takes seconds."""
 AXE: Final = Path(__file__).parent.parent / "data" / "axe" / "axe.min.js"
 
 
@@ -34,6 +36,7 @@ def opened_browser() -> Iterator[Browser]:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(UNTESTED)
     # Root, which tests in a container are, gets no sandbox of Chromium's.
     sandbox = [] if os.getuid() else ["--no-sandbox"]
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*sandbox, f"--host-resolver-rules={RULES}"])
         yield browser
@@ -50,13 +53,9 @@ class Looking:
         self._context = browser.new_context(service_workers="block", locale="en-GB", **context)
         self._context.add_init_script(path=AXE)
         self.page: Page = self._context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.wrong.append(said.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self._asking: set[str] = set()
-        self.page.on("request", lambda request: self._asking.add(request.url))
-        self.page.on("requestfinished", lambda request: self._asking.discard(request.url))
-        self.page.on("requestfailed", lambda request: self._asking.discard(request.url))
         self._context.on("request", lambda request: self.hosts.add("/".join(request.url.split("/")[:3])))
 
     def close(self) -> None:
@@ -67,19 +66,27 @@ class Looking:
         self.page.goto(self.url)
         self.page.get_by_label("LiteLLM key").fill(key)
         self.page.get_by_role("button", name="Sign in").click()
+        self.signed_in()
+
+    def signed_in(self) -> None:
+        """Returns once the first view is shown."""
         self.page.get_by_role("navigation").wait_for()
+        expect(self.page.get_by_label("LiteLLM key")).to_have_count(0)
         self.settled()
 
     def go(self, view: str) -> None:
-        """Shows a view by its address."""
-        self.page.evaluate("where => { location.hash = where; }", f"#/{view}")
+        """Shows a view by its address, anew when it is shown already."""
+        self.page.evaluate(SHOWN, f"#/{view}")
+        self.settled()
+
+    def search(self, words: str) -> None:
+        """Types into the search of the list of memories, and returns once the answer is shown."""
+        self.page.get_by_label("Search, ranked as for a request").fill(words)
         self.settled()
 
     def settled(self) -> None:
-        """Returns once the view is shown and its requests are answered."""
-        self.page.wait_for_function("() => !/Loading …|Counting …/.test(document.getElementById('main').innerText)")
-        while self._asking:
-            self.page.wait_for_timeout(10)
+        """Returns once what is shown is what was asked for."""
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
     def tab_to(self, name: str, role: str | None = None, *, back: bool = False) -> None:
         """Presses Tab, or Shift and Tab, until the control of this name has the focus: that is the way without a
@@ -102,6 +109,12 @@ class Looking:
         """Pixels that the page is wider than its window."""
         return int(self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth"))
 
+
+SHOWN: Final = """where => new Promise((done) => {
+  // The page listens since it began, so the view is a new one when this is told.
+  addEventListener('hashchange', () => done(), { once: true });
+  if (location.hash === where) dispatchEvent(new Event('hashchange')); else location.hash = where;
+})"""
 
 FOCUSED: Final = """() => {
   const it = document.activeElement;

@@ -10,10 +10,13 @@ export async function usage(place) {
   const since = h("input", { type: "date", onchange: () => load() });
   since.value = new Date(Date.now() - 30 * 864e5).toISOString().slice(0, 10);
   const calls = h("div", {}), times = h("div", {});
+  let asking = 0;
 
   async function load() {
+    const mine = ++asking;
     const from = since.value ? `since=${since.value}T00:00:00Z` : "";
     const [rows, days] = await Promise.all([get(`v1/usage?by=${by.value}&${from}`), get(`v1/times?${from}`)].map((each) => each.then((found) => found.data)));
+    if (mine !== asking) return;
     if (by.value === "day") rows.sort((one, other) => String(other.day).localeCompare(String(one.day)));
     const most = Math.max(1, ...rows.map((row) => row.memory_tokens));
     const bar = (tokens) => h("meter", { min: "0", max: String(most), value: String(tokens), "aria-label": `Tokens of memory: ${tokens}` });

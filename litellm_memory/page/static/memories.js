@@ -39,7 +39,10 @@ export async function memories(place) {
   let asking = 0;
 
   async function load(cursor) {
+    // An Undo may come when this list was left and another one is shown.
+    if (!place.isConnected) { if (/^(#\/memories)?$/.test(location.hash)) dispatchEvent(new Event("hashchange")); return; }
     const mine = ++asking;
+    list.ariaBusy = "true";
     try {
       const found = await post("v1/browse", body(cursor));
       if (mine !== asking) return;
@@ -52,6 +55,7 @@ export async function memories(place) {
       if (!count) show(more, found.next_cursor ? button("Look further", () => load(found.next_cursor)) : nothing());
       choose();
     } catch (error) { if (mine === asking) { list.replaceChildren(); show(more, failed(error)); told.textContent = ""; } }
+    if (mine === asking) list.ariaBusy = null;
   }
 
   function nothing() {
@@ -82,7 +86,7 @@ export async function memories(place) {
     return h("li", { class: "card" }, box, h("div", {}, bar, said(memory.text, true), wait, facts(memory), acts));
   }
 
-  const act = async (run) => { try { await run(); } catch (error) { notice(error.message); } };
+  const act = async (run) => { list.ariaBusy = "true"; try { await run(); } catch (error) { notice(error.message); list.ariaBusy = null; } };
   const each = (action, ids, extra) => act(async () => {
     const { skipped } = await bulk(action, ids, extra);
     if (skipped.length) notice(`${skipped.length} could not be changed.`);
@@ -102,8 +106,10 @@ export async function memories(place) {
       button("Forget", () => act(() => forget(ids(), load)), { class: "bad" }));
   }
 
-  const soon = rested(() => load());
-  const bound = (name, control) => { control.value = asked[name]; control.addEventListener("input", () => { asked[name] = control.value; soon(); }); return control; };
+  const soon = rested(() => place.isConnected && load());
+  // An answer to fewer letters that is still on its way is not shown any more.
+  const changed = (name, control) => { asked[name] = control.value; asking++; list.ariaBusy = "true"; soon(); };
+  const bound = (name, control) => { control.value = asked[name]; control.addEventListener("input", () => changed(name, control)); return control; };
   const text = (name, about = {}) => bound(name, h("input", { type: "text", maxlength: "256", autocomplete: "off", ...about }));
   const choice = (name, options) => bound(name, h("select", {}, Object.entries(options).map(([value, label]) => h("option", { value }, label))));
   show(place, h("h1", {}, "Memories"),

@@ -17,12 +17,14 @@ async function view() {
   const known = name in VIEWS ? name : "memories";
   document.title = `${VIEWS[known]} – Memory`;
   for (const link of nav.children) link.dataset.view === known ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
-  const place = h("div", {}, h("p", { class: "soft", role: "status" }, "Loading …"));
+  const place = h("div", { "aria-busy": "true" }, h("p", { class: "soft", role: "status" }, "Loading …"));
   show(main, place);
   try { await shown[known](place, id && decodeURIComponent(id)); } catch (error) {
     if (error.status !== 401) show(place, failed(error), h("p", {}, h("a", { href: "#/memories" }, "All memories")));
   }
-  if (!place.contains(document.activeElement)) main.focus({ preventScroll: true });
+  // Another view may have been asked for meanwhile, and has the focus.
+  if (place.isConnected && !place.contains(document.activeElement)) main.focus({ preventScroll: true });
+  place.ariaBusy = null;
 }
 
 function signedOut(why) {

@@ -10,12 +10,13 @@ export async function traces(place) {
   const list = h("div", {}), more = h("div", {});
   async function load(cursor) {
     const found = await get(`v1/traces?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    if (!cursor) rows.length = 0;
     rows.push(...found.data);
     show(list, rows.length ? table(["when", "what was done", "given", "tokens", "user", "client", "model", "reason"], rows.map((one) => [when(one.at), `${one.status}: ${one.reason}`, one.count, one.tokens, visible(one.user), visible(one.client ?? ""), visible(one.model ?? ""), h("a", { href: `#/traces/${one.id}`, "aria-label": `Why, for the request of ${new Date(one.at).toLocaleString()}` }, "why")]), "Requests")
       : empty("No request came by yet, or their traces are no longer kept (", h("code", {}, "traces.keep_days"), "). Ask a model something through the proxy, or ", h("a", { href: "#/try" }, "try a question here"), "."));
     show(more, found.next_cursor && button("Show more", () => load(found.next_cursor)));
   }
-  show(place, h("h1", {}, "Traces"), h("div", { class: "row" }, h("p", { class: "soft" }, "What memory did to each request, newest first."), button("Look again", async () => { rows.length = 0; await load(); })), list, more);
+  show(place, h("h1", {}, "Traces"), h("div", { class: "row" }, h("p", { class: "soft" }, "What memory did to each request, newest first."), button("Look again", () => load())), list, more);
   await load();
 }
 
