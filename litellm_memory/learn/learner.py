@@ -242,11 +242,12 @@ class Learner:
     async def _reconcile(
         self, found: Sequence[tuple[Exchange, Sequence[Memory]]], only_if_ends: Collection[str]
     ) -> list[tuple[str, Learned]]:
+        groups = _by_scope(found)
+        known = [(await self._memories.index(scope.partition, scope.user)).all() for scope, _ in groups]
+        parts = await asyncio.to_thread(self._held_against, groups, known, only_if_ends)
         whole = Reconciliation()
         across_sessions: set[str] = set()
-        for scope, memories in _by_scope(found):
-            known = (await self._memories.index(scope.partition, scope.user)).all()
-            part = await asyncio.to_thread(self._held_against, memories, known, scope, only_if_ends)
+        for (scope, _), part in zip(groups, parts, strict=True):
             whole = whole.joined(part)
             if not scope.only_session:
                 across_sessions |= part.new.keys()
@@ -257,12 +258,21 @@ class Learner:
         return _became([*chain.from_iterable(memories for _, memories in found)], whole, ids)
 
     def _held_against(
-        self, memories: Sequence[Memory], known: Sequence[Memory], scope: Scope, only_if_ends: Collection[str]
-    ) -> Reconciliation:
-        statements = self._known.of(scope.namespace, known)
-        return reconcile(
-            memories, statements, only_session=scope.only_session, only_if_ends=only_if_ends, judge=replaced
-        )
+        self,
+        groups: Sequence[tuple[Scope, Sequence[Memory]]],
+        known: Sequence[Sequence[Memory]],
+        only_if_ends: Collection[str],
+    ) -> list[Reconciliation]:
+        return [
+            reconcile(
+                memories,
+                self._known.of(scope.namespace, there),
+                only_session=scope.only_session,
+                only_if_ends=only_if_ends,
+                judge=replaced,
+            )
+            for (scope, memories), there in zip(groups, known, strict=True)
+        ]
 
     async def _keep(self, memories: Sequence[Memory], across_sessions: Collection[str]) -> dict[str, str]:
         """Stores memories, in one batch if possible; returns the id that each has now: an existing one's that says the
