@@ -14,7 +14,7 @@ from bed.proxy import free_port
 from test_command_line import done, run, serving
 
 from litellm_memory.care.backup import MANIFEST, BackupError, back_up, restore
-from litellm_memory.journal.log import Log
+from litellm_memory.journal.log import Log, Position
 from litellm_memory.ledger import Ledger
 from litellm_memory.settings import Settings
 
@@ -116,6 +116,44 @@ def test_what_is_not_whole_is_not_restored_and_leaves_nothing(
     with pytest.raises(BackupError, match=sentence):
         restore(tmp_path / "backup", tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "data"]
+
+
+@pytest.mark.parametrize("name", ["backup", "open.tar"])
+def test_whatever_permissions_a_copy_has_what_is_restored_is_private(data_dir: Path, tmp_path: Path, name: str) -> None:
+    back_up(settings_of(data_dir), tmp_path / "backup")
+    for path in (tmp_path / "backup", *(tmp_path / "backup").rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o444)
+    with tarfile.open(tmp_path / "open.tar", "w") as archive:
+        archive.add(tmp_path / "backup", arcname=".")
+    restore(tmp_path / name, tmp_path / "other")
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "other", *(tmp_path / "other").rglob("*"))}
+    assert {(path.is_dir(), mode) for path, mode in modes.items()} == {(True, 0o700), (False, 0o400)}
+
+
+@pytest.mark.parametrize("name", ["backup", "backup.tar"])
+def test_a_restored_journal_is_read_to_its_end(data_dir: Path, tmp_path: Path, name: str) -> None:
+    log = Log(data_dir / "journal")
+    log.append(("T", {"first": 1}))
+    log.rotate()
+    log.append(("T", {"second": 2}))
+    back_up(settings_of(data_dir), tmp_path / name)
+    restore(tmp_path / name, tmp_path / "other")
+    restored, records, position = Log(tmp_path / "other" / "journal"), [], Position(1)
+    for _ in range(2):
+        more, position = restored.read(position, b"T")
+        records += more
+    assert records == [("T", {"first": 1}), ("T", {"second": 2})]
+    for closed in (log, restored):
+        closed.close()
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "../ledger.db", "nothing", "."])
+def test_a_backup_with_a_link_is_none(data_dir: Path, tmp_path: Path, target: str) -> None:
+    back_up(settings_of(data_dir), tmp_path / "backup")
+    (tmp_path / "backup" / "journal" / "link").symlink_to(target)
+    with pytest.raises(BackupError, match=r"journal/link is a link\."):
+        restore(tmp_path / "backup", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path) -> None:

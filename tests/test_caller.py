@@ -137,10 +137,28 @@ def test_without_the_wrap_the_route_is_litellms_path_without_a_key() -> None:
         pytest.param(
             {"model": "gpt", "router_settings_override": {"fallbacks": [{"gpt": ["far-away"]}]}}, id="of the key"
         ),
+        pytest.param(
+            {"model": "gpt", "router_settings_override": {"model_group_alias": {"gpt": "far-away"}}},
+            id="an alias of the key",
+        ),
     ],
 )
 def test_every_model_that_a_request_may_reach_is_named(data: Mapping[str, Any]) -> None:
     assert models_of(data) == ("gpt", "far-away")
+
+
+@pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning")  # Of LiteLLM's router.
+@pytest.mark.parametrize("asked", ["near", "hidden", "deployment-7"], ids=["an alias", "a hidden alias", "an id"])
+def test_a_model_is_known_by_whatever_it_is_called(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = {
+        "model_name": "far-away",
+        "litellm_params": {"model": "openai/gpt", "api_key": "none"},
+        "model_info": {"id": "deployment-7"},
+    }
+    aliases = {"near": "far-away", "hidden": {"model": "far-away", "hidden": True}}
+    router = litellm.Router(model_list=[far], model_group_alias=aliases)  # type: ignore[arg-type]
+    monkeypatch.setattr(proxy_server, "llm_router", router)
+    assert models_of({"model": asked}) == (asked, "far-away")
 
 
 @pytest.mark.parametrize(

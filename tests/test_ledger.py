@@ -172,6 +172,17 @@ async def test_words_whose_answer_failed_are_learned_without_it(
     assert await ledger.journal.ready(10) == [EXCHANGE]
 
 
+async def test_of_many_that_wait_those_of_all_partitions_are_learned_in_turn(ledger: Ledger, tmp_path: Path) -> None:
+    async with taken_over(tmp_path, ledger) as journal:
+        for number in range(20):
+            partition = "ben" if number == 19 else "ada"
+            scope = replace(EXCHANGE.scope, partition=partition)
+            said = EXCHANGE.said + timedelta(minutes=number)
+            journal.accept(replace(EXCHANGE, mark=f"mark-{number}", scope=scope, said=said))
+            journal.answered(f"mark-{number}", None)
+    assert [exchange.mark for exchange in await ledger.journal.ready(4)] == ["mark-0", "mark-19", "mark-1", "mark-2"]
+
+
 async def test_a_message_that_was_learned_is_known_when_it_comes_again(
     ledger: Ledger, other: Ledger, tmp_path: Path
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 import pytest_asyncio
 from bed.engines import opened_engine
 from bed.page import Clock, Visitor
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from litellm.proxy.plugin_routes import issue_plugin_session_claim
 
 import litellm_memory.page
@@ -28,7 +30,7 @@ from litellm_memory.ledger.traces import Trace, TracedMemory, add_traces, trace_
 from litellm_memory.models import Caller, Superseded, namespace
 from litellm_memory.page import Claims, with_page
 from litellm_memory.page.doors import COOKIE
-from litellm_memory.page.sessions import LONGEST, LONGEST_CLAIMED, VERIFIED_FOR
+from litellm_memory.page.sessions import LONGEST, LONGEST_CLAIMED, VERIFIED_FOR, Session, Sessions
 from litellm_memory.sidecar import create_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,6 +174,24 @@ async def test_whoever_loses_the_key_is_signed_out_within_a_minute(ada: Visitor,
         REVOKED.clear()
     assert VERIFIED_FOR <= 60
     assert (await ada.get("v1/memories")).status_code == 401
+
+
+async def test_nobody_signs_others_out_by_signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def who(name: str) -> Caller:
+        return Caller(key=name)
+
+    monkeypatch.setattr("litellm_memory.page.sessions.MOST_SESSIONS", 4)
+    sessions = Sessions()
+    opened = [await sessions.begin(partial(who, name)) for name in ("ada", "eve", "ben", *["eve"] * 4)]
+    still = {one.id for one in opened} - {one.id for one in opened if not await is_open(sessions, one)}
+    assert still == {opened[at].id for at in (0, 2, 5, 6)}
+
+
+async def is_open(sessions: Sessions, session: Session) -> bool:
+    try:
+        return await sessions.find(session.id) is session
+    except HTTPException:
+        return False
 
 
 async def test_a_cookie_that_was_stolen_is_worth_nothing_after_signing_out(ada: Visitor) -> None:
@@ -561,6 +581,25 @@ async def test_a_file_that_is_no_export_is_refused_in_a_sentence(
 ) -> None:
     answer = await convert(ada, name, content)
     assert (answer.status_code, answer.json()["error"]["message"].startswith(told)) == (422, True), answer.text
+
+
+async def test_whoever_sends_a_file_slowly_keeps_others_waiting_for_a_stated_time(
+    ada: Visitor, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litellm_memory.page.convert.SECONDS", 2.0)
+    began = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"["
+        began.set()
+        await asyncio.Event().wait()
+
+    headers = {"x-csrf-token": ada.csrf}
+    slow = asyncio.create_task(ada.client.post("/api/v1/convert", content=slowly(), headers=headers))
+    await began.wait()
+    monkeypatch.undo()
+    other = await convert(operator, "list.md&partition=default", "- I sail.")
+    assert ((await slow).status_code, other.status_code) == (422, 200)
 
 
 async def convert(visitor: Visitor, name: str, content: str) -> httpx.Response:

@@ -309,6 +309,28 @@ async def test_a_leaver_is_erased_by_name_once_every_place_is_confirmed_and_the_
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_nobody_but_the_person_or_an_operator_ends_a_pause_in_a_team(tmp_path: Path) -> None:
+    keys = {"ada": ADA, "carl": replace(ADA, user="u-9", key="9" * 64), "master": Caller(master=True)}
+
+    async def verify(headers: Mapping[str, str]) -> Caller:
+        return keys[headers["authorization"].removeprefix("Bearer ")]
+
+    async with opened_engine(tmp_path, identity={"partition": "team"}) as engine:
+        transport = httpx.ASGITransport(create_app(engine, authenticate=verify), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+
+            async def change(who: str, **learn: object) -> int:
+                team = partition_of(ADA, "team") or ""
+                asked = {"params": {"user": "u-1", "partition": team}, "json": {"learn": learn}}
+                key = {"authorization": f"Bearer {who}"}
+                return (await client.put("/v1/me", headers=key, **asked)).status_code
+
+            soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+            assert await change("ada", paused=True) == 200
+            assert [await change("carl", paused=False), await change("carl", paused=True, until=soon)] == [403, 403]
+            assert [await change("master", paused=False), await change("ada", paused=False)] == [200, 200]
+
+
 async def test_a_leaver_of_a_team_is_one_user_in_it_and_every_key_of_theirs_is_found(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     try:

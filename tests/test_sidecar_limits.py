@@ -109,6 +109,14 @@ async def test_who_tries_keys_out_locks_out_no_new_key_of_another_address() -> N
     assert await outcome(rates, "sk-ada", address="2001:db8:0:1::1") == 200
 
 
+async def test_an_ipv4_address_on_a_socket_for_both_versions_is_an_address_of_its_own() -> None:
+    rates = Rates(authenticate, lambda: 6, Clock())
+    for number in range(REFUSALS):
+        await outcome(rates, f"sk-{number}", address="::ffff:192.0.2.1")
+    assert await outcome(rates, "sk-ada", address="192.0.2.1") == "1"
+    assert await outcome(rates, "sk-ada", address="::ffff:192.0.2.2") == 200
+
+
 async def test_a_second_header_makes_no_second_caller() -> None:
     rates = Rates(authenticate, lambda: 6, Clock())
     outcomes = [await outcome(rates, "sk-ada", **{"x-goog-api-key": f"x{number}"}) for number in range(20)]

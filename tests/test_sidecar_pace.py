@@ -19,6 +19,8 @@ from bed.engines import opened_engine
 from litellm_memory.api.portable import MOST_BLANK, MOST_REFUSED
 from litellm_memory.api.preview import MOST_PARTS
 from litellm_memory.engine import Engine, Request
+from litellm_memory.gate.apart import apart
+from litellm_memory.gate.turns import CALLER
 from litellm_memory.identity import partition_of
 from litellm_memory.ledger import CallRecord, Trace, TracedMemory
 from litellm_memory.models import Caller
@@ -47,8 +49,10 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
         yield opened
 
 
-def client_of(engine: Engine, key: str = "ada") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(with_page(create_app(engine, authenticate=authenticate)))
+def client_of(engine: Engine, key: str = "ada", beside: httpx.AsyncClient | None = None) -> httpx.AsyncClient:
+    """A client of a sidecar, which is that of ``beside``."""
+    transport = beside._transport if beside else None
+    transport = transport or httpx.ASGITransport(with_page(create_app(engine, authenticate=authenticate)))
     headers = {"authorization": f"Bearer {key}"}
     return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers, timeout=100)
 
@@ -178,6 +182,14 @@ FLOODS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
                     ]
                 }
             ),
+        },
+    ),
+    "conversations of values without number": (
+        413,
+        {
+            "method": "POST",
+            "url": "/v1/import/conversations",
+            "content": b'{"conversations":[{"body":{"a":[' + b"[]," * 1_300_000 + b"0]}}]}",
         },
     ),
     "a long question": (
@@ -387,3 +399,29 @@ async def test_a_partition_has_one_import_at_a_time(ada: httpx.AsyncClient, engi
     assert [(await first).status_code, second.status_code, other.status_code] == [200, 429, 200]
     assert second.headers["retry-after"]
     assert (await ada.post("/v1/import", content=b"")).status_code == 200
+
+
+async def test_nobodys_preview_waits_for_all_that_another_asked_for(ada: httpx.AsyncClient, engine: Engine) -> None:
+    long = {"body": {"messages": [{"role": "user", "content": "a lease " * 100}] * (MOST_PARTS - 100)}}
+    many = [asyncio.create_task(ada.post("/v1/preview", json=long)) for _ in range(12)]
+    done: list[str] = []
+    for one in many:
+        one.add_done_callback(lambda _: done.append("ada"))
+    while not done:
+        await asyncio.sleep(0)
+    async with client_of(engine, "eve", ada) as eve:
+        answer = await eve.post("/v1/preview", json={"body": {"messages": [{"role": "user", "content": "When?"}]}})
+    assert answer.status_code == 200
+    assert len(done) <= 4
+    assert {one.status_code for one in await asyncio.gather(*many)} == {200}
+
+
+async def test_what_callers_have_computed_is_computed_in_turn() -> None:
+    done: list[str] = []
+
+    async def ask(whose: str) -> None:
+        CALLER.set(whose)
+        await apart(lambda: done.append(whose))
+
+    await asyncio.gather(*(ask("ada") for _ in range(9)), ask("eve"))
+    assert done.index("eve") <= 1

@@ -90,6 +90,21 @@ async def test_what_scores_below_the_threshold_is_left_out_and_filters_are_refus
     assert refused.status_code == 422
 
 
+async def test_of_many_long_questions_the_beginning_is_searched_for(client: httpx.AsyncClient) -> None:
+    answer = await search(client, ADAS, "ada", query=[QUERY, *["x" * 8000] * 7])
+    assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
+
+
+async def test_where_a_policy_says_no_a_store_is_no_way_to_recall(tmp_path: Path) -> None:
+    policies = {"recall": {"users": {"ada": "off"}}}
+    async with opened_engine(tmp_path, policies=policies) as engine, client_of(engine) as client:
+        answer = await search(client, ADAS, "ada")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        403,
+        "A policy of the settings says `off`: policies.recall.users.ada.",
+    )
+
+
 def test_check_says_that_whoever_may_use_the_store_in_litellm_reads_it() -> None:
     params = {"vector_store_id": ADAS, "custom_llm_provider": "openai", "api_base": "http://localhost:8764/v1"}
     stores = [{"vector_store_name": "adas", "litellm_params": params}, {"vector_store_name": "other"}]

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.api.portable import alone
-from litellm_memory.api.preview import BY_PATH
+from litellm_memory.api.preview import BY_PATH, few_values
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Moment, Name, Shape
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, Taken, heard_in, take
@@ -114,11 +114,15 @@ router = APIRouter(prefix="/v1", tags=["export and import"])
 
 
 async def read_apart(request: Asking) -> ConversationsIn:
-    """The body of a request. Raises 422."""
+    """The body of a request. Raises 413 for more values than can be read, and 422."""
     try:
-        return await apart(partial(ConversationsIn.model_validate_json, await request.body()))
+        return await apart(partial(_read, await request.body()))
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
+
+
+def _read(content: bytes) -> ConversationsIn:
+    return ConversationsIn.model_validate_json(few_values(content))
 
 
 async def owner_of(access: WithAccess, given: Annotated[ConversationsIn, Depends(read_apart)]) -> str | None:
@@ -147,7 +151,7 @@ async def import_conversations(
     owner: Annotated[str | None, Depends(owner_of)],
     dry_run: Annotated[bool, Query(description="Nothing is kept: what would be learned is told.")] = False,
 ) -> PastOut:
-    with alone(served.importing, owner or ""):
+    with alone(served.turns.importing, owner or ""):
         heard = await apart(lambda: [*_heard(served.engine, access, given, owner)])
         return _out(await take(served.engine, heard, dry=dry_run))
 

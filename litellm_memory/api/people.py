@@ -142,6 +142,9 @@ async def change_me(access: WithAccess, partition: WritePartition, asked: MeIn, 
     changes: dict[Switch, SwitchIn | None] = {"recall": asked.recall, "learn": asked.learn, "shared": asked.shared}
     if any(change and change.agreed for change in changes.values()) and not access.speaks_for(partition, whose):
         raise HTTPException(403, "Only the person may agree to this, with a key of their own.")
+    ends_a_pause = any(change and (change.paused is False or change.until) for change in changes.values())
+    if ends_a_pause and not access.caller.master and not access.speaks_for(partition, whose):
+        raise HTTPException(403, "Only the person or an operator may end what the person paused.")
     for name, change in changes.items():
         if change is not None:
             await _change(access.engine.ledger.people.switches, partition, whose, name, change)

@@ -90,7 +90,7 @@ async def import_memories(
     whose = user_in(partition, user, engine.settings.identity.default_user_id)
     access.comply("learn", partition, whose)
     lines = ImportLines(partition, whose, engine.ledger.key, engine.redactor, safe_project)
-    with alone(served.importing, partition):
+    with alone(served.turns.importing, partition):
         importing = _Import(engine, lines, dry=dry_run)
         async for batch in _batches(_split(request.stream())):
             await importing.take(batch)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from litellm_memory.api.memories import SearchIn, search_of
 from litellm_memory.api.shapes import shown_as
-from litellm_memory.care.given import Said, Shape, named
+from litellm_memory.care.given import LONGEST_SAID, Said, Shape, named
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import WithAccess, WithEngine
 from litellm_memory.models import Recalled
@@ -79,21 +79,24 @@ class StoreSearchOut(Shape):
 async def store_of(access: WithAccess, store_id: str) -> tuple[str, str | None]:
     """The partition that a store's id names, or what the key's team shares, and the user behind a colon.
 
-    Raises HTTPException: 403 for an operator's key, which LiteLLM would lend to all its callers, and 404 for a store
-    that is not the key's own.
+    Raises HTTPException: 403 for an operator's key, which LiteLLM would lend to all its callers, and where a policy
+    does not allow the key to recall, because what is found goes into prompts; 404 for a store that is not its own.
     """
     if access.caller.master:
         raise HTTPException(403, "An operator's key opens no vector store: use a key of the partition.")
     partition, _, user = store_id.partition(":")
     own = await access.partition(writes=False)
     if access.may_read(partition, own, access.user):
+        access.comply("recall", own, access.user)
         return partition, None
     if partition != own:
         raise HTTPException(404, "There is no such vector store.")
     try:
-        return partition, named(user) if user else None
+        whose = named(user) if user else None
     except ValueError:
         raise HTTPException(404, "There is no such vector store.") from None
+    access.comply("recall", partition, whose or access.engine.settings.identity.default_user_id)
+    return partition, whose
 
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["vector stores"])
@@ -105,7 +108,7 @@ async def search_store(
 ) -> StoreSearchOut:
     partition, user = store
     queries = [search.query] if isinstance(search.query, str) else search.query
-    asked = SearchIn(query="\n".join(queries), limit=search.max_num_results or 10, user=user)
+    asked = SearchIn(query="\n".join(queries)[:LONGEST_SAID], limit=search.max_num_results or 10, user=user)
     found = await engine.recall(search_of(engine, asked, partition), now=datetime.now(UTC))
     least = search.ranking_options.score_threshold if search.ranking_options else 0.0
     data = [Hit.shown(one, engine.redactor) for one in found.recalled if one.score >= least]

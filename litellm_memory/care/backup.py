@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -160,16 +161,25 @@ def _index_files(directory: Path) -> dict[str, tuple[int, int]]:
 
 
 def _unpack(source: Path, made: Path) -> None:
-    """Copies the files that the manifest names out of a backup, and no others. Raises BackupError."""
+    """Copies what is in a backup; whatever permissions it has, the copy is private. Raises BackupError."""
     try:
         if source.is_dir():
-            shutil.copytree(source, made, dirs_exist_ok=True)
-            return
-        with tarfile.open(source) as archive:
-            # It refuses members that would lie outside, links out of it, and devices.
-            archive.extractall(made, filter="data")
+            shutil.copytree(source, made, symlinks=True, dirs_exist_ok=True)
+        else:
+            with tarfile.open(source) as archive:
+                # It refuses members that would lie outside, links out of it, and devices.
+                archive.extractall(made, filter=_as_it_was)
+        for path in (made, *made.rglob("*")):
+            if path.is_symlink():
+                raise BackupError(f"This is no backup: {path.relative_to(made)} is a link.")
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXU)
     except (OSError, tarfile.TarError) as error:
         raise BackupError(f"{source} cannot be read as a backup ({type(error).__name__}).") from None
+
+
+def _as_it_was(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    # That filter alone makes every file writable, and nobody reads on behind a segment of the journal that looks open.
+    return tarfile.data_filter(member, path).replace(mode=member.mode & stat.S_IRWXU, deep=False)
 
 
 def _checked(made: Path) -> Manifest:

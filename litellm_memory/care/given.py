@@ -15,6 +15,8 @@ MOST_FIELDS: Final = 64
 """A shape has fewer fields than this; an object with thousands would cost an error message for each."""
 MOST_TAGS, TAG_BYTES = 100, 3000
 MOST_USES: Final = 10**9
+LONGEST_SAID: Final = 8000
+"""Characters of a text, and of a question."""
 _UNSEEN: Final = Redactor.of_the_unseen()
 
 
@@ -65,7 +67,9 @@ Name = Annotated[
     StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$"),
     AfterValidator(named),
 ]
-Said = Annotated[str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True), AfterValidator(_seen)]
+Said = Annotated[
+    str, StringConstraints(min_length=1, max_length=LONGEST_SAID, strip_whitespace=True), AfterValidator(_seen)
+]
 """A text as a reader sees it."""
 Tags = Annotated[list[Name], Field(max_length=MOST_TAGS), AfterValidator(_small_enough)]
 Moment = Annotated[datetime, AfterValidator(aware)]

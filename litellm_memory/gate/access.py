@@ -3,7 +3,6 @@ this."""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.gate.rates import KEY_HEADERS, Authenticate, Rates
+from litellm_memory.gate.turns import CALLER, Turns
 from litellm_memory.identity import Layer, is_partition, layer_of, own_user, partition_of
 from litellm_memory.identity.layers import NAMED, layer_partition
 from litellm_memory.identity.partition import bound_by
@@ -41,10 +41,7 @@ class Served:
     open_on_loopback: bool = False
     rates: Rates | None = None
     """``authenticate`` within limits, in an app that has been attached to."""
-    one_preview: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Reading a long conversation takes long, so that one is read at a time."""
-    importing: set[str] = field(default_factory=set)
-    """The partitions into which an import is running."""
+    turns: Turns = field(default_factory=Turns)
 
     def attach_to(self, app: FastAPI) -> None:
         """Gives this to the routes of ``app``; LiteLLM's own app keeps its state under other names."""
@@ -174,9 +171,11 @@ async def verified(request: Request, served: ServedHere) -> Caller:
     if not carries_key(request):
         raise HTTPException(401, "This route needs a LiteLLM key: `Authorization: Bearer <key>`.")
     try:
-        return await served.caller_of(request)
+        caller = await served.caller_of(request)
     except UnauthorizedError as error:
         raise HTTPException(401, str(error)) from None
+    CALLER.set(partition_of(caller, served.engine.settings.identity.partition) or "")
+    return caller
 
 
 WithEngine: TypeAlias = Annotated[Engine, Depends(engine_of)]

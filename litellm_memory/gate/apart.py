@@ -12,6 +12,8 @@ from fastapi import Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from litellm_memory.gate.turns import OneEach
+
 T = TypeVar("T")
 
 PIECE: Final = 25
@@ -19,11 +21,13 @@ PIECE: Final = 25
 
 # One thread, because each more that computes delays the event loop by another switch of the GIL.
 _THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-sidecar")
+_EACH: Final = OneEach()
 
 
 async def apart(work: Callable[[], T]) -> T:
-    """What ``work`` returns, computed in the sidecar's thread."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+    """What ``work`` returns, computed in the sidecar's thread; callers take turns."""
+    async with _EACH.lock():
+        return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
 
 
 async def shown_apart(items: Iterable[T], shape: Callable[[T], BaseModel]) -> AsyncIterator[list[bytes]]:

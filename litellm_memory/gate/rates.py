@@ -88,8 +88,8 @@ class Rates:
         tries.take(self._clock(), REFUSALS)
         caller = await self._authenticate(headers)
         tries.left += 1
-        self._remember(_name_of(caller), way)
-        self._count(_name_of(caller))
+        self._remember(name_of(caller), way)
+        self._count(name_of(caller))
         return caller
 
     def _count(self, name: str) -> None:
@@ -125,7 +125,7 @@ def _way_of(headers: Mapping[str, str]) -> str:
     return sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _name_of(caller: Caller) -> str:
+def name_of(caller: Caller) -> str:
     """What tells a verified caller from others: the key, else who it belongs to."""
     return "master" if caller.master else f"key {caller.key}" if caller.key else f"{caller.user!r} of {caller.team!r}"
 
@@ -144,4 +144,6 @@ def _network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return address if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))
+    # On a socket for both versions, every IPv4 address is one of a single network of IPv6.
+    plain = parsed.ipv4_mapped or parsed if isinstance(parsed, ipaddress.IPv6Address) else parsed
+    return str(plain) if plain.version == 4 else str(ipaddress.ip_network((int(plain), 64), strict=False))

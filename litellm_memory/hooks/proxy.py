@@ -190,13 +190,13 @@ def _caller(
 
 
 def models_of(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The model that a request names and every fallback that may answer it, without duplicates."""
+    """The model that a request names, what it stands for, and every fallback that may answer it, without duplicates."""
     model = data.get("model")
     listed = model if isinstance(model, list) else [model]
     # LiteLLM sends a request for "one,other" to both.
     reached = [part.strip() for name in listed if isinstance(name, str) for part in name.split(",") if part.strip()]
     for name in reached:
-        reached += [fallback for fallback in _fallbacks(name, data) if fallback not in reached]
+        reached += [other for other in (*_stands_for(name, data), *_fallbacks(name, data)) if other not in reached]
     return tuple(reached)
 
 
@@ -284,6 +284,23 @@ def _tool_name(tool: Any) -> str:
 
 FALLBACKS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 """The tables of fallbacks, as a router, a request, and the settings of a key or a team name them."""
+
+
+def _stands_for(model: str, data: Mapping[str, Any]) -> Iterable[str]:
+    """The models that are called ``model``: by an alias, as the id of a deployment, which LiteLLM tells in its answers,
+    or as a group of several."""
+    router, override = proxy_server.llm_router, data.get("router_settings_override")
+    for table in (getattr(router, "model_group_alias", None), _of(override, "model_group_alias")):
+        yield from _named_by(_of(table, model))
+    if router is not None:
+        deployment = router.get_deployment(model_id=model)
+        yield from [deployment.model_name] if deployment else []
+        # LiteLLM's oldest supported version knows no groups.
+        yield from getattr(_of(getattr(router, "routing_groups", None), model), "models", ())
+
+
+def _of(table: Any, name: str) -> Any:
+    return table.get(name) if isinstance(table, Mapping) else None
 
 
 def _fallbacks(model: str, data: Mapping[str, Any]) -> Iterable[str]:

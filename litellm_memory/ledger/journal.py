@@ -33,6 +33,22 @@ _READY: Final = (
     .order_by(journal.c.said)
     .limit(bindparam("limit"))
 )
+_ANSWERED: Final = (
+    select(
+        journal.c.mark,
+        func.row_number()
+        .over(partition_by=journal.c.scope["partition"].as_string(), order_by=journal.c.said)
+        .label("turn"),
+    )
+    .where(journal.c.worker == bindparam("of"), journal.c.answered.is_(True))
+    .subquery()
+)
+_IN_TURN: Final = (
+    select(journal)
+    .join(_ANSWERED, _ANSWERED.c.mark == journal.c.mark)
+    .order_by(_ANSWERED.c.turn, journal.c.said)
+    .limit(bindparam("limit"))
+)
 
 
 class Exchanges:
@@ -43,7 +59,8 @@ class Exchanges:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     async def ready(self, limit: int) -> list[Exchange]:
-        """This keeper's exchanges that were answered, oldest first."""
+        """This keeper's exchanges that were answered, oldest first; of more than ``limit``, those of all partitions in
+        turn: nobody waits for all that another imports or says."""
         return await self._database.read(lambda c: _ready(c, self.worker, limit))
 
     async def done(self, *marks: str) -> None:
@@ -131,6 +148,9 @@ def answer_exchanges(connection: Connection, rows: Sequence[dict[str, Any]], wor
 
 
 def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
+    found = connection.execute(_READY, {"of": worker, "limit": limit}).all()
+    if len(found) == limit:
+        found = connection.execute(_IN_TURN, {"of": worker, "limit": limit}).all()
     return [
         Exchange(
             id=row.call,
@@ -144,7 +164,7 @@ def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:
             place=row.place,
             before=row.before,
         )
-        for row in connection.execute(_READY, {"of": worker, "limit": limit})
+        for row in found
     ]
 
 

@@ -8,23 +8,23 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
-from litellm_memory.api.portable import NDJSON, alone
+from litellm_memory.api.portable import NDJSON
 from litellm_memory.care.given import Name
 from litellm_memory.gate.access import ServedHere, WritePartition
+from litellm_memory.gate.turns import InTurn
 
 LARGEST_EXPORT: Final = 256 * 2**20
 """Bytes of a file; the process that reads it needs some five times as much RAM while it does."""
-SECONDS: Final = 300.0
-"""For reading the file; it takes a minute at most."""
+SECONDS: Final = 120.0
+"""For a file from its first byte to its last row; a large one takes a minute. Whoever sends or reads slowly does not
+keep others waiting for longer."""
 LONGEST_ROW: Final = 2**20
 """Bytes of a row of JSON: a text of 8,000 characters and a reply of 32,000, each of twelve bytes at most."""
-ANY: Final = "convert"
-"""One export is read at a time, of all partitions, because of the RAM."""
 
 router = APIRouter(prefix="/v1", tags=["export and import"])
 
@@ -48,7 +48,7 @@ async def convert(
     name: Annotated[Name, Query(description="The file's name; its ending tells texts from JSON.")] = "export.json",
     format: Annotated[Name | None, Query(description="What wrote it; guessed when left out.")] = None,
 ) -> StreamingResponse:
-    reading = _read(served.importing, request.stream(), [name, *([format] if format else [])])
+    reading = _read(served.turns.reading, request.stream(), [name, *([format] if format else [])])
     # The first row says whether it can be read at all, which is this answer's status.
     first = await anext(reading)
     return StreamingResponse(_chained(first, reading), media_type=NDJSON)
@@ -60,9 +60,45 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         yield row
 
 
-async def _read(reading: set[str], body: AsyncIterator[bytes], arguments: list[str]) -> AsyncIterator[bytes]:
-    """The rows of an export. Raises HTTPException: 413, 422 for a file that cannot be read, 429."""
-    with alone(reading, ANY):
+async def _read(turn: InTurn, body: AsyncIterator[bytes], arguments: list[str]) -> AsyncIterator[bytes]:
+    """The rows of an export. Raises HTTPException: 413, 422 for a file that cannot be read."""
+    process, ended = await _begun(turn, arguments)
+    assert process.stdout is not None
+    try:
+        try:
+            async with asyncio.timeout(SECONDS):
+                await _send(process, body)
+                first = await process.stdout.readline()
+        except TimeoutError:
+            raise HTTPException(422, f"This file takes longer than {SECONDS:.0f} s: split it.") from None
+        if not first or "problem" in json.loads(first):
+            problem = json.loads(first)["problem"] if first else "This file cannot be read."
+            raise HTTPException(422, problem)
+        yield first
+        async for row in process.stdout:
+            yield row
+    finally:
+        _end(process)
+        await ended
+
+
+async def _begun(turn: InTurn, arguments: list[str]) -> tuple[Process, asyncio.Task[None]]:
+    """A process that reads an export, in the caller's turn, which lasts until it ends: after SECONDS at the latest."""
+    begun: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(_run(turn, arguments, begun))
+    try:
+        either: tuple[asyncio.Future[Any], ...] = (begun, running)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+    if not begun.done():
+        await running
+    return begun.result(), running
+
+
+async def _run(turn: InTurn, arguments: list[str], begun: asyncio.Future[Process]) -> None:
+    async with turn.taken():
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "litellm_memory.foreign", *arguments),
             stdin=PIPE,
@@ -70,24 +106,17 @@ async def _read(reading: set[str], body: AsyncIterator[bytes], arguments: list[s
             stderr=DEVNULL,
             limit=LONGEST_ROW,
         )
-        assert process.stdout is not None
-        try:
-            await _send(process, body)
-            async with asyncio.timeout(SECONDS):
-                first = await process.stdout.readline()
-            if not first or "problem" in json.loads(first):
-                problem = json.loads(first)["problem"] if first else "This file cannot be read."
-                raise HTTPException(422, problem)
-            yield first
-            async for row in process.stdout:
-                yield row
-        except TimeoutError:
-            raise HTTPException(422, f"Reading this file takes longer than {SECONDS:.0f} s: split it.") from None
-        finally:
-            # It may have ended; one who left earlier leaves nothing behind.
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        begun.set_result(process)
+        # Whoever reads the rows may have stopped to, so it is not they who end it.
+        late = asyncio.get_running_loop().call_later(SECONDS, _end, process)
+        await process.wait()
+        late.cancel()
+
+
+def _end(process: Process) -> None:
+    # It may have ended; one who left earlier leaves nothing behind.
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 async def _send(process: Process, body: AsyncIterator[bytes]) -> None:

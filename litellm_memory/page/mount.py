@@ -42,7 +42,7 @@ def with_page(app: FastAPI, claims: Claims | None = None, clock: Callable[[], fl
     served: Served = app.state.litellm_memory
 
     def api() -> FastAPI:
-        made = create_app(served.engine, doors.authenticate, served.shared)
+        made = create_app(served.engine, doors.authenticate, served.shared, served.turns)
         add_routes(made)
         return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from fastapi import HTTPException
 
 from litellm_memory.gate.access import Verified
+from litellm_memory.gate.rates import name_of
 
 LONGEST: Final = 12 * 3600.0
 """Seconds that a session lasts at most, however much it is used."""
@@ -22,7 +23,7 @@ LONGEST_CLAIMED: Final = 3600.0
 VERIFIED_FOR: Final = 60.0
 """Seconds after which a key is verified again."""
 MOST_SESSIONS: Final = 10_000
-"""With one more, the oldest ends."""
+"""With one more, the oldest of whoever has the most ends: nobody signs others out by signing in."""
 
 Verify: TypeAlias = Callable[[], Awaitable[Verified]]
 """The caller that a session stands for; raises HTTPException: 401 when LiteLLM does not accept the key any more."""
@@ -54,7 +55,7 @@ class Sessions:
         session = Session(token, csrf, caller, verify, verified=now, ends=now + seconds)
         self._open[_name(token)] = session
         if len(self._open) > MOST_SESSIONS:
-            self._open.popitem(last=False)
+            self._end_one()
         return session
 
     async def find(self, token: str) -> Session:
@@ -73,6 +74,11 @@ class Sessions:
                 raise
             session.verified = now
         return session
+
+    def _end_one(self) -> None:
+        whose = {name: name_of(session.caller) for name, session in self._open.items()}
+        [(most, _)] = Counter(whose.values()).most_common(1)
+        del self._open[next(name for name, caller in whose.items() if caller == most)]
 
     def end(self, token: str) -> None:
         """Signs out. Idempotent."""

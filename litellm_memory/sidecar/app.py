@@ -40,6 +40,7 @@ from litellm_memory.gate.access import Served
 from litellm_memory.gate.browsers import Browsers
 from litellm_memory.gate.rates import Authenticate
 from litellm_memory.gate.sizes import Sizes
+from litellm_memory.gate.turns import Turns
 from litellm_memory.gate.unforeseen import Unforeseen
 from litellm_memory.ledger import AmbiguousNameError, TooManyJobsError
 from litellm_memory.metrics import Shared
@@ -84,10 +85,12 @@ ROUTERS: Final = tuple(part.router for part in _PARTS)
 """All routers except ``/mcp``, in the order of the OpenAPI description."""
 
 
-def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None = None) -> FastAPI:
+def create_app(
+    engine: Engine, authenticate: Authenticate, shared: Shared | None = None, turns: Turns | None = None
+) -> FastAPI:
     """The app, for the keys that ``authenticate`` accepts and the operator's own.
 
-    ``shared``: existing counters of this process; otherwise it makes its own.
+    ``shared`` and ``turns``: those of another app of this process; otherwise it makes its own.
     """
     app = FastAPI(
         title="litellm-memory",
@@ -107,7 +110,8 @@ def create_app(engine: Engine, authenticate: Authenticate, shared: Shared | None
     app.add_middleware(Unforeseen, answer=_error(500, "Something went wrong; the log of the proxy names it."))
     app.add_middleware(Sizes)
     app.add_middleware(Browsers, host=engine.settings.sidecar.host, refuse=_error)
-    Served(engine, authenticate, shared or Shared(engine.ledger.figures), open_on_loopback=True).attach_to(app)
+    figures, waiting = shared or Shared(engine.ledger.figures), turns or Turns()
+    Served(engine, authenticate, figures, open_on_loopback=True, turns=waiting).attach_to(app)
     for router in ROUTERS:
         app.include_router(router)
     app.routes.append(Route("/mcp", AgentTools(), methods=["POST"], include_in_schema=False))

@@ -1,0 +1,51 @@
+"""Turns: nobody waits for all that another caller asked, only for one piece of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakValueDictionary
+
+CALLER: Final[ContextVar[str]] = ContextVar("litellm_memory_caller", default="")
+"""The own partition of whoever makes the request that this task answers: a person has as many keys as they like."""
+
+
+class OneEach:
+    """A lock of each caller: of what waits in a queue behind it, one thing at a time is theirs."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self) -> asyncio.Lock:
+        """The lock of whoever makes this task's request; it is there for as long as somebody holds or awaits it."""
+        return self._locks.setdefault(CALLER.get(), asyncio.Lock())
+
+
+class InTurn:
+    """A lock for one thing at a time, which callers take in turn."""
+
+    def __init__(self) -> None:
+        self._each = OneEach()
+        self._one = asyncio.Lock()
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Waits for the turn of whoever makes this task's request, and has it until it is left."""
+        async with self._each.lock(), self._one:
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What one sidecar does one at a time, whichever of its doors a request comes by."""
+
+    preview: InTurn = field(default_factory=InTurn)
+    """Reading a long conversation takes long."""
+    reading: InTurn = field(default_factory=InTurn)
+    """Reading another product's export takes RAM."""
+    importing: set[str] = field(default_factory=set)
+    """The partitions into which an import is running."""
