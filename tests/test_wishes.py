@@ -19,7 +19,7 @@ from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError, StoreError
 from litellm_memory.learn.learner import Learner
 from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges, exchange_row
-from litellm_memory.models import Exchange, Memory, Scope
+from litellm_memory.models import Caller, Exchange, Memory, Scope
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,6 +44,12 @@ class Person:
         await self.accept(*said, session=session, at=at)
         await self._learner.learn_waiting()
         return [memory.text for memory in await self.known()]
+
+    def may_learn(self) -> tuple[bool, str, datetime | None]:
+        """Whether anything is learned of this person, who says so, and until when."""
+        switches, settings = self.engine.ledger.people.switches, self.engine.settings
+        told = switches.standing(self.scope, Caller(user=self.name), datetime.now(UTC), settings).learn
+        return told.allowed, told.by, told.until
 
     async def accept(self, *said: str, session: str | None = "one", at: datetime | None = None) -> None:
         mark, before = (f"{self.name}{session}{said[:end]}" for end in (len(said), len(said) - 1))
@@ -125,6 +131,31 @@ async def test_a_pause_holds_for_its_conversation_with_and_without_a_session(ada
         assert await ada.say("Don't remember this conversation.", first, session=session) == []
         assert await ada.say("Don't remember this conversation.", first, "I have a dog.", session=session) == []
     assert await ada.say("I have a dog.", session="two") == ["I have a dog."]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "Don't remember anything I say today.",
+        "Merk dir heute nichts von dem, was ich sage.",
+        "Ne retiens pas ce que je dis aujourd'hui.",
+        "No recuerdes lo que digo hoy.",
+        "今天不要记住我接下来说的。",
+    ],
+)
+async def test_a_pause_for_the_day_turns_the_persons_own_switch_which_they_can_turn_back(
+    ada: Person, wish: str
+) -> None:
+    now = datetime.now(UTC)
+    assert await ada.say(wish, at=now) == []
+    assert ada.may_learn() == (False, "person", now + timedelta(days=1))
+    await ada.engine.ledger.people.switches.resume("p", ada.name, "learn")
+    assert ada.may_learn() == (True, "default", None)
+
+
+async def test_a_pause_that_is_over_turns_no_switch(ada: Person) -> None:
+    await ada.say("Don't remember anything I say today.", at=datetime.now(UTC) - timedelta(days=2))
+    assert ada.may_learn() == (True, "default", None)
 
 
 @pytest.mark.parametrize(

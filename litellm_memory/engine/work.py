@@ -33,8 +33,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.2
 """How often the journal is looked at: its size says whether there is more."""
-BUSY_LOOK_SECONDS: Final = 0.8
-"""How often at most while each look finds something: what is taken over together shares a transaction."""
+BUSY_LOOK_SECONDS: Final = 0.4
+"""How seldom at most while each look finds something: what is taken over together shares a transaction, and is there
+for other hosts within a second of the answer."""
 REST_LOOK_SECONDS, REST_LOOKS = 0.5, 25
 """How often after so many looks that found nothing: a host at rest shall cost nothing."""
 COUNT_SECONDS: Final = 5.0

@@ -41,6 +41,10 @@ _JOINT: Final = re.compile(
 _MINE: Final = re.compile(
     r"(?i)\b(?:my|our|i|me|mein\w*|unser\w*|ich|mon|ma|mes|notre|nos|je|j|moi|mi|mis|nuestr\w+|yo)\b|我"
 )
+_TODAY: Final = re.compile(
+    r"(?i)\b(?:today|until tomorrow|(?:the|this) (?:whole |rest of the )?day|heute|bis morgen|diesen tag"
+    r"|aujourd'hui|jusqu'à demain|la journée|hoy|hasta mañana|este día)\b|今天|今日|到明天"
+)
 _END: Final = " .!?。！？…\"')"
 
 
@@ -49,13 +53,15 @@ class MemoryCommand:
     """A wish about memory.
 
     ``forget``: what is known of ``what`` is removed. ``end``: it is kept as history and no longer in force.
-    ``pause``: nothing is learned of this conversation.
+    ``pause``: nothing is learned of this conversation, or of any for a day.
     """
 
     action: Literal["forget", "end", "pause"]
     what: str
     sure: bool = True
     """False when its owner is asked first: it may mean something else, or more than it seems."""
+    all_day: bool = False
+    """Of a pause: it holds for every conversation, for a day."""
 
 
 @lru_cache(maxsize=CACHED)
@@ -95,7 +101,7 @@ def _meant(text: str) -> MemoryCommand | None:
     forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
     if max(forget, pause) < MEANT:
         return None
-    return MemoryCommand("pause", "") if pause > forget else MemoryCommand("forget", text, sure=False)
+    return _pause(text) if pause > forget else MemoryCommand("forget", text, sure=False)
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
@@ -177,7 +183,7 @@ def _of(meant: str, language: Language, verb: re.Match[str]) -> MemoryCommand | 
     memory, first = language.memory.search(meant) is not None, verb.start() == 0
     keeps, forgets = bool(verb.groupdict().get("keeps")), verb.re is language.forgets
     if forgets and language.pause.search(meant):
-        return MemoryCommand("pause", "")
+        return _pause(meant)
     what = " ".join(language.filler.sub(" ", language.memory.sub(" ", meant)).split()).strip(" ,;:." + _END)
     named = frozenset(words(what)) - ARTICLES
     if not named:
@@ -191,6 +197,10 @@ def _of(meant: str, language: Language, verb: re.Match[str]) -> MemoryCommand | 
     if elsewhere and (keeps or not forgets):
         return None
     return MemoryCommand("forget", what, sure=forgets)
+
+
+def _pause(text: str) -> MemoryCommand:
+    return MemoryCommand("pause", "", all_day=_TODAY.search(simplified(text.replace("’", "'"))) is not None)
 
 
 def _is_negated(said: str, verb: re.Match[str], language: Language) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from litellm_memory.errors import NotFoundError
@@ -20,6 +21,9 @@ from litellm_memory.models import Exchange, Memory
 COMMANDED: Final = "the person wished it"
 UNDOABLE: Final = f"{COMMANDED}; it can be undone for ten minutes"
 NOTHING_KNOWN: Final = "it wishes to be forgotten what is not known"
+PAUSED: Final = "the person wished that nothing is remembered for a day"
+PAUSED_FOR: Final = timedelta(days=1)
+"""A day from then on: where the person is, and when their day ends, is not known."""
 MOST_NAMED: Final = 20
 """Memories that one question to the owner names."""
 
@@ -37,6 +41,7 @@ class Wishes:
         questions: list[Memory] = []
         for ordinal, (sentence, wish) in enumerate(wishes_in(exchange.text)):
             if wish.action == "pause":
+                outcomes += await self._paused(exchange) if wish.all_day else ()
                 continue
             meant, sure = await self._meant(wish, exchange)
             if not meant:
@@ -46,6 +51,14 @@ class Wishes:
             else:
                 questions.append(self._question(sentence, f"wish {ordinal}", meant, exchange))
         return outcomes, questions
+
+    async def _paused(self, exchange: Exchange) -> list[Learned]:
+        """Turns the person's own switch, which they see and turn back as if they had turned it themselves."""
+        until, scope = exchange.said + PAUSED_FOR, exchange.scope
+        if until <= datetime.now(UTC):
+            return []
+        await self._ledger.people.switches.pause(scope.partition, scope.user, "learn", until)
+        return [Learned("dropped", PAUSED)]
 
     async def _meant(self, wish: MemoryCommand, exchange: Exchange) -> tuple[list[Memory], bool]:
         """The memories that a wish names, and whether it names them clearly enough to be carried out."""
