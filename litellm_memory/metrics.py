@@ -73,6 +73,11 @@ LEARNED = Counter(
     "Memories made from exchanges, by kind, and whether they wait for review.",
     ("kind", "review"),
 )
+ALERTS = Counter(
+    "litellm_memory_alerts",
+    "Messages to `alerts.webhook`, by what they tell (review, health), and whether it took them (sent, failed).",
+    ("event", "outcome"),
+)
 # Every worker reports the same value, so the most recent one is right for all of them.
 JOURNAL = Gauge(
     "litellm_memory_journal_exchanges",
@@ -105,6 +110,7 @@ COUNTED: Final[tuple[MetricWrapperBase, ...]] = (
     INPUT_TOKENS,
     CACHED_TOKENS,
     LEARNED,
+    ALERTS,
 )
 SEEN: Final[tuple[MetricWrapperBase, ...]] = (JOURNAL, JUNK, READY, AWAY)
 

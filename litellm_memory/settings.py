@@ -469,6 +469,29 @@ class LogsSettings(Section):
     )
 
 
+_WEBHOOK: Final = re.compile(r"https://[^\s/@]+(?:/\S*)?|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:/\S*)?")
+
+
+class AlertsSettings(Section):
+    """Whom to tell that something waits for review, or that memory does not work."""
+
+    webhook: Secret | None = Field(
+        None,
+        description="An address that is sent counts and ids, never a text, when more waits for review and when "
+        "memory stops working or works again. `https`, or `http` on this host.",
+    )
+    secret: Secret | None = Field(
+        None, description="Signs each message: `x-memory-signature` is `sha256=` and the HMAC-SHA256 of its body."
+    )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_safe(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _WEBHOOK.fullmatch(value.get_secret_value()):
+            raise ValueError("has to be an https address without a user and a password, or an http one of this host")
+        return value
+
+
 class UsageSettings(Section):
     """Retention of what calls cost."""
 
@@ -505,6 +528,7 @@ class Settings(Section):
     )
     traces: TracesSettings = Field(TracesSettings(), description="Retention of traces.")
     logs: LogsSettings = Field(LogsSettings(), description="What LiteLLM's own logs get.")
+    alerts: AlertsSettings = Field(AlertsSettings(), description="Whom to tell what needs somebody.")
     usage: UsageSettings = Field(UsageSettings(), description="Retention of call costs.")
     sidecar: SidecarSettings = Field(SidecarSettings(), description="The web server next to the proxy.")
 

@@ -22,7 +22,7 @@ from litellm_memory.llm import count_tokens
 from litellm_memory.metrics import Shared
 from litellm_memory.page import Claims, with_page
 from litellm_memory.settings import Settings, needs_restart, read_settings
-from litellm_memory.sidecar import Served, add_routing, create_app, keep_figures, serve
+from litellm_memory.sidecar import Served, add_routing, create_app, keep_alerting, keep_figures, serve
 
 logger = logging.getLogger(__name__)
 _console = logging.getLogger("uvicorn.error")
@@ -52,6 +52,7 @@ def build_handler() -> MemoryHandler:
     handler = MemoryHandler(engine, guardrails)
     engine.spawn(_follow(engine, proxy.config_path(), Listed(handler, engine.health)))
     engine.spawn(keep_figures(engine, shared))
+    engine.spawn(keep_alerting(engine))
     if settings.sidecar.enabled:
         app = create_app(engine, authenticate=proxy.authenticate, shared=shared)
         engine.spawn(serve(with_page(app, Claims(proxy.are_claims_signed, proxy.claimant)), engine))

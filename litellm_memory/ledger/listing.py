@@ -101,6 +101,11 @@ class Listing:
         query = select(func.count()).where(*_conditions(partition, ListFilter(waiting=waiting), None))
         return await self._database.read(lambda c: int(c.scalar(query) or 0))
 
+    async def waiting(self) -> dict[str, int]:
+        """How many memories of each partition wait for review, of those in which any does."""
+        query = select(listed.c.partition, func.count()).where(listed.c.waits.is_not(None)).group_by(listed.c.partition)
+        return await self._database.read(lambda c: {row[0]: int(row[1]) for row in c.execute(query)})
+
     async def is_filled(self, store_id: str) -> bool:
         """True when every memory of this store has a row."""
         query = select(facts.c.value).where(facts.c.name == FILLED)
