@@ -55,6 +55,8 @@ class Looking:
         self.page: Page = self._context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.wrong.append(said.text))
+        # From the first listener on Chromium opens no window of the system; who waits for one comes too late.
+        self.page.on("filechooser", lambda chooser: None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self._context.on("request", lambda request: self.hosts.add("/".join(request.url.split("/")[:3])))
 
