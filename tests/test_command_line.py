@@ -115,7 +115,7 @@ def test_a_person_agrees_where_a_policy_asks_and_takes_it_back(config: Path) -> 
     assert run("identify", config=config).stdout.count("on; the policy is opt_in, by everybody") == 1
     assert done("add", "The office is in Lisbon.", config=config)["text"] == "The office is in Lisbon."
     told = run("withdraw", "learning", config=config).stdout.splitlines()
-    assert told == ["recall    on", "learning  off (policy); the policy is opt_in, by everybody"]
+    assert told == ["recall    on", "learning  off (policy); the policy is opt_in, by everybody", "shared    on"]
 
 
 def test_preview_tells_what_would_be_given_and_keeps_nothing(config: Path, tmp_path: Path) -> None:

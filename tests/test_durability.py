@@ -294,6 +294,7 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             "DROP TABLE answers;"
             "CREATE TABLE answers (answer VARCHAR(64) PRIMARY KEY, mark VARCHAR(64) NOT NULL, carried JSON NOT NULL,"
             " at DATETIME NOT NULL);"
+            "DROP INDEX ix_blocks_shared; ALTER TABLE blocks DROP COLUMN shared; DROP TABLE proposals;"
             "INSERT INTO blocks VALUES ('m', 'the namespace', 'c', '', '[]', 1, '2026-01-01');"
             "INSERT INTO answers VALUES ('known', 'm', '[]', '2026-01-01'), ('unknown', 'x', '[]', '2026-01-01');"
             "DROP TABLE days;"

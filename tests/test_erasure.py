@@ -270,6 +270,7 @@ ERASED = {
     "listed",
     "removed",
     "holders",
+    "proposals",
 }
 HOLDS_NOBODY = {
     "facts",

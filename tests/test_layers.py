@@ -100,7 +100,8 @@ async def approved(doors: Mapping[str, httpx.AsyncClient], text: str, by: str = 
     proposal = await proposed(doors, text, by, **about)
     path = f"/v1/review/{proposal['id']}"
     answer = await doors["cora"].post(path, params={"partition": "layer:Engines"}, json={"action": "accept"})
-    return dict(answer.raise_for_status().json())
+    assert answer.is_success, answer.text
+    return dict(answer.json())
 
 
 async def proposed(doors: Mapping[str, httpx.AsyncClient], text: str, by: str = "ada", **about: Any) -> dict[str, Any]:

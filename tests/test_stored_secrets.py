@@ -143,7 +143,7 @@ NAMES = {
     *("journal.scope", "journal.model", "unread.scope", "unread.model", "jobs.user", "jobs.session", "traces.user"),
     *(f"calls.{name}" for name in ("user", "client", "project", "model_asked", "model")),
     *(f"days.{name}" for name in ("user", "client", "project", "model")),
-    *("paths.path", "paths.remote"),
+    *("paths.path", "paths.remote", "proposals.user"),
     # Redacted when they are told of, once an hour.
     *(f"holders.{name}" for name in ("user", "email", "alias", "team", "team_alias")),
 }

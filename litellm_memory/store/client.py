@@ -23,37 +23,37 @@ class OwnerCollections:
         self._link = Link(data_dir, open_seconds=open_seconds, idle_seconds=idle_seconds)
 
     async def describe(self, name: str) -> Metadata | None:
-        return cast(Metadata | None, await self._link.ask(READ_SECONDS, "describe", name))
+        return cast(Metadata | None, await self._link.ask_again(READ_SECONDS, "describe", name))
 
     async def create(self, name: str, metadata: Metadata) -> None:
-        await self._link.ask(WRITE_SECONDS, "create", name, metadata)
+        await self._link.ask_again(WRITE_SECONDS, "create", name, metadata)
 
     async def names(self, prefix: str) -> list[str]:
-        return cast(list[str], await self._link.ask(READ_SECONDS, "names", prefix))
+        return cast(list[str], await self._link.ask_again(READ_SECONDS, "names", prefix))
 
     async def mark(self, name: str, metadata: Metadata) -> None:
-        await self._link.ask(WRITE_SECONDS, "mark", name, metadata)
+        await self._link.ask_again(WRITE_SECONDS, "mark", name, metadata)
 
     async def drop(self, name: str) -> None:
-        await self._link.ask(WRITE_SECONDS, "drop", name)
+        await self._link.ask_again(WRITE_SECONDS, "drop", name)
 
     async def ids(self, name: str, where: Metadata | None, *, limit: int, offset: int) -> list[str]:
-        return cast(list[str], await self._link.ask(READ_SECONDS, "ids", name, where, limit=limit, offset=offset))
+        return cast(list[str], await self._link.ask_again(READ_SECONDS, "ids", name, where, limit=limit, offset=offset))
 
     async def count(self, name: str) -> int:
-        return cast(int, await self._link.ask(READ_SECONDS, "count", name))
+        return cast(int, await self._link.ask_again(READ_SECONDS, "count", name))
 
     async def get(self, name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
-        return cast(Rows, await self._link.ask(READ_SECONDS, "get", name, ids, vectors=vectors))
+        return cast(Rows, await self._link.ask_again(READ_SECONDS, "get", name, ids, vectors=vectors))
 
     async def nearest(self, name: str, where: Metadata | None, vector: Vectors, *, limit: int) -> Rows:
-        return cast(Rows, await self._link.ask(READ_SECONDS, "nearest", name, where, vector, limit=limit))
+        return cast(Rows, await self._link.ask_again(READ_SECONDS, "nearest", name, where, vector, limit=limit))
 
     async def containing(self, name: str, where: Metadata | None, texts: Sequence[str], *, limit: int) -> Rows:
-        return cast(Rows, await self._link.ask(READ_SECONDS, "containing", name, where, texts, limit=limit))
+        return cast(Rows, await self._link.ask_again(READ_SECONDS, "containing", name, where, texts, limit=limit))
 
     async def upsert(self, name: str, rows: Rows) -> None:
-        await self._link.ask(WRITE_SECONDS, "upsert", name, rows)
+        await self._link.ask_again(WRITE_SECONDS, "upsert", name, rows)
 
     async def update(
         self,
@@ -64,10 +64,10 @@ class OwnerCollections:
         documents: Sequence[str] | None = None,
         vectors: Vectors | None = None,
     ) -> None:
-        await self._link.ask(WRITE_SECONDS, "update", name, ids, metadatas, documents=documents, vectors=vectors)
+        await self._link.ask_again(WRITE_SECONDS, "update", name, ids, metadatas, documents=documents, vectors=vectors)
 
     async def delete(self, name: str, ids: Sequence[str]) -> None:
-        await self._link.ask(WRITE_SECONDS, "delete", name, ids)
+        await self._link.ask_again(WRITE_SECONDS, "delete", name, ids)
 
     async def scrub(self, prefix: str) -> None:
         connection = await self._link.connected()

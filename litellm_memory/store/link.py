@@ -43,6 +43,11 @@ back."""
 ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 """For numpy, whose further threads would wait for work by spinning, on cores that the proxy needs."""
 
+
+class EndedError(StoreError):
+    """The owner ended before it answered."""
+
+
 Answer: TypeAlias = Callable[..., Awaitable[object]]
 """Answers a call of the owner's, by its name and its arguments."""
 
@@ -90,6 +95,13 @@ class Link:
         """The owner's answer. Raises StoreError."""
         connection = await self.connected()
         return await connection.ask(seconds, operation, *arguments, **named)
+
+    async def ask_again(self, seconds: float, operation: str, *arguments: object, **named: object) -> object:
+        """As ``ask``, and again when the owner ends meanwhile, as it does to write its files anew; for what may be."""
+        try:
+            return await self.ask(seconds, operation, *arguments, **named)
+        except EndedError:
+            return await self.ask(seconds, operation, *arguments, **named)
 
     async def connected(self) -> Connection:
         """The connection, or a new one; all callers share one attempt, and a caller that gives up does not cancel
@@ -188,7 +200,7 @@ class Connection:
                 f"The memory store did not answer within {seconds:g} s: see whether the disk or the host is busy."
             ) from None
         except ConnectionError:
-            raise StoreError(_GONE) from None
+            raise EndedError(_GONE) from None
         finally:
             del self._waiting[number]
 
@@ -221,7 +233,7 @@ class Connection:
             self._writer.close()
             for answer in self._waiting.values():
                 if not answer.done():
-                    answer.set_exception(StoreError(_GONE))
+                    answer.set_exception(EndedError(_GONE))
 
     def _begin(self, message: frames.Message) -> None:
         task = asyncio.create_task(self._answer_call(message))
