@@ -206,7 +206,9 @@ class Proxy:
         return config
 
     def _make_environment(self, provider: str, extra: Mapping[str, str]) -> dict[str, str]:
-        kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "COVERAGE_PROCESS_START", NEST)
+        kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+        # Workers that one process forks start their keeper as users' do: beside the nest, one of two was seen to hang.
+        kept = (*kept, NEST) if self._workers == 1 else kept
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
             **passthrough_environment(provider),
