@@ -24,14 +24,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from train_judges import DATA, Floats, Templates, Trained, across_folds, fold_of, personas, report, slots, wishes
+from train_judges import DATA, Floats, Templates, Trained, across_folds, everyday, fold_of, personas, report, slots, wishes
 
 from litellm_memory.meaning import vectors
 from litellm_memory.meaning.nets import ATTACKS
 from litellm_memory.text.chinese import simplified
 
-FRAMES, FILLS, UTTERANCES = 4, 3, 3000
-"""How many frames a deed goes into, how often a sentence with slots is filled, and what is taken of oos-eval."""
+FRAMES, FILLS, WHOLE, UTTERANCES = 4, 3, 4, 3000
+"""How many frames a deed goes into, how often a sentence with slots is filled, how often a sentence counts that stands
+for itself, and what is taken of oos-eval."""
 HIDDEN, SEEDS, LEAST_DEVIATION, DROPPED = 64, 3, 0.01, 0.5
 """Of the nets. Most of the inputs are dropped each time: a few hundred deeds are soon known by heart."""
 _SLOT = re.compile(r"{(\w+)}")
@@ -74,6 +75,11 @@ def _of_language(language: str, rows: Sequence[tuple[str, str]], chosen: random.
                 yield Said(filled(text), kind == "a", language, text)
 
 
+def counts(said: Said) -> int:
+    """How often it counts: a deed has several frames, and a sentence with slots is filled several times."""
+    return WHOLE if said.text == said.template else 1
+
+
 def utterances(clone: Path) -> list[str]:
     """What people say to an assistant, of oos-eval."""
     git = clone if (clone / "HEAD").exists() else clone / ".git"
@@ -88,7 +94,7 @@ def ordinary(clones: Sequence[Path]) -> list[str]:
     talk = {pair.new for pair in personas(clones[0])[:8000:2]}
     stated = {text for pair in [*Templates().pairs()][::4] for text in (pair.known, pair.new)}
     wished = {wish.text for wish in wishes()}
-    return sorted({simplified(text) for text in (*talk, *stated, *wished, *utterances(clones[1]))})
+    return sorted({simplified(text) for text in (*talk, *stated, *wished, *everyday(), *utterances(clones[1]))})
 
 
 def main() -> None:
@@ -96,7 +102,7 @@ def main() -> None:
     parser.add_argument("personas", type=Path, help="a clone of google-research-datasets/Synthetic-Persona-Chat")
     parser.add_argument("utterances", type=Path, help="a clone of clinc/oos-eval")
     asked = parser.parse_args()
-    made = list({said.text: said for said in attacks()}.values())
+    made = [said for said in {said.text: said for said in attacks()}.values() for _ in range(counts(said))]
     others = ordinary([asked.personas, asked.utterances])
     rows = vectors_of([*(simplified(said.text) for said in made), *others])
     wanted = np.array([[said.attack] for said in made] + [[False]] * len(others), np.float32)

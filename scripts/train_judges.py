@@ -190,6 +190,12 @@ def _wishes_of(language: str, rows: Sequence[tuple[str, str]], chosen: random.Ra
             yield Wish(text.replace("{O}", about).replace("{K}", _filled(statement, a, b)), language, kind, text)
 
 
+def everyday() -> list[str]:
+    """What people tell an assistant and ask of it: the texts of `train_questions`, in 16 languages."""
+    lines = (line for path in sorted((DATA / "questions").glob("*.txt")) for line in path.read_text("utf-8").splitlines())
+    return [line[2:] for line in lines if line and not line.startswith("==")]
+
+
 def not_of_pairs(wished: Sequence[Wish], made: Sequence[Pair]) -> list[Pair]:
     """Wishes and what is like them take no statement's place: that is for those who carry wishes out."""
     chosen = random.Random(3)
@@ -352,12 +358,13 @@ def main() -> None:
     made, wished = [*Templates().pairs()], wishes()
     talk = personas(asked.personas) + not_of_pairs(wished, made)
     texts = {simplified(text) for pair in [*made, *talk] for text in (pair.known, pair.new)}
-    texts = sorted(texts | {simplified(wish.text) for wish in wished})
+    ordinary = everyday()
+    texts = sorted(texts | {simplified(text) for text in [*ordinary, *(wish.text for wish in wished)]})
     read = dict(zip(texts, vectors(texts), strict=True))
     whole = np.stack([*read.values()])
     mean = whole.mean(axis=0)
     place = Space(mean, np.linalg.svd(whole - mean, full_matrices=False)[2][:COMPONENTS])
-    ordinary = sorted({pair.new for pair in [*talk[:6000:3], *made[::5]]} | {pair.known for pair in made[::9]})
+    ordinary += sorted({pair.new for pair in [*talk[:6000:3], *made[::5]]} | {pair.known for pair in made[::9]})
     with np.load(PATH, allow_pickle=False) as kept:
         data = {name: kept[name] for name in kept.files}
     if asked.only != "wishes":

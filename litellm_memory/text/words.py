@@ -57,6 +57,19 @@ _STEMMERS = {
 _STEMMING = Lock()
 
 
+_LETTER = regex.compile(r"\p{L}")
+_READ_BY_ENCODER = regex.compile(
+    r"[\p{Latin}\p{Cyrillic}\p{Arabic}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]"
+)
+"""The scripts of the languages that the multilingual encoder was made for; it takes a text in others for any other."""
+
+
+def read_by_encoder(text: str) -> bool:
+    """True when nearly all letters of ``text`` are of scripts that the multilingual encoder reads."""
+    letters = _LETTER.findall(text)
+    return sum(map(bool, map(_READ_BY_ENCODER.match, letters))) >= 0.8 * len(letters) > 0
+
+
 def words(text: str) -> list[str]:
     """The search terms of ``text`` in order: case-folded, stemmed by script, bigrams in scripts without spaces.
 
