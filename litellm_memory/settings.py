@@ -232,7 +232,7 @@ class RecallSettings(Section):
     )
     meaning: bool = Field(
         True,
-        description="Questions in other languages than English find what they need by meaning too, with the local model. "
+        description="Questions in other languages than English find what they need by meaning too. "
         "Without it they find it by shared words alone, and the search process needs 120 MB less from the first such "
         "question on.",
     )

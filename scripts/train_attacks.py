@@ -24,7 +24,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from train_judges import DATA, Floats, Templates, Trained, across_folds, everyday, fold_of, personas, report, slots, wishes
+from train_judges import (
+    DATA,
+    Floats,
+    Templates,
+    Trained,
+    across_folds,
+    everyday,
+    fold_of,
+    personas,
+    report,
+    slots,
+    wishes,
+)
 
 from litellm_memory.meaning import vectors
 from litellm_memory.meaning.nets import ATTACKS

@@ -192,7 +192,9 @@ def _wishes_of(language: str, rows: Sequence[tuple[str, str]], chosen: random.Ra
 
 def everyday() -> list[str]:
     """What people tell an assistant and ask of it: the texts of `train_questions`, in 16 languages."""
-    lines = (line for path in sorted((DATA / "questions").glob("*.txt")) for line in path.read_text("utf-8").splitlines())
+    lines = (
+        line for path in sorted((DATA / "questions").glob("*.txt")) for line in path.read_text("utf-8").splitlines()
+    )
     return [line[2:] for line in lines if line and not line.startswith("==")]
 
 

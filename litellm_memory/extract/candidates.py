@@ -11,6 +11,7 @@ from litellm_memory.extract.commands import MemoryCommand, command_in, wishes_in
 from litellm_memory.extract.languages import StatementRule, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import CONFIDENCE, Fact, facts_in
+from litellm_memory.extract.stating import stated_in
 from litellm_memory.extract.turns import episode_of, says_enough
 from litellm_memory.models import Exchange, MemoryKind
 from litellm_memory.text.sentences import sentences
@@ -61,6 +62,8 @@ def extract(
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
     ending = tuple(_candidate(fact) for fact in facts if fact.only_if_ends)
     facts = [fact for fact in facts if not fact.only_if_ends]
+    if patterns:
+        facts += _stated([sentence for sentence in said if sentence not in commanded], facts)
     found = [_candidate(fact) for fact in facts]
     covered = commanded | {fact.sentence for fact in facts}
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
@@ -76,6 +79,13 @@ def extract(
     dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
     answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()
     return Extraction((*found, *answered.candidates), ending, (*dropped, *answered.dropped))
+
+
+def _stated(said: Sequence[str], known: Sequence[Fact]) -> list[Fact]:
+    """What is worth remembering of the sentences that no pattern knows."""
+    covered = {fact.sentence for fact in known}
+    found = stated_in([sentence for sentence in said if sentence not in covered])
+    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in found]
 
 
 def _candidate(fact: Fact) -> Candidate:

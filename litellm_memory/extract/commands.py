@@ -14,7 +14,7 @@ from litellm_memory.extract.changes import ARTICLES, CACHED, among, linking
 from litellm_memory.extract.clauses import is_question, states_nothing
 from litellm_memory.extract.languages import Language, languages
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.meaning import MOST_CHARACTERS, available, nets, vectors
+from litellm_memory.meaning import MOST_CHARACTERS, available, needed, nets, vectors
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words
@@ -29,6 +29,11 @@ A_WORD: Final = 0.2
 """A shared word counts as much as this cosine."""
 LEAST_LIKE, AS_LIKE = 0.1, 0.03
 """A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
+LEAST_NEED: Final = 0.3
+"""Probability of the need for a memory from which a wish is about it too: who wishes all about their mother forgotten
+names neither her illness nor her home."""
+MOST_ASKED: Final = 6
+"""Memories that an owner is asked about for a wish that names none by its words."""
 LONGEST_OBJECT: Final = 4
 """Words of a possession ("delete my old phone number") for which it is asked whether memory is meant."""
 
@@ -125,9 +130,11 @@ def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
     if available():
         read = vectors([simplified(text[:MOST_CHARACTERS]) for text in (command.what, *texts)])
         scores += read[1:] @ read[0]
+        needs = needed(simplified(command.what), [simplified(text) for text in texts])
     best = float(scores.max())
-    near = [text for text, score in zip(texts, scores, strict=True) if score >= max(LEAST_LIKE, best - AS_LIKE)]
-    return near[:MAX_TARGETS]
+    needs = np.zeros(len(texts), np.float32)
+    near = np.flatnonzero((scores >= max(LEAST_LIKE, best - AS_LIKE)) | (needs >= LEAST_NEED))
+    return [texts[place] for place in near[np.argsort(-(scores + needs)[near])][:MOST_ASKED]]
 
 
 def _object(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litellm_memory.meaning.answering import needed
 from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, placed
+from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, facts, nets, placed
 from litellm_memory.meaning.places import Space
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Space",
     "attacks",
     "available",
+    "facts",
     "installed",
     "needed",
     "nets",

@@ -10,32 +10,21 @@ import numpy as np
 
 from litellm_memory.meaning.nets import MOST_CHARACTERS, PATH, Floats, Net, arrays, net_of
 from litellm_memory.meaning.places import Places, Space
-from litellm_memory.text.chinese import simplified
-from litellm_memory.text.words import read_by_encoder
 
 QUESTIONS: Final = PATH.with_name("questions.npz")
 AT_ONCE: Final = 64
 """Texts that are read in one go: who asks meanwhile waits for no more, a tenth of a second."""
 
 
-def needed(message: str, memories: Sequence[str]) -> Floats | None:
-    """For each memory the probability, from 0 to 1, that the message needs it; None for a message that is not read.
+def needed(message: str, memories: Sequence[str]) -> Floats:
+    """For each memory the probability, from 0 to 1, that the message needs it; Chinese in simplified characters.
 
-    A memory in a script that is not read is needed by none. Each text is read once, 1.3 ms, and then remembered. It
-    blocks the calling thread.
+    Each text is read once, 1.3 ms, and then remembered. It blocks the calling thread.
     """
-    if not read_by_encoder(message):
-        return None
-    found = np.zeros(len(memories), np.float32)
-    read = np.flatnonzero([read_by_encoder(text) for text in memories])
-    found[read] = _likely(_judged(message), [_judged(memories[place]) for place in read.tolist()])
-    return found
-
-
-def _likely(message: str, texts: Sequence[str]) -> Floats:
+    texts = [text[:MOST_CHARACTERS] for text in memories]
     for begin in range(0, len(texts), AT_ONCE):
         _PLACES(texts[begin : begin + AT_ONCE])
-    places, asked = _PLACES(texts), _PLACES([message])
+    places, asked = _PLACES(texts), _PLACES([message[:MOST_CHARACTERS]])
     return _net().probabilities(inputs(places, np.broadcast_to(asked, places.shape)))[:, 0]
 
 
@@ -45,10 +34,6 @@ def inputs(memories: Floats, messages: Floats) -> Floats:
     alike = memories * messages
     cosines = alike.sum(axis=1) / np.maximum(length, 1e-6)
     return np.hstack([cosines[:, None], alike, np.abs(memories - messages), messages, memories], dtype=np.float32)
-
-
-def _judged(text: str) -> str:
-    return simplified(text[:MOST_CHARACTERS])
 
 
 @cache

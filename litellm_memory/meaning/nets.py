@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 
 PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
+FACTS: Final = PATH.with_name("facts.npz")
 MOST_CHARACTERS: Final = 400
 """Of a text that is judged: who says more at once mostly asks for something, and one vector says little of it."""
 
@@ -64,6 +65,12 @@ def nets() -> Nets:
 def attacks() -> Net:
     """Whether a text would steer a model: trained apart from the others, by `scripts/train_attacks`."""
     return net_of("attacks", arrays(ATTACKS))
+
+
+@cache
+def facts() -> Net:
+    """Whether a clause is worth remembering for weeks: by `scripts/train_facts`."""
+    return net_of("facts", arrays(FACTS))
 
 
 def arrays(path: Path) -> dict[str, Floats]:

@@ -24,8 +24,9 @@ from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Memory, Recalled, Scope
 from litellm_memory.render import BlockBudget, Rejection
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.cues import plain
-from litellm_memory.text.words import is_english
+from litellm_memory.text.words import is_english, read_by_encoder
 
 MAX_ON_EVENT_LOOP = 12_000
 """Scopes of at most this many memories are searched on the event loop: 1 to 2 ms, as long as parsing a long request.
@@ -309,9 +310,14 @@ def _scored(
 def _by_need(signals: Signals, index: Index, text: str, needed: Needed) -> Signals | None:
     """The signals with the probability that ``text`` needs a memory in place of the cosine of its vector; None for a
     text that is not read."""
-    memories = [index.at(position) for position in signals.positions.tolist()]
-    likely = needed(text, [memory.text if memory is not None else "" for memory in memories])
-    return None if likely is None else replace(signals, dense=np.float32(NEEDED) * likely)
+    if not read_by_encoder(text):
+        return None
+    memories = map(index.at, signals.positions.tolist())
+    texts = [
+        simplified(memory.text) if memory is not None and read_by_encoder(memory.text) else "" for memory in memories
+    ]
+    likely = np.where([*map(bool, texts)], needed(simplified(text), texts), np.float32(0))
+    return replace(signals, dense=np.float32(NEEDED) * likely)
 
 
 def _is_visible(index: Index, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:

@@ -19,9 +19,8 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
-Needed: TypeAlias = Callable[[str, Sequence[str]], Floats | None]
-"""Tells of each text how probably a message needs it; None for a message that it cannot read. It blocks the calling
-thread."""
+Needed: TypeAlias = Callable[[str, Sequence[str]], Floats]
+"""Tells of each text how probably a message needs it, in any language. It blocks the calling thread."""
 
 PAUSE_SECONDS = 5.0
 """Backoff after a failure of the model, before memories without a vector are embedded again."""

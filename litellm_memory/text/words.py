@@ -58,9 +58,7 @@ _STEMMING = Lock()
 
 
 _LETTER = regex.compile(r"\p{L}")
-_READ_BY_ENCODER = regex.compile(
-    r"[\p{Latin}\p{Cyrillic}\p{Arabic}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]"
-)
+_READ_BY_ENCODER = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Arabic}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]")
 """The scripts of the languages that the multilingual encoder was made for; it takes a text in others for any other."""
 
 
