@@ -33,6 +33,7 @@ FIRST, SECOND = SPACE + "a1" + "0" * 22, SPACE + "a2" + "0" * 22
 def memory(memory_id: str = FIRST, **fields: Any) -> dict[str, Any]:
     """A memory as the API shows it."""
     usual: dict[str, Any] = {
+        "partition": "default",
         "text": "Our CI runs on Buildkite, in the project that has the longest name of all.",
         "kind": "preference",
         "user": "somebody.with.a.long.name@example.com",
