@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
 from litellm_memory.models import Caller
+from litellm_memory.page import with_page
 from litellm_memory.sidecar import create_app, serve
 from litellm_memory.terminal.print import table, with_owner
 
@@ -72,13 +73,13 @@ class Team:
 @pytest_asyncio.fixture
 async def team(tmp_path: Path) -> AsyncIterator[Team]:
     port, config = free_port(), tmp_path / "config.yaml"
-    section = {"sidecar": {"port": port}, "retention": {"idle_days": 365}}
+    section = {"sidecar": {"port": port}, "retention": {"max_age_days": 365}}
     config.write_text(yaml.safe_dump({"litellm_memory": section}))
     async with opened_engine(tmp_path / "data", sidecar={"port": port}) as engine:
         for caller in (ADA, BOB):
             await asks(engine, caller, "Hello.", id=f"hello-{caller.user}")
         await engine.ledger.caught_up()
-        engine.spawn(serve(create_app(engine, authenticate=verify), engine))
+        engine.spawn(serve(with_page(create_app(engine, authenticate=verify)), engine))
         headers = {"authorization": "Bearer sk-master"}
         address = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=address, trust_env=False, headers=headers) as client:
@@ -169,7 +170,7 @@ async def test_an_export_of_all_has_every_line_of_everybody(team: Team, tmp_path
     )
     assert f"{len(KEPT)} lines were written." in result.stderr
     held = (await team.run("export", "--everything")).stdout.splitlines()
-    assert {json.loads(line)["part"] for line in held} >= {"memories", "traces"}
+    assert {json.loads(line)["part"] for line in held} >= {"memory", "trace"}
 
 
 async def test_usage_of_all_is_what_an_operator_gets_without_a_name(team: Team) -> None:
