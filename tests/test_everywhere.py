@@ -23,10 +23,10 @@ from typer.testing import CliRunner
 
 from litellm_memory.cli import app
 from litellm_memory.engine import Engine
-from litellm_memory.models import Caller
+from litellm_memory.models import Caller, Memory, memory_id, namespace
 from litellm_memory.page import with_page
 from litellm_memory.sidecar import create_app, serve
-from litellm_memory.terminal.print import table, with_owner
+from litellm_memory.terminal.print import passing, table, with_owner
 
 KEYS = {"sk-master": Caller(master=True), "sk-ada": ADA, "sk-bob": BOB}
 SECRET = "AKIAQ3EGRL5XJ7PWN2TB"
@@ -98,6 +98,16 @@ async def answers(client: httpx.AsyncClient) -> bool:
         return (await client.get("/health")).status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "\rpartition 1 of 2\x1b[K\r\x1b[K"), (False, "")])
+def test_a_terminal_is_told_how_far_it_is_and_a_pipe_is_not(
+    is_terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    passing("partition 1 of 2")
+    passing("")
+    assert capsys.readouterr().err == shown
 
 
 def whose(rows: list[dict[str, Any]]) -> list[str]:
@@ -199,6 +209,23 @@ async def test_an_audit_of_all_says_whose_and_forgets_nothing_unasked(team: Team
     assert [await team.held(one) for one in (ADA, BOB)] == before
     await team.told("audit", "--fix", "never_used", "--yes")
     assert await team.held(ADA) == [KEPT[0][1]]
+
+
+async def test_secrets_of_all_are_found_by_name_and_redacted_only_after_asking(team: Team) -> None:
+    for caller in (ADA, BOB):
+        held = namespace(partition(caller), "default")
+        named = memory_id(held, "1", key=team.engine.ledger.key)
+        secret = Memory(named, partition(caller), "default", f"The key is {SECRET}.", "fact", NOW)
+        await team.engine.memories.keep([secret])
+    found = await team.told("audit", "--secrets")
+    assert (found["fixed"], sorted(whose(found["data"]))) == (False, ["ada@example.org", "u-2"])
+    refused = await team.run("audit", "--fix", "secret", answer="n\n")
+    unasked = await team.run("audit", "--fix", "secret", "--json")
+    assert (refused.exit_code, unasked.exit_code, SECRET in refused.output) == (1, 1, False)
+    assert whose((await team.told("audit", "--secrets"))["data"]) == whose(found["data"])
+    fixed = await team.told("audit", "--fix", "secret", "--yes")
+    assert [job["progress"] for job in fixed["jobs"]] == ["done", "done"]
+    assert (await team.told("audit", "--secrets"))["data"] == []
 
 
 async def test_retention_of_all_is_shown_and_asked_before_anything_goes(team: Team) -> None:
