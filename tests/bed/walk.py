@@ -135,8 +135,9 @@ class Walk:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(LONGEST_STOP)
-            finally:
+            except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGKILL)
+                raise
 
     @property
     def is_running(self) -> bool:
