@@ -47,6 +47,7 @@ LONGEST_FIRST = (
     "test_sdks",
     "test_audit",
     "test_owner",
+    "test_walks",
     "test_wiring",
     "test_litellm_facts",
     "test_remote_embedding",

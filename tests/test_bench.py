@@ -68,6 +68,23 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.long
+def test_the_bench_of_the_command_line_reports_every_command() -> None:
+    ended = subprocess.run(
+        [sys.executable, "scripts/bench/command_line.py", "--repeats=1", "--memories=2", "--imports", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # A busy machine may be too slow, which the exit code then says.
+    report = json.loads(ended.stdout)
+    assert ended.returncode == bool(report["late"]), ended.stderr[-4000:]
+    assert {"--version", "--help", "list", "search", "show"} <= set(report["commands"])
+    assert len(report["imports"]) > 1
+
+
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
 def test_a_short_run_reports_every_figure() -> None:
     ended = subprocess.run(

@@ -33,6 +33,7 @@ FIRST, SECOND = SPACE + "a1" + "0" * 22, SPACE + "a2" + "0" * 22
 def memory(memory_id: str = FIRST, **fields: Any) -> dict[str, Any]:
     """A memory as the API shows it."""
     usual: dict[str, Any] = {
+        "partition": "default",
         "text": "Our CI runs on Buildkite, in the project that has the longest name of all.",
         "kind": "preference",
         "user": "somebody.with.a.long.name@example.com",
@@ -147,6 +148,13 @@ class Sidecar(BaseHTTPRequestHandler):
         if self.path == "/v1/browse":
             wanted = [one for one in self.memories if one["id"][16:].startswith(body.get("id", ""))]
             return {"data": [{"memory": one} for one in wanted], "next_cursor": None, "users": []}
+        if self.path.startswith("/v1/memories/search"):
+            return {"results": [{"memory": one, "score": 0.5} for one in self.memories]}
+        if self.path.startswith("/v1/partitions"):
+            told = {"teams": [], "memories": 2, "waiting": 0, "last_seen": None}
+            return {"data": [{"partition": "default", "label": "ada", **told}], "next_cursor": None}
+        if self.path.startswith(("/v1/review", "/v1/traces", "/v1/usage")):
+            return {"data": [], "next_cursor": None}
         if self.path.startswith("/v1/memories/"):
             return next(one for one in self.memories if one["id"] in self.path)
         return {"data": list(self.memories), "next_cursor": None, "version": "1"}
@@ -168,19 +176,49 @@ def run(*arguments: str, said: str | None = None) -> Any:
     return CliRunner().invoke(app, arguments, input=said, env={"LITELLM_MASTER_KEY": "sk-1"})
 
 
-@pytest.mark.parametrize("command", [["list"], ["search", "office", "--min-score", "0"], ["show", FIRST]])
-def test_a_command_beside_a_running_proxy_loads_nothing_heavy(command: list[str]) -> None:
-    heavy = "httpx fastapi chromadb litellm sqlalchemy numpy onnxruntime rich.console litellm_memory.settings".split()
+LIGHT = {"cli", "client", "errors", "terminal"}
+"""Rooms that a command beside a running proxy may load, and no other."""
+HEAVY = (
+    "httpx fastapi starlette chromadb litellm openai sqlalchemy numpy onnxruntime tokenizers tiktoken uvicorn mcp "
+    "prometheus_client opentelemetry msgpack filelock regex"
+).split()
+"""Libraries that none of them may load: each takes longer to import than the command to run."""
+
+
+@pytest.mark.parametrize(
+    ("command", "rooms"),
+    [
+        (["list"], LIGHT),
+        (["list", "--grep", "office"], LIGHT),
+        (["list", "--partition", "*"], LIGHT),
+        (["search", "office", "--min-score", "0"], LIGHT),
+        (["show", FIRST], LIGHT),
+        (["show", "a200"], LIGHT),
+        (["review"], LIGHT),
+        (["trace"], LIGHT),
+        (["usage"], LIGHT),
+        (["partitions"], LIGHT),
+        (["list", "--help"], LIGHT),
+        # It asks each command for its first sentence; those of setting up read tables of providers.
+        (["--help"], {*LIGHT, "setup"}),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_a_command_beside_a_running_proxy_loads_nothing_heavy(command: list[str], rooms: set[str]) -> None:
     code = (
         "import sys; from litellm_memory.cli import app\n"
-        "try: app()\nexcept SystemExit: pass\n"
-        f"print(sorted(set({heavy}) & set(sys.modules)), file=sys.stderr)"
+        "try: app()\nexcept SystemExit as end: assert not end.code, end\n"
+        "mine = {name.split('.')[1] for name in sys.modules if name.startswith('litellm_memory.')}\n"
+        f"found = sorted(mine - {rooms}), sorted({{*{HEAVY}}} & set(sys.modules))\n"
+        "print(*found, 'rich.console' in sys.modules, file=sys.stderr)"
     )
     with answering() as (url, _):
+        where = [] if "--help" in command else ["--url", url]
         told = subprocess.run(
-            [sys.executable, "-c", code, *command, "--url", url], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, *command, *where], capture_output=True, text=True, check=True
         )
-    assert told.stderr.splitlines()[-1] == "[]"
+    # Only a help is laid out by rich.
+    assert told.stderr.splitlines()[-1] == f"[] [] {'--help' in command}"
 
 
 def test_the_version_is_told_without_loading_the_command_line() -> None:

@@ -86,7 +86,7 @@ def test_a_list_of_several_pages_is_one_list(config: Path, tmp_path: Path, monke
     file.write_text("".join(json.dumps({"text": f"Room {number} has a piano."}) + "\n" for number in range(5)))
     assert run("import", str(file), config=config).exit_code == 0
     whole = done("list", config=config)
-    monkeypatch.setattr("litellm_memory.cli.reach.PAGE", 2)
+    monkeypatch.setattr("litellm_memory.client.sidecar.PAGE", 2)
     assert (len(whole), done("list", config=config)) == (5, whole)
     assert done("list", "--limit", "3", config=config) == whole[:3]
 

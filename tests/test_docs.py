@@ -14,19 +14,16 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import httpx
 import pytest
 import typer
 import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from bed.memories import Memories, mentioning
-from bed.provider import Provider
-from bed.proxy import Proxy
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from test_architecture import FLOORS
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from litellm_memory.api.usage import UsageRow
 from litellm_memory.care.erasure import operator_steps
@@ -306,6 +303,55 @@ def test_a_limit_that_the_readme_admits_is_still_one(limit: str) -> None:
     assert LIMITS[limit]()
 
 
+# --- numbers ---
+
+
+def allows(requirement: str) -> bool:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    return requirement in (f"python{project['requires-python']}", *project["dependencies"])
+
+
+NUMBERS: Mapping[str, Callable[[], bool]] = {
+    "150 ms at most": lambda: Settings().recall.deadline_ms == 150,
+    "at most 1000 tokens": lambda: Settings().recall.token_budget == 1000,
+    "Python 3.11 or newer": lambda: allows("python>=3.11"),
+    "LiteLLM 1.106.2 or newer": lambda: allows("litellm[proxy]>=1.106.2"),
+    "<http://localhost:8764/>": lambda: Settings().sidecar.port == 8764,
+    "Ten lines of config": lambda: section_of("README.md", "Ten lines of config").count("\n  ") == 9,
+    "Its exit code is 1 when memory cannot work": lambda: checked("no-such-file.yaml") == 1,
+    "about a second later": lambda: "What was learned was there 1.4 s after" in text_of("docs/benchmarks.md"),
+    "mem0": lambda: "mem0" in FORMATS,
+    "Apache-2.0": lambda: tomllib.loads(text_of("pyproject.toml"))["project"]["license"] == "Apache-2.0",
+}
+"""What the pages that a newcomer reads say in numbers, and whether it is so. What they show of an answer is run by
+``test_walks.py``, and shares in words are ``LIMITS``."""
+NEWCOMERS = ("README.md", "docs/quickstart.md", "docs/team.md")
+
+
+def checked(config: str) -> int:
+    """The exit code of a check."""
+    return CliRunner().invoke(app, ["check", "--config", config]).exit_code
+
+
+def prose_of(page: str) -> str:
+    """A page without what is run or shown, names of code, numbers of headings, and addresses of links."""
+    text = re.sub(r"^```(?:bash|yaml|json|text\nx-memory).*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`|\]\([^)]*\)|^## \d+", "", text, flags=re.MULTILINE)
+
+
+def test_every_number_that_a_newcomer_reads_is_held_by_a_check() -> None:
+    prose = "\n".join(map(prose_of, NEWCOMERS))
+    assert [phrase for phrase in NUMBERS if phrase not in prose] == []
+    for phrase in NUMBERS:
+        prose = prose.replace(phrase, "")
+    assert [line for line in prose.splitlines() if re.search(r"\d", line)] == []
+
+
+@pytest.mark.parametrize("phrase", NUMBERS)
+def test_a_number_that_a_newcomer_reads_is_so(phrase: str) -> None:
+    assert NUMBERS[phrase]()
+
+
 # --- headers ---
 
 
@@ -432,37 +478,6 @@ def test_every_toml_example_is_toml(page: str, code: str) -> None:
 @pytest.mark.parametrize(("page", "code"), blocks("yaml"))
 def test_every_yaml_example_is_yaml(page: str, code: str) -> None:
     assert isinstance(yaml.safe_load(code), dict)
-
-
-def sent_by(curl: str, key: str) -> dict[str, Any]:
-    """The request of one of the README's curls, as httpx takes it."""
-    [url] = re.findall(r"http://localhost:4000(\S+)", curl)
-    headers = dict(re.findall(r'-H "([^:]+): ([^"]+)"', curl.replace("$LITELLM_MASTER_KEY", key)))
-    [body] = re.findall(r"-d '([^']*)'", curl)
-    return {"url": url, "headers": headers, "content": body}
-
-
-def test_what_the_readmes_first_curl_tells_its_second_one_shows(tmp_path: Path, provider: Provider) -> None:
-    """The model, the requests, the answer and the headers are those that the checkout and the README show."""
-    told, asked = [code for page, code in blocks("bash") if page == "README.md" and "localhost:4000" in code]
-    [shown] = re.findall(r"^The answer says `([^`]+)`", text_of("README.md"), re.MULTILINE)
-    [headers] = [code for page, code in blocks("text") if page == "README.md" and code.startswith("x-memory-")]
-    config = yaml.safe_load(text_of("config.yaml"))
-    usual = {"recall": {"min_score": Settings().recall.min_score}}
-    demo = {"litellm_settings": {"custom_provider_map": config["litellm_settings"]["custom_provider_map"]}}
-    with (
-        Proxy(tmp_path, provider.url, models=config["model_list"], config=demo, memory=usual) as proxy,
-        httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client,
-        proxy.sidecar() as sidecar,
-    ):
-        memories = Memories(proxy, sidecar)
-        memories.wait_until_ready()
-        assert client.post(**sent_by(told, proxy.master_key)).status_code == 200
-        memories.wait_for("default", lambda found: bool(mentioning(found, shown)))
-        answer = client.post(**sent_by(asked, proxy.master_key))
-    assert shown in answer.json()["content"][0]["text"]
-    names = re.findall(r"^[\w-]+", headers, re.MULTILINE)
-    assert [f"{name}: {answer.headers[name]}" for name in names] == headers.splitlines()
 
 
 def test_every_dependency_has_its_reason() -> None:

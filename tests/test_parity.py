@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
@@ -43,7 +44,12 @@ def proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) 
     config = all_in_one()
     models, memory = config.pop("model_list"), config.pop("litellm_memory")
     memory["recall"] = {"min_score": Settings().recall.min_score}
+    directory = tmp_path_factory.mktemp("parity")
+    keys = "aws_access_key_id = AKIAPROFILE\naws_secret_access_key = secret\n"
+    profiles = directory / "profiles"
+    profiles.write_text(f"[{at(session_provider.url, 'BEDROCK_PROFILE')}]\n{keys}")
     environment = {
+        "AWS_SHARED_CREDENTIALS_FILE": str(profiles),
         **{name: at(session_provider.url, name) for name in variables_of([models, config])},
         "OTEL_EXPORTER": "console",
         "OTEL_BSP_SCHEDULE_DELAY": "50",
@@ -53,7 +59,6 @@ def proxy(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) 
     config["litellm_settings"]["sse_keepalive_ping_interval_seconds"] = PING_SECONDS
     [slow] = [model["litellm_params"] for model in models if model["model_name"] == "chat"]
     slow["timeout"] = LATE_SECONDS
-    directory = tmp_path_factory.mktemp("parity")
     with Proxy(
         directory, session_provider.url, memory=memory, config=config, models=models, environment=environment
     ) as proxy:
@@ -157,6 +162,31 @@ def test_a_provider_gets_the_key_the_version_and_the_parameters_of_its_model(
     assert "Credential=sk-aws_access_key_id/" in bedrock.headers["authorization"]
     assert "/us-east-1/bedrock/" in bedrock.headers["authorization"]
     assert bedrock.body["inferenceConfig"]["maxTokens"] == 1024
+
+
+def test_a_profile_of_the_host_signs_for_bedrock(client: httpx.Client, provider: Provider) -> None:
+    chat(client, "bedrock-by-profile")
+    assert "Credential=AKIAPROFILE/" in only_one_asked(provider).headers["authorization"]
+
+
+def test_a_provider_is_reached_through_an_http_proxy(provider: Provider, tmp_path: Path) -> None:
+    """The loopback provider takes the place of the HTTP proxy, and is asked for a host that does not exist."""
+    params = {"model": "openai/gpt-4o-mini", "api_key": "sk-provider", "api_base": "http://provider.invalid/v1"}
+    away: JSON = {"model_name": "away", "litellm_params": params}
+    way = {"HTTP_PROXY": provider.url, "NO_PROXY": "127.0.0.1,localhost"}
+    with (
+        Proxy(tmp_path, provider.url, memory={}, models=[away], environment=way) as proxy,
+        proxy.client() as client,
+        proxy.sidecar() as sidecar,
+    ):
+        kept = Memories(proxy, sidecar)
+        kept.wait_until_ready()
+        kept.add(MEMORY, user="default")
+        answer = chat(client, "away")
+        received = only_one_asked(provider)
+    assert (answer.status_code, answer.headers["x-memory-status"]) == (200, "injected")
+    assert received.headers["host"] == "provider.invalid"
+    assert received.raw.count(MEMORY.encode()) == 1
 
 
 def test_embeddings_are_left_alone(client: httpx.Client, provider: Provider, memories: Memories, user: str) -> None:

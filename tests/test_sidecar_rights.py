@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -19,13 +20,13 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from litellm_memory.api.audit import audited_partition
-from litellm_memory.api.past import owner_of
+from litellm_memory.api.past import ConversationsIn, owner_of
 from litellm_memory.api.rollback import rollback_partition
 from litellm_memory.api.routing import asking
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.gate.access import read_partition, verified, write_partition
+from litellm_memory.gate.access import read_partition, read_partitions, verified, write_partition
 from litellm_memory.models import Caller
 from litellm_memory.page import with_page
 from litellm_memory.page.mount import ROUTERS as PAGES
@@ -50,6 +51,13 @@ WITHOUT_PARTITION = {
 """What names no partition: figures of no user, which partitions there are, a person in all of them (for operators, as
 ``test_people.py`` tries), what becomes of a request in the partition of its own key, a vector store, whose id names the
 partition, as ``test_vector_stores.py`` tries, and what the verified team shares, as ``test_layers.py`` tries."""
+SUMS = {("GET", "/v1/usage")}
+"""Routes that an operator may ask about all partitions at once."""
+BODIES = {
+    ("POST", "/v1/audit/secrets"): {"fix": False},
+    ("POST", "/v1/rollback"): {"call": "1"},
+    ("POST", "/v1/import/conversations"): ConversationsIn.model_config["json_schema_extra"]["example"],
+}
 BY_BODY = {
     ("POST", "/v1/audit/secrets"): audited_partition,
     ("POST", "/v1/rollback"): rollback_partition,
@@ -67,7 +75,7 @@ ROUTES = {
 }
 PAGE = {"/", "/page/{name}", "/api/plugin-manifest", "/api/plugin-auth", "/api/session", "/api/{path:path}"}
 """The page's own, which know a session and act through the routes above."""
-PARTITIONS = (read_partition, write_partition, *BY_BODY.values())
+PARTITIONS = (read_partition, read_partitions, write_partition, *BY_BODY.values())
 
 
 async def master(headers: Mapping[str, str]) -> Caller:
@@ -94,7 +102,7 @@ def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
 def test_a_route_acts_in_exactly_one_partition_which_the_key_may_read_or_write(route: tuple[str, str]) -> None:
     asked = {call for call in dependencies(ROUTES[route].dependant) if call in (*PARTITIONS, verified, asking)}
     writes = route[0] != "GET" and route not in READS
-    one = BY_BODY.get(route, write_partition if writes else read_partition)
+    one = BY_BODY.get(route, write_partition if writes else read_partitions if route in SUMS else read_partition)
     named = {WITHOUT_PARTITION[route]} if route in WITHOUT_PARTITION else {one, verified}
     assert asked == (set() if route in PUBLIC else named)
 
@@ -126,6 +134,16 @@ async def test_only_what_changes_something_has_to_name_one_of_several_partitions
     app, key = create_app(engine, authenticate=master), {"authorization": "Bearer key"}
     answers = [await ask(app, "POST", path, json=body, headers=key) for body in (reads, writes)]
     assert [answer.status_code for answer in answers] == [200, 400]
+
+
+async def test_all_partitions_are_an_operators_alone_and_only_where_a_route_sums_over_them(engine: Engine) -> None:
+    told: dict[tuple[str, str], tuple[int, ...]] = {}
+    for method, path in sorted(set(ROUTES) - PUBLIC - set(WITHOUT_PARTITION)):
+        asked = f"{re.sub('{.*?}', '0' * 40, path)}?partition=*"
+        apps = [with_page(create_app(engine, authenticate=who)) for who in (master, ada)]
+        given = {"json": BODIES.get((method, path)), "headers": {"authorization": "Bearer key"}}
+        told[method, path] = tuple([(await ask(app, method, asked, **given)).status_code for app in apps])
+    assert told == {route: (200 if route in SUMS else 400, 403) for route in told}
 
 
 def test_a_tool_gets_the_partition_of_what_it_does() -> None:

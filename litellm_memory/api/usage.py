@@ -15,7 +15,7 @@ from pydantic import Field
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Moment, Name, Shape
 from litellm_memory.errors import NotFoundError
-from litellm_memory.gate.access import ReadPartition, WithAccess, WithEngine, WritePartition
+from litellm_memory.gate.access import ReadPartitions, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.ledger import GROUPINGS, Grouping, Usage
 
@@ -82,17 +82,14 @@ router = APIRouter(prefix="/v1", tags=["usage"])
 )
 async def usage(
     engine: WithEngine,
-    access: WithAccess,
-    partition: ReadPartition,
+    partition: ReadPartitions,
     by: Annotated[list[Grouping] | None, Query(description="What to group by; one sum when left out.")] = None,
     since: Annotated[Moment | None, Query(description="From this time on.")] = None,
     until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     format: Annotated[Literal["json", "csv"], Query(description="How to answer.")] = "json",
 ) -> Response:
     groups = list(dict.fromkeys(by or ()))
-    # An operator who names no partition asks about all of them.
-    whose = None if access.caller.master and access.named is None else partition
-    found = await engine.ledger.calls.usage(whose, groups, since=since, until=until)
+    found = await engine.ledger.calls.usage(partition, groups, since=since, until=until)
     labels = await engine.ledger.people.register.of_groups() if LABELLED & set(groups) else {}
     row = partial(_row, groups, labels)
     if format == "json":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -12,10 +12,10 @@ from typing import Any, Final
 import typer
 
 from litellm_memory.care.audit import FIXES, Audit, Flaw, audit
-from litellm_memory.cli.reach import Sidecar
+from litellm_memory.client.sidecar import Sidecar
 from litellm_memory.errors import CommandError
 from litellm_memory.models import Memory, Superseded
-from litellm_memory.terminal.print import as_json, say, table
+from litellm_memory.terminal.print import as_json, owner, say, table, with_owner
 
 
 def unknown_fix(wanted: Collection[str]) -> str | None:
@@ -24,41 +24,65 @@ def unknown_fix(wanted: Collection[str]) -> str | None:
     return f"{unknown[0]} is none of {', '.join(FIXES)}." if unknown else None
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The audit of one partition, and the texts of its memories by their ids."""
+
+    place: Sidecar
+    found: Audit
+    texts: Mapping[str, str]
+
+    def flaws(self, mended: Collection[str]) -> list[Flaw]:
+        """The first flaw of each memory, of those to mend."""
+        first = {flaw.memory: flaw for flaw in reversed(self.found.flaws)}
+        return [flaw for flaw in reversed(first.values()) if flaw.problem in mended]
+
+
 async def audited(
     answering: Sidecar, user: str | None, mended: Collection[str], *, yes: bool, in_json: bool
-) -> tuple[Audit, list[Flaw]]:
-    """The audit, and the flaws that were mended, after what would be forgotten was shown and agreed to."""
-    found, texts = await _audit(answering, user)
-    done = [flaw for flaw in _once(found.flaws) if flaw.problem in mended]
+) -> tuple[list[Audited], list[str]]:
+    """The audit of each partition that is meant, and the ids of what was mended.
+
+    What would be forgotten is shown before, and agreed to.
+    """
+    found = [await _audit(one, user) async for one in answering.each()]
     if not yes:
-        _ask(done, texts, in_json)
-    for flaw in done:
-        await _mend(answering, flaw)
-    return found, done
+        _ask(found, mended, in_json)
+    for one in found:
+        for flaw in one.flaws(mended):
+            await _mend(one.place, flaw)
+    return found, [flaw.memory for one in found for flaw in one.flaws(mended)]
 
 
-def print_audit(found: Audit, done: Sequence[Flaw], in_json: bool) -> None:
+def print_audit(audits: Sequence[Audited], done: Sequence[str], in_json: bool) -> None:
     """Prints what is wrong and what was mended."""
+    found = Audit(sum(one.found.memories for one in audits), tuple(chain.from_iterable(o.found.flaws for o in audits)))
+    flaws = [{**asdict(flaw), **_whose(one.place)} for one in audits for flaw in one.found.flaws]
     if in_json:
-        as_json({**asdict(found), "junk_rate": found.junk_rate, "mended": [flaw.memory for flaw in done]})
+        as_json({"memories": found.memories, "flaws": flaws, "junk_rate": found.junk_rate, "mended": done})
         return
-    table(("id", "problem", "fix"), ((f.memory, f.problem, f.fix) for f in found.flaws), empty="Nothing is wrong.")
+    rows = ((flaw["memory"], flaw["problem"], flaw["fix"]) for flaw in flaws)
+    table(*with_owner(("id", "problem", "fix"), rows, flaws), empty="Nothing is wrong.")
     say(f"{found.memories} memories in force, junk rate {found.junk_rate:.1%}", err=True)
     if done:
         say(f"{len(done)} memories were mended.", err=True)
 
 
-def _ask(flaws: Iterable[Flaw], texts: Mapping[str, str], in_json: bool) -> None:
+def _whose(place: Sidecar) -> dict[str, str | None]:
+    return {"partition": place.partition, "label": place.label} if place.is_one_of_several else {}
+
+
+def _ask(audits: Sequence[Audited], mended: Collection[str], in_json: bool) -> None:
     """Shows what would be forgotten, a duplicate with what it repeats, and ends the command unless that is meant."""
-    going = [flaw for flaw in flaws if flaw.problem in FORGOTTEN]
+    going = [(one, flaw) for one in audits for flaw in one.flaws(mended) if flaw.problem in FORGOTTEN]
     if not going:
         return
     if in_json:
         raise CommandError(f"{len(going)} memories would be forgotten: give --yes with --json.")
-    for flaw in going:
-        say(f"{flaw.problem}: {texts[flaw.memory]}", err=True)
+    for one, flaw in going:
+        say(f"{owner(_whose(one.place))}{flaw.problem}: {one.texts[flaw.memory]}", err=True)
         if flaw.like is not None:
-            say(f"  it says the same as: {texts[flaw.like]}", err=True)
+            say(f"  it says the same as: {one.texts[flaw.like]}", err=True)
     typer.confirm(f"Forget these {len(going)}?", abort=True, err=True)
 
 
@@ -66,22 +90,15 @@ FORGOTTEN: Final = ("own_block", "machine_text", "duplicate", "never_used")
 """The problems whose fix is to forget the memory."""
 
 
-async def _audit(answering: Sidecar, user: str | None) -> tuple[Audit, Mapping[str, str]]:
-    """The audit of what a sidecar keeps, and the texts by id.
-
-    The sidecar redacts what it shows, so it is asked for secrets separately.
-    """
+async def _audit(answering: Sidecar, user: str | None) -> Audited:
+    """The audit of what a sidecar keeps in a partition. It redacts what it shows, so it is asked for secrets too."""
     rows = await answering.rows("/v1/memories", user=user)
     found = _audited(rows, now=datetime.now(UTC))
     places = (await answering.ask("POST", "/v1/audit/secrets", json={"fix": False}))["data"]
     secret = {memory for place in places if place["place"] == "memories" for memory in place["ids"]}
     told = tuple(Flaw(row["id"], "secret", FIXES["secret"]) for row in rows if row["id"] in secret)
-    return Audit(found.memories, (*found.flaws, *told)), {row["id"]: row["text"] for row in rows}
-
-
-def _once(flaws: Iterable[Flaw]) -> list[Flaw]:
-    """The first flaw of each memory."""
-    return list({flaw.memory: flaw for flaw in reversed([*flaws])}.values())[::-1]
+    texts = {row["id"]: row["text"] for row in rows}
+    return Audited(answering, Audit(found.memories, (*found.flaws, *told)), texts)
 
 
 async def _mend(answering: Sidecar, flaw: Flaw) -> None:

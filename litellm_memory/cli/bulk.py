@@ -7,20 +7,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from litellm_memory.cli.picking import (
-    Filters,
-    Grep,
-    ItsProject,
-    Kinds,
-    Since,
-    State,
-    Until,
-    picked,
-    whole_id,
-)
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Sidecar, Url, User, run, sidecar
+from litellm_memory.cli.picking import Grep, ItsProject, Kinds, Since, State, Until
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.client.memories import Filters, located, picked, said
+from litellm_memory.client.sidecar import Row, Sidecar
 from litellm_memory.errors import CommandError
-from litellm_memory.terminal.print import MEMORY_COLUMNS, as_json, memory_rows, say, table
+from litellm_memory.terminal.print import MEMORY_COLUMNS, as_json, memory_rows, owner, say, table, with_owner
 
 AT_ONCE: Final = 500
 """Memories per request: the API's limit."""
@@ -61,16 +53,18 @@ def tag_memories(
     print_changed(run(tagged()), in_json)
 
 
-async def chosen(
-    answering: Sidecar, memory_ids: Sequence[str], filters: Filters, user: str | None
-) -> list[dict[str, Any]]:
+async def chosen(answering: Sidecar, memory_ids: Sequence[str], filters: Filters, user: str | None) -> list[Row]:
     """The memories that are named, or that fit. Raises CommandError when neither or both were given."""
     if bool(memory_ids) == bool(filters):
         raise CommandError("Give either ids or filters, such as --project, --kind, --tag, --since or --grep.")
     if memory_ids:
-        whole = [await whole_id(answering, one) for one in memory_ids]
-        return [await answering.ask("GET", f"/v1/memories/{one}") for one in whole]
-    return [memory async for memory in picked(answering, filters, user)]
+        found = [await located(answering, one) for one in memory_ids]
+        return [await one.ask("GET", f"/v1/memories/{whole}") for one, whole in found]
+
+    async def fitting(one: Sidecar) -> list[Row]:
+        return [memory async for memory in picked(one, filters, user)]
+
+    return await answering.gathered(fitting, by=said)
 
 
 async def changed(
@@ -89,11 +83,16 @@ async def changed(
     if not yes:
         _ask(memories, DONE[action["action"]], in_json)
     skipped: list[str] = []
-    for start in range(0, len(memories), AT_ONCE):
-        some = [memory["id"] for memory in memories[start : start + AT_ONCE]]
-        skipped += (await answering.ask("POST", "/v1/bulk", json={**action, "ids": some}))["skipped"]
-        if len(memories) > AT_ONCE:
-            say(f"{start + len(some)} of {len(memories)}", err=True)
+    done = 0
+    for partition in dict.fromkeys(memory["partition"] for memory in memories):
+        ids = [memory["id"] for memory in memories if memory["partition"] == partition]
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            asked = {**action, "ids": some}
+            skipped += (await answering.within(partition).ask("POST", "/v1/bulk", json=asked))["skipped"]
+            done += len(some)
+            if len(memories) > AT_ONCE:
+                say(f"{done} of {len(memories)}", err=True)
     return {**told, "skipped": skipped}
 
 
@@ -101,7 +100,7 @@ def _ask(memories: Sequence[Mapping[str, Any]], done: str, in_json: bool) -> Non
     if in_json:
         raise CommandError(f"{len(memories)} memories would be {done}: give --yes or --dry-run with --json.")
     for memory in memories[:SHOWN]:
-        say(f"  {' '.join(memory['text'].split())[:76]}", err=True)
+        say(f"  {owner(memory)}{' '.join(memory['text'].split())[:76]}", err=True)
     if len(memories) > SHOWN:
         say(f"  and {len(memories) - SHOWN} more", err=True)
     typer.confirm(f"Shall these {len(memories)} memories be {done}?", abort=True, err=True)
@@ -114,7 +113,8 @@ def print_changed(told: Mapping[str, Any], in_json: bool) -> None:
         as_json({"action": told["action"], "dry_run": told["dry_run"], "ids": ids, "skipped": told["skipped"]})
         return
     if told["dry_run"]:
-        table(MEMORY_COLUMNS, memory_rows(told["data"]), empty="No memory fits.")
+        shown = with_owner(MEMORY_COLUMNS, memory_rows(told["data"]), told["data"])
+        table(*shown, empty="No memory fits.")
     count = len(told["data"]) - len(told["skipped"])
     say(f"{count} {'would be ' if told['dry_run'] else ''}{DONE[told['action']]}", err=told["dry_run"])
     if told["action"] == "forget" and count and not told["dry_run"]:

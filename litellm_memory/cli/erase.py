@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from litellm_memory.cli.people import places_of, print_places
-from litellm_memory.cli.reach import PAGE, Sidecar
+from litellm_memory.client.sidecar import PAGE, Sidecar
 from litellm_memory.terminal.print import as_json, say
 
 LOOK_SECONDS = 0.3

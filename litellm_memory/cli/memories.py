@@ -19,25 +19,15 @@ from litellm_memory.cli.erase import (
     print_receipt,
     print_receipts,
 )
-from litellm_memory.cli.picking import (
-    Filters,
-    Grep,
-    ItsProject,
-    Kinds,
-    MemoryId,
-    Since,
-    State,
-    Tags,
-    Until,
-    picked,
-    whole_id,
-)
+from litellm_memory.cli.picking import Grep, ItsProject, Kinds, MemoryId, Since, State, Tags, Until
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Project, Url, User, run, sidecar
 from litellm_memory.cli.rollback import Rollback, print_rollback, rolled_back
 from litellm_memory.client.completion import ids, users
+from litellm_memory.client.memories import Filters, located, picked, said
+from litellm_memory.client.sidecar import Row, Sidecar
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.dates import moment, rfc3339, span
-from litellm_memory.terminal.print import MEMORY_COLUMNS, as_json, fields, memory_rows, table
+from litellm_memory.terminal.print import MEMORY_COLUMNS, as_json, fields, memory_rows, table, with_owner
 
 Kind = Annotated[str | None, typer.Option(help="fact, preference, decision, instruction or episode.")]
 
@@ -66,19 +56,28 @@ def search(
 ) -> None:
     """Search memories, best first."""
 
-    async def found() -> list[dict[str, Any]]:
+    body = _given(query=query, project=project, limit=limit, kinds=kind, tags=tag)
+    body["min_score"] = min_score
+
+    async def searched(one: Sidecar) -> list[Row]:
+        users = [user]
+        if one.is_one_of_several and user is None:
+            users = [row["user"] for row in await one.rows("/v1/namespaces", user=None)]
+        rows: list[Row] = []
+        for whose in users:
+            rows += (await one.ask("POST", "/v1/memories/search", json={**body, **_given(user=whose)}))["results"]
+        return [row for row in rows if _was_said(row["memory"], since, until)]
+
+    async def found() -> list[Row]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            body = _given(query=query, user=user, project=project, limit=limit, kinds=kind, tags=tag)
-            body["min_score"] = min_score
-            results = (await answering.ask("POST", "/v1/memories/search", json=body))["results"]
-            return [one for one in results if _was_said(one["memory"], since, until)]
+            return await answering.gathered(searched, by=lambda row: row["score"], most=limit)
 
     results = run(found())
     if in_json:
         as_json(results)
         return
     rows = ((item["score"], *row) for item, row in zip(results, memory_rows(r["memory"] for r in results), strict=True))
-    table(("score", *MEMORY_COLUMNS), rows, empty=_nothing_found(min_score))
+    table(*with_owner(("score", *MEMORY_COLUMNS), rows, results), empty=_nothing_found(min_score))
 
 
 def _was_said(memory: Mapping[str, Any], since: str | None, until: str | None) -> bool:
@@ -136,22 +135,26 @@ def list_memories(
     """List memories, newest first."""
     filters = Filters(project, kind or [], tag or [], since, until, grep, state)
 
-    async def listed() -> list[dict[str, Any]]:
+    async def read(one: Sidecar) -> list[Row]:
+        if not filters:
+            return await one.rows("/v1/memories", user=user, most=limit)
+        found: list[Row] = []
+        async for memory in picked(one, filters, user):
+            found.append(memory)
+            if len(found) == limit:
+                break
+        return found
+
+    async def listed() -> list[Row]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            if not filters:
-                return await answering.rows("/v1/memories", user=user, most=limit)
-            found: list[dict[str, Any]] = []
-            async for memory in picked(answering, filters, user):
-                found.append(memory)
-                if len(found) == limit:
-                    break
-            return found
+            return await answering.gathered(read, by=said, most=limit)
 
     memories = run(listed())
     if in_json:
         as_json(memories)
     else:
-        table(MEMORY_COLUMNS, memory_rows(memories), empty=_no_memories(bool(filters), user, partition))
+        shown = with_owner(MEMORY_COLUMNS, memory_rows(memories), memories)
+        table(*shown, empty=_no_memories(bool(filters), user, partition))
 
 
 def _no_memories(filtered: bool, user: str | None, partition: str | None) -> str:
@@ -176,7 +179,8 @@ def show(
 
     async def read() -> dict[str, Any]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            return dict(await answering.ask("GET", f"/v1/memories/{await whole_id(answering, memory_id)}"))
+            one, whole = await located(answering, memory_id)
+            return dict(await one.ask("GET", f"/v1/memories/{whole}"))
 
     _print_one(run(read()), in_json)
 
@@ -205,9 +209,8 @@ def edit(
         if not changes:
             raise CommandError("Nothing to change was given: see litellm-memory edit --help.")
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            return dict(
-                await answering.ask("PATCH", f"/v1/memories/{await whole_id(answering, memory_id)}", json=changes)
-            )
+            one, whole = await located(answering, memory_id)
+            return dict(await one.ask("PATCH", f"/v1/memories/{whole}", json=changes))
 
     _print_one(run(corrected()), in_json)
 
@@ -224,7 +227,7 @@ def undo(
 
     async def undone() -> dict[str, Any]:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
-            return dict(await answering.ask("POST", f"/v1/memories/{await whole_id(answering, memory_id)}/undo"))
+            return dict(await answering.ask_first("POST", f"/v1/memories/{memory_id}/undo"))
 
     _print_one(run(undone()), in_json)
 
@@ -298,10 +301,10 @@ def forget(
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if user is not None and not yes:
                 await confirm_user(answering, user, session)
-            whole = memory_id and await whole_id(answering, memory_id)
+            one, whole = (answering, None) if memory_id is None else await located(answering, memory_id)
             if whole is not None:
-                await answering.ask("DELETE", f"/v1/memories/{whole}")
-            return {"forgotten": whole} if erasure is None else await erased(answering, erasure)
+                await one.ask("DELETE", f"/v1/memories/{whole}")
+            return {"forgotten": whole} if erasure is None else await erased(one, erasure)
 
     told = run(forgotten())
     if in_json:

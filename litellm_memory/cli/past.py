@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import typer
 
-from litellm_memory.cli.reach import Sidecar
+from litellm_memory.client.sidecar import Sidecar
 from litellm_memory.errors import CommandError, LiteLLMMemoryError
 from litellm_memory.foreign.past import OF_SEVERAL, PROGRAMS, conversations_in, files_below, program_of
 from litellm_memory.terminal.print import as_json, say, table

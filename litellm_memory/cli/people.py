@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Sidecar, Url, User, run, sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.client.sidecar import Sidecar
 from litellm_memory.terminal.print import as_json, say, table
 
 COLUMNS = ("partition", "label", "team", "memories", "waiting", "last seen")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from litellm_memory.cli.people import places_of
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Sidecar, Url, User, refuse, run, sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
 from litellm_memory.client.plain_http import BrokenError
+from litellm_memory.client.sidecar import Sidecar, refuse
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.print import Shown, as_json, say
 
@@ -50,31 +51,47 @@ def export(
         raise typer.BadParameter("--person goes with --everything, and names neither user nor partition.")
 
     async def exported() -> None:
-        async with sidecar(url=url, key=key, config=config) as answering:
-            places = await places_of(answering, person) if person else [{"user": user, "partition": partition}]
+        async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             with _output(to) as output:
-                for place in places:
-                    path = "/v1/export/person" if everything else "/v1/export"
-                    await _write(answering, path, place, output, told=to is not None)
+                path, lines = "/v1/export/person" if everything else "/v1/export", 0
+                async for place in _places(answering, person, user, quiet=to is None):
+                    lines = await _write(answering, path, place, output, lines, told=to is not None)
+            if to is not None:
+                say(f"{lines} lines were written.", err=True)
 
     run(exported())
 
 
+async def _places(
+    answering: Sidecar, person: str | None, user: str | None, *, quiet: bool
+) -> AsyncIterator[Mapping[str, Any]]:
+    """What to export: the places of a person, or the partitions that are meant."""
+    if person:
+        for place in await places_of(answering, person):
+            yield place
+        return
+    async for one in answering.each(quiet=quiet):
+        yield {"user": user, "partition": one.partition}
+
+
 async def _write(
-    answering: Sidecar, path: str, place: Mapping[str, Any], output: BinaryIO | Shown, *, told: bool
-) -> None:
-    """Writes an export of one place. Raises CommandError when it is refused or breaks off."""
+    answering: Sidecar, path: str, place: Mapping[str, Any], output: BinaryIO | Shown, lines: int, *, told: bool
+) -> int:
+    """Writes an export of one place after so many lines; how many there are then.
+
+    Raises CommandError when it is refused or breaks off.
+    """
     params = {name: place[name] for name in ("user", "partition") if place[name]}
     async with answering.http.stream("GET", path, params=params) as answer:
         if not answer.is_success:
             await answer.aread()
         refuse(answer)
-        await _written(answer.aiter_bytes(), output, told=told)
+        return await _written(answer.aiter_bytes(), output, lines, told=told)
 
 
-async def _written(chunks: AsyncIterator[bytes], output: BinaryIO | Shown, *, told: bool) -> None:
+async def _written(chunks: AsyncIterator[bytes], output: BinaryIO | Shown, lines: int, *, told: bool) -> int:
     """Writes an export; with ``told``, standard error says how far it is. Raises CommandError when it breaks off."""
-    lines, say_next = 0, time.monotonic() + PROGRESS_SECONDS
+    say_next = time.monotonic() + PROGRESS_SECONDS
     try:
         async for chunk in chunks:
             output.write(chunk)
@@ -84,8 +101,7 @@ async def _written(chunks: AsyncIterator[bytes], output: BinaryIO | Shown, *, to
                 say_next = time.monotonic() + PROGRESS_SECONDS
     except BrokenError as error:
         raise CommandError(f"The export broke off: start it again. {error}") from None
-    if told:
-        say(f"{lines} lines were written.", err=True)
+    return lines
 
 
 def import_memories(

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.picking import whole_id
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
 from litellm_memory.cli.secrets import audited_secrets, print_secrets
+from litellm_memory.client.memories import located, said
+from litellm_memory.client.sidecar import Row, Sidecar
 from litellm_memory.errors import CommandError
-from litellm_memory.terminal.print import as_json, fields, say, table
+from litellm_memory.terminal.print import as_json, fields, say, table, with_owner
 
 
 def review(
@@ -27,19 +28,23 @@ def review(
 ) -> None:
     """List what waits for its owner's word, and why; with an id, accept, edit or reject it."""
 
+    async def waiting(one: Sidecar) -> list[Row]:
+        return await one.rows("/v1/review", user=user)
+
     async def decided() -> Any:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if memory_id is None:
-                return await answering.rows("/v1/review", user=user)
-            whole = await whole_id(answering, memory_id)
-            return await answering.ask("POST", f"/v1/review/{whole}", json=_word(accept, reject, text))
+                return await answering.gathered(waiting, by=said)
+            one, whole = await located(answering, memory_id)
+            return await one.ask("POST", f"/v1/review/{whole}", json=_word(accept, reject, text))
 
     found = run(decided())
     if in_json:
         as_json({"rejected": memory_id} if found is None else found)
     elif memory_id is None:
         rows = ((row["id"], row["user"], row["kind"], row["reason"], row["text"]) for row in found)
-        table(("id", "user", "kind", "why it waits", "text"), rows, empty="Nothing waits for review.")
+        shown = with_owner(("id", "user", "kind", "why it waits", "text"), rows, found)
+        table(*shown, empty="Nothing waits for review.")
     elif found is None:
         say(f"Rejected: {memory_id}")
     else:
@@ -77,8 +82,8 @@ def audit_memories(
     if (unknown := unknown_fix(mended)) is not None:
         raise typer.BadParameter(unknown, param_hint="--fix")
     if secrets or "secret" in mended:
-        redacts = audited_secrets(fix="secret" in mended, url=url, key=key, config=config, partition=partition)
-        print_secrets(run(redacts), in_json)
+        reached = sidecar(url=url, key=key, config=config, partition=partition)
+        print_secrets(run(audited_secrets(reached, fix="secret" in mended, yes=yes, in_json=in_json)), in_json)
         if secrets or mended == {"secret"}:
             return
 

@@ -8,31 +8,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
 from litellm_memory.client.address import KEY_VARIABLE, address_in
 from litellm_memory.client.completion import projects, users
-from litellm_memory.client.plain_http import PlainAnswer, PlainClient, UnreachableError
+from litellm_memory.client.plain_http import PlainClient, UnreachableError
+from litellm_memory.client.sidecar import Sidecar
 from litellm_memory.errors import CommandError, LiteLLMMemoryError
 from litellm_memory.terminal.print import say
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 60.0
 """Timeout of a request: an audit or an erasure takes a while."""
-PAGE = 1000
-"""Rows of a list per request: the API's limit."""
 _IN_JSON: ContextVar[bool] = ContextVar("litellm_memory_in_json", default=False)
 """Whether the command was given ``--json``: its errors are JSON then, too."""
 
@@ -47,7 +41,7 @@ Config: TypeAlias = Annotated[Path, typer.Option(help="LiteLLM's config file: wh
 Url: TypeAlias = Annotated[str | None, typer.Option(help="The sidecar's address; the config's when left out.")]
 Key: TypeAlias = Annotated[str | None, typer.Option(help="A LiteLLM key.", envvar=KEY_VARIABLE, show_envvar=True)]
 Partition: TypeAlias = Annotated[
-    str | None, typer.Option(help="The partition, by its id or its holder's name; for the master key.")
+    str | None, typer.Option(help="The partition, by its id or its holder's name, or * for all; for the master key.")
 ]
 User: TypeAlias = Annotated[
     str | None, typer.Option(help="The user; the default user when left out.", autocompletion=users)
@@ -55,47 +49,6 @@ User: TypeAlias = Annotated[
 Project: TypeAlias = Annotated[str | None, typer.Option(help="The project.", autocompletion=projects)]
 
 CONFIG = Path("config.yaml")
-
-
-@dataclass(frozen=True, slots=True)
-class Sidecar:
-    """A sidecar, used in one partition."""
-
-    http: httpx.AsyncClient | PlainClient
-    partition: str | None = None
-
-    async def ask(self, method: str, path: str, **request: Any) -> Any:
-        """The JSON of an answer, or None when it has none. Raises CommandError with the answer's message."""
-        given = {"partition": self.partition, **(request.pop("params", None) or {})}
-        params = {name: value for name, value in given.items() if value is not None}
-        answer = await self.http.request(method, path, params=params, **request)
-        refuse(answer)
-        return answer.json() if answer.content else None
-
-    async def rows(self, path: str, *, user: str | None, most: int = sys.maxsize) -> list[dict[str, Any]]:
-        """The first ``most`` rows of a list, page by page. Raises CommandError."""
-        rows: list[dict[str, Any]] = []
-        cursor = None
-        while True:
-            params = {"user": user, "limit": min(PAGE, most - len(rows)), "cursor": cursor}
-            page = await self.ask("GET", path, params=params)
-            rows += page["data"]
-            cursor = page["next_cursor"]
-            if cursor is None or len(rows) >= most:
-                return rows
-
-
-def refuse(answer: httpx.Response | PlainAnswer) -> None:
-    """Raises CommandError, with the message that is made for people, for an error response."""
-    if answer.is_success:
-        return
-    try:
-        message = str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"The sidecar answered {answer.status_code}: is there another program at this address?"
-    if answer.status_code == 401:
-        message += f" Give a LiteLLM key with --key or in {KEY_VARIABLE}."
-    raise CommandError(message)
 
 
 @asynccontextmanager

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from litellm_memory.cli.bulk import changed, print_changed
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Sidecar, Url, User, run, sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
+from litellm_memory.client.memories import said
+from litellm_memory.client.sidecar import Row, Sidecar
 
 
 def retention(
@@ -34,17 +36,21 @@ def retention(
     print_changed(run(swept()), in_json)
 
 
-async def _expendable(answering: Sidecar, user: str | None, config: Any) -> list[dict[str, Any]]:
+async def _expendable(answering: Sidecar, user: str | None, config: Any) -> list[Row]:
     """The memories that go by the settings in the file, which need not be in force yet. Raises SettingsError."""
     from litellm_memory.care.retention import expendable
     from litellm_memory.cli.auditing import memory_of
     from litellm_memory.settings import read_settings
 
     settings = await asyncio.to_thread(read_settings, config)
-    rows = await answering.rows("/v1/memories", user=user)
-    scopes: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        scopes[row["user"]].append(memory_of(row))
-    now = datetime.now(UTC)
-    going = {one.id for scope in scopes.values() for one in expendable(scope, settings.retention, now=now)}
-    return [row for row in rows if row["id"] in going]
+
+    async def of_one(place: Sidecar) -> list[Row]:
+        rows = await place.rows("/v1/memories", user=user)
+        scopes: defaultdict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            scopes[row["user"]].append(memory_of(row))
+        now = datetime.now(UTC)
+        going = {one.id for scope in scopes.values() for one in expendable(scope, settings.retention, now=now)}
+        return [row for row in rows if row["id"] in going]
+
+    return await answering.gathered(of_one, by=said)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.picking import whole_id
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Url, run, sidecar
+from litellm_memory.client.memories import whole_id
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.print import MEMORY_COLUMNS, as_json, fields, memory_rows, table
 

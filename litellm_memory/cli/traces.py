@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.picking import whole_id
-from litellm_memory.cli.reach import CONFIG, PAGE, AsJson, Config, Key, Partition, Sidecar, Url, User, run, sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
 from litellm_memory.cli.routing import Headers, headers_in
+from litellm_memory.client.memories import whole_id
+from litellm_memory.client.sidecar import PAGE, Row, Sidecar
 from litellm_memory.errors import CommandError
-from litellm_memory.terminal.print import as_json, fields, say, table
+from litellm_memory.terminal.print import as_json, fields, say, table, with_owner
 
 
 def preview(
@@ -61,13 +63,16 @@ def trace(
 ) -> None:
     """Tell why a request was given what it was given; without an id, list the newest requests."""
 
+    async def newest(one: Sidecar) -> list[Row]:
+        return list((await one.ask("GET", "/v1/traces", params={"user": user, "limit": limit}))["data"])
+
     async def read() -> Any:
         async with sidecar(url=url, key=key, config=config, partition=partition) as answering:
             if trace_id is not None:
                 about = await whole_id(answering, memory) if memory else None
                 whole = await _whole_trace(answering, trace_id)
-                return await answering.ask("GET", f"/v1/traces/{whole}", params={"memory": about})
-            return (await answering.ask("GET", "/v1/traces", params={"user": user, "limit": limit}))["data"]
+                return await answering.ask_first("GET", f"/v1/traces/{whole}", params={"memory": about})
+            return await answering.gathered(newest, by=_asked, most=limit)
 
     found = run(read())
     if in_json:
@@ -84,8 +89,7 @@ def trace(
     else:
         columns = ("id", "at", "user", "client", "kind", "status", "reason", "count", "tokens")
         table(
-            columns,
-            ([row[name] for name in columns] for row in found),
+            *with_owner(columns, ([row[name] for name in columns] for row in found), found),
             empty="There are no traces yet: one is kept for each request to the proxy.",
         )
 
@@ -94,11 +98,19 @@ async def _whole_trace(answering: Sidecar, given: str) -> str:
     """The id that ``given`` is, or that it alone begins among the newest traces. Raises CommandError."""
     if not re.fullmatch(r"[0-9a-f]{4,31}", given):
         return given
-    newest = (await answering.ask("GET", "/v1/traces", params={"limit": PAGE}))["data"]
-    fitting = [str(row["id"]) for row in newest if row["id"].startswith(given)]
+
+    async def beginning(one: Sidecar) -> list[Row]:
+        newest = (await one.ask("GET", "/v1/traces", params={"limit": PAGE}))["data"]
+        return [row for row in newest if row["id"].startswith(given)]
+
+    fitting = [str(row["id"]) for row in await answering.gathered(beginning, by=_asked)]
     if len(fitting) > 1:
         raise CommandError(f"{given} begins several ids: give more digits.")
     return fitting[0] if fitting else given
+
+
+def _asked(trace: Row) -> datetime:
+    return datetime.fromisoformat(trace["at"])
 
 
 def _print_candidates(trace: dict[str, Any]) -> None:

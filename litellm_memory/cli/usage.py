@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, refuse, run, sidecar
+from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, run, sidecar
+from litellm_memory.client.sidecar import EVERYWHERE, refuse
 from litellm_memory.terminal.dates import rfc3339
 from litellm_memory.terminal.print import as_json, say, table
 
@@ -31,7 +32,9 @@ def usage(
     """Tell what calls cost, or how good their answers were."""
 
     async def summed() -> Any:
-        asked = {"by": by, "since": rfc3339(since), "until": rfc3339(until), "partition": partition}
+        asked = {"by": by, "since": rfc3339(since), "until": rfc3339(until)}
+        # An operator who names no partition asks about all of them, and anybody else about their own.
+        asked["partition"] = None if partition == EVERYWHERE else partition
         params = {name: value for name, value in {**asked, "format": "csv" if csv else None}.items() if value}
         async with sidecar(url=url, key=key, config=config) as answering:
             if not csv:

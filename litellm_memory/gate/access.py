@@ -25,6 +25,10 @@ from litellm_memory.models import Caller, Scope
 from litellm_memory.settings import PoliciesSettings, Settings
 
 OPERATOR = Caller(master=True)
+EVERYWHERE: Final = "*"
+"""In place of a partition's name: all of them."""
+_ALL: Final = "Only the master key and the operator's own may ask about all partitions."
+_ONE: Final = "This acts in one partition: GET /v1/partitions lists them."
 _FORBIDDEN: Final = {
     "off": "A policy of the settings says `off`: policies.{name}.{place}.",
     "opt_in": "A policy of the settings says `opt_in`: agree first, with `litellm-memory agree`, or in `PUT /v1/me`.",
@@ -122,11 +126,13 @@ class Access:
     async def partition(self, *, writes: bool) -> str:
         """The partition to act in: the named one, or else the caller's own.
 
-        Raises HTTPException: 403 for a key without a user, team or key of its own and for a layer that the caller does
-        not curate, 404 for another's partition, and 400 for a master key that ``writes``, has several partitions to
-        choose from and names none; NotFoundError for a partition that nobody knows; AmbiguousNameError for a name of
-        several.
+        Raises HTTPException: 403 for a key without a user, team or key of its own, for a layer that the caller does
+        not curate, and for all partitions; 404 for another's partition; 400 for a master key that names all of them,
+        or that ``writes``, has several partitions to choose from and names none; NotFoundError for a partition that
+        nobody knows; AmbiguousNameError for a name of several.
         """
+        if self.named == EVERYWHERE:
+            raise HTTPException(400, _ONE) if self.caller.master else HTTPException(403, _ALL)
         own = partition_of(self.caller, self.engine.settings.identity.partition)
         if own is None:
             raise HTTPException(403, "This key belongs to no user, team or key that memory can be bound to.")
@@ -185,7 +191,8 @@ Named: TypeAlias = Annotated[
     Query(
         alias="partition",
         max_length=256,
-        description="The partition to act in, by its id or its holder's name; only the master key may name another's.",
+        description="The partition to act in, by its id or its holder's name; only the master key may name another's, "
+        "or all of them by `*` where a route sums over them.",
     ),
 ]
 
@@ -203,12 +210,20 @@ async def read_partition(access: WithAccess) -> str:
     return await access.partition(writes=False)
 
 
+async def read_partitions(access: WithAccess) -> str | None:
+    """The partition that a route sums over; None for all of them, which an operator means who names none."""
+    if access.caller.master and access.named in (None, EVERYWHERE):
+        return None
+    return await access.partition(writes=False)
+
+
 async def write_partition(access: WithAccess) -> str:
     """The partition that a route changes. Raises as ``Access.partition`` does."""
     return await access.partition(writes=True)
 
 
 ReadPartition: TypeAlias = Annotated[str, Depends(read_partition)]
+ReadPartitions: TypeAlias = Annotated[str | None, Depends(read_partitions)]
 WritePartition: TypeAlias = Annotated[str, Depends(write_partition)]
 
 

@@ -26,6 +26,12 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
+def passing(text: str) -> None:
+    """Shows ``text`` on the terminal of standard error until the next line; without a text, takes it away again."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{visible(text)}\x1b[K", err=True, nl=False)
+
+
 def visible(text: str) -> str:
     """``text`` with control and format characters as escapes, so that what is read is what is kept."""
     if text.isascii() and text.isprintable():
@@ -111,6 +117,25 @@ def memory_rows(memories: Iterable[Mapping[str, Any]]) -> Iterable[Sequence[Any]
         gone = "  (superseded)" if memory["superseded_by"] else ""
         project = memory["project"] or ""
         yield memory["id"], memory["kind"], memory["user"], project, memory["created"][:10], f"{memory['text']}{gone}"
+
+
+def with_owner(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], found: Sequence[Mapping[str, Any]]
+) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+    """A table of rows about ``found``, with whose each is in front where these come from several partitions.
+
+    A terminal gets the name of the partition's holder, a pipe its id.
+    """
+    if not any("label" in one for one in found):
+        return columns, rows
+    piped = not sys.stdout.isatty()
+    whose = ((one["partition"] if piped else one["label"] or one["partition"]) for one in found)
+    return ("whose", *columns), ([held, *row] for held, row in zip(whose, rows, strict=True))
+
+
+def owner(one: Mapping[str, Any]) -> str:
+    """What a line about something of one of several partitions begins with; empty where only one is meant."""
+    return f"{one['label'] or one['partition']}: " if "label" in one else ""
 
 
 MEMORY_COLUMNS = ("id", "kind", "user", "project", "said", "text")
