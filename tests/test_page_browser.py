@@ -157,11 +157,34 @@ def test_a_trace_says_why_and_a_dry_run_shows_the_block(hand: Looking) -> None:
     page.get_by_role("row").filter(has_text="recalled").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="What was looked at")).to_be_visible()
     expect(page.get_by_label("Stages")).to_contain_text("recall")
+    expect(page.get_by_label("Block", exact=True)).to_contain_text("Commit messages say why, in one line.")
+    assert hand.violations() == []
     hand.go("try")
     page.get_by_label("What the person says").fill("What is the staging database called?")
     page.get_by_label("User (x-memory-user-id)").fill("ada")
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("pre")).to_contain_text("heron-42")
+
+
+def test_a_trace_shows_the_blocks_of_its_prompt_without_what_was_forgotten(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    said = ["Where is the spare key kept?", "Under the mat.", "Which door does the spare key open?"]
+    kept = served.add_as_it_is("The spare key is kept under the blue mat.")
+    served.ask("key-0", *said[:1])
+    served.add("The spare key opens the cellar door.")
+    served.ask("key-1", *said)
+    served.forget(kept)
+    try:
+        page.set_viewport_size({"width": 360, "height": 800})
+        hand.go("traces/key-1")
+        expect(page.get_by_label("Block", exact=True).first).to_contain_text("The spare key opens the cellar door.")
+        hand.tab_to("Blocks of earlier messages: 1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("One memory of it is not shown: forgotten since, or shared no more.")).to_be_visible()
+        expect(page.locator("main")).not_to_contain_text("blue mat")
+        assert (hand.violations(), hand.overflow()) == ([], 0)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_usage_is_grouped_anew(hand: Looking) -> None:

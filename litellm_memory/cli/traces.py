@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from litellm_memory.cli.reach import CONFIG, PAGE, AsJson, Config, Key, Partitio
 from litellm_memory.cli.routing import Headers, headers_in
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.print import as_json, fields, say, table
+
+NOT_IN_FIELDS: Final = ("why", "candidates", "learned", "blocks")
 
 
 def preview(
@@ -78,7 +80,8 @@ def trace(
         for sentence in found["why"]:
             say(sentence)
         say("")
-        fields({name: value for name, value in found.items() if name not in ("why", "candidates", "learned")})
+        fields({name: value for name, value in found.items() if name not in NOT_IN_FIELDS})
+        _print_blocks(found)
         _print_candidates(found)
         _print_learned(found)
     else:
@@ -99,6 +102,13 @@ async def _whole_trace(answering: Sidecar, given: str) -> str:
     if len(fitting) > 1:
         raise CommandError(f"{given} begins several ids: give more digits.")
     return fitting[0] if fitting else given
+
+
+def _print_blocks(trace: dict[str, Any]) -> None:
+    for block in trace["blocks"]:
+        which = "first given here" if block["first_given"] else "given earlier"
+        parts = (f"Block of {block['count']}, {which}:", block["text"], block["note"])
+        say("\n" + "\n".join(part for part in parts if part))
 
 
 def _print_candidates(trace: dict[str, Any]) -> None:
