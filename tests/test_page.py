@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from bed.engines import opened_engine
 from bed.page import Clock, Visitor
 from fastapi import FastAPI, HTTPException
 from litellm.proxy.plugin_routes import issue_plugin_session_claim
+from starlette.routing import BaseRoute, Match
 
 import litellm_memory.page
 from litellm_memory.engine import Engine
@@ -97,6 +99,27 @@ async def browse(visitor: Visitor, **asked: Any) -> list[str]:
     answer = await visitor.post("v1/browse", **asked)
     assert answer.status_code == 200, answer.text
     return [row["memory"]["text"] for row in answer.json()["data"]]
+
+
+async def test_whoever_opens_the_page_has_the_routes_of_the_api_built_in_a_thread(engine: Engine) -> None:
+    """FastAPI builds a route when a request is first held against it; all of them would hold up LiteLLM's requests."""
+    loop, looked_at = asyncio.get_running_loop(), asyncio.Event()
+    threads: list[int] = []
+
+    class Watched(BaseRoute):
+        def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, dict[str, Any]]:
+            threads.append(threading.get_ident())
+            loop.call_soon_threadsafe(looked_at.set)
+            return Match.NONE, {}
+
+    app = create_app(engine, authenticate)
+    app.routes.insert(0, Watched())
+    async with Visitor(with_page(app)) as visitor:
+        assert (await visitor.client.get("/")).status_code == 200
+        async with asyncio.timeout(30):
+            await looked_at.wait()
+        assert (await visitor.sign_in("sk-ada")).status_code == 201
+    assert threading.get_ident() not in threads
 
 
 # --- signing in and out ---
@@ -526,7 +549,7 @@ async def test_no_text_of_a_memory_is_logged_or_put_into_an_address(
     assert "quokka" not in caplog.text.replace("data:", "")
     scripts = "".join(file.read_text(encoding="utf-8") for file in SCRIPTS)
     named = set(re.findall(r"\$\{encodeURIComponent\((\w+)\)\}", scripts))
-    assert named == {"id", "cursor"}
+    assert named == {"id", "cursor", "format", "user"}
 
 
 # --- what the other views show ---
