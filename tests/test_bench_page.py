@@ -30,7 +30,7 @@ def test_a_short_run_reports_every_figure(tmp_path: Path) -> None:
     told = json.loads(ended.stdout)
     assert (told["memories"], told["users"]) == (60, 1)
     loading = "search as you type, until the scope is in RAM"
-    assert told["page_ms"][loading].keys() == {*TIMES, "seconds"}
+    assert told["page_ms"][loading].keys() == {*TIMES, "not_answered", "seconds"}
     assert all(row.keys() == TIMES for name, row in told["page_ms"].items() if name != loading)
     assert {"first view", "search as you type", "review", "traces"} <= told["page_ms"].keys()
     assert {"alone_ms", "added_ms", "late_alone_ms", "late_added_ms"} <= told["beside"].keys()

@@ -129,6 +129,19 @@ def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: 
     hand.search("")
 
 
+def test_a_search_that_the_memories_are_still_read_for_goes_on_by_itself(hand: Looking) -> None:
+    page = hand.page
+    hand.go("memories")
+    away = {"error": {"code": "unavailable", "message": "The store of memories is not open yet."}}
+    page.route("**/api/v1/browse*", lambda route: route.fulfill(status=503, json=away), times=2)
+    page.get_by_label("Search, ranked as for a request").fill("metric")
+    expect(page.get_by_text("The memories are still being read")).to_be_visible()
+    expect(page.get_by_role("listitem").first).to_contain_text("I prefer answers in metric units.")
+    hand.settled()
+    hand.search("")
+    hand.wrong = [said for said in hand.wrong if "503" not in said]
+
+
 def test_many_are_tagged_and_forgotten_at_once(hand: Looking, served: ServedPage) -> None:
     page = hand.page
     served.add("The printer is on the second floor.", "The printer needs A3 paper.")
