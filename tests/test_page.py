@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from bed.engines import opened_engine
 from bed.page import Clock, Visitor
 from fastapi import FastAPI, HTTPException
 from litellm.proxy.plugin_routes import issue_plugin_session_claim
+from starlette.routing import BaseRoute, Match
 
 import litellm_memory.page
 from litellm_memory.engine import Engine
@@ -97,6 +99,27 @@ async def browse(visitor: Visitor, **asked: Any) -> list[str]:
     answer = await visitor.post("v1/browse", **asked)
     assert answer.status_code == 200, answer.text
     return [row["memory"]["text"] for row in answer.json()["data"]]
+
+
+async def test_whoever_opens_the_page_has_the_routes_of_the_api_built_in_a_thread(engine: Engine) -> None:
+    """FastAPI builds a route when a request is first held against it; all of them would hold up LiteLLM's requests."""
+    loop, looked_at = asyncio.get_running_loop(), asyncio.Event()
+    threads: list[int] = []
+
+    class Watched(BaseRoute):
+        def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, dict[str, Any]]:
+            threads.append(threading.get_ident())
+            loop.call_soon_threadsafe(looked_at.set)
+            return Match.NONE, {}
+
+    app = create_app(engine, authenticate)
+    app.routes.insert(0, Watched())
+    async with Visitor(with_page(app)) as visitor:
+        assert (await visitor.client.get("/")).status_code == 200
+        async with asyncio.timeout(30):
+            await looked_at.wait()
+        assert (await visitor.sign_in("sk-ada")).status_code == 201
+    assert threading.get_ident() not in threads
 
 
 # --- signing in and out ---
@@ -526,7 +549,7 @@ async def test_no_text_of_a_memory_is_logged_or_put_into_an_address(
     assert "quokka" not in caplog.text.replace("data:", "")
     scripts = "".join(file.read_text(encoding="utf-8") for file in SCRIPTS)
     named = set(re.findall(r"\$\{encodeURIComponent\((\w+)\)\}", scripts))
-    assert named == {"id", "cursor"}
+    assert named == {"id", "cursor", "format", "user"}
 
 
 # --- what the other views show ---
@@ -566,6 +589,65 @@ async def test_what_others_exported_is_shown_as_lines_and_nothing_is_kept(ada: V
     assert await browse(ada) == before
 
 
+PAST = Path(__file__).parent / "data" / "past"
+SPENT = {
+    "request_id": "r-1",
+    "api_key": "hash",
+    "user": "ada",
+    "spend": 0.1,
+    "startTime": "2026-05-01T10:00:00Z",
+    "messages": [{"role": "user", "content": "My router is called owl."}],
+}
+TALKS = {
+    "claude-code.jsonl": "claude-code",
+    "codex.jsonl": "codex",
+    "gemini-cli.jsonl": "gemini-cli",
+    "opencode.json": "opencode",
+}
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_a_transcript_is_read_as_conversations_that_an_import_takes(ada: Visitor, user: str, name: str) -> None:
+    answer = await convert(ada, name, (PAST / name).read_text(encoding="utf-8"))
+    head, *rows = [json.loads(row) for row in answer.text.splitlines()]
+    assert head == {"format": TALKS[name], "holds": "conversations"}
+    taken = await ada.post(
+        "v1/import/conversations?dry_run=true",
+        conversations=[{**row["conversation"], "user": user} for row in rows],
+    )
+    assert (taken.status_code, taken.json()["taken"] > 0) == (200, True)
+    assert {one["user"] for one in taken.json()["owners"]} == {user}
+
+
+async def test_of_spend_logs_a_persons_key_imports_its_own_rows_alone(ada: Visitor) -> None:
+    content = json.dumps([SPENT, {**SPENT, "request_id": "r-2", "user": "eve"}])
+    head, *rows = [json.loads(row) for row in (await convert(ada, "spend.json", content)).text.splitlines()]
+    told = await ada.post("v1/import/conversations?dry_run=true", conversations=[row["conversation"] for row in rows])
+    assert (head["format"], told.json()["taken"], told.json()["left_out"]) == (
+        "spend-logs",
+        1,
+        {"another_partition": 1},
+    )
+
+
+async def test_a_conversation_that_no_request_could_carry_is_refused_and_the_others_are_read(ada: Visitor) -> None:
+    chats = [
+        {
+            "id": f"c-{size}",
+            "user_id": "u-7",
+            "created_at": 1740823200,
+            "chat": {"messages": [{"role": "user", "content": "x" * 90_000, "timestamp": 1740823200}] * size},
+        }
+        for size in (1, 60, 2)
+    ]
+    _, *rows = [json.loads(row) for row in (await convert(ada, "chats.json", json.dumps(chats))).text.splitlines()]
+    assert [(row["where"], row["refused"], row["conversation"] is None) for row in rows] == [
+        ("conversation 1", None, False),
+        ("conversation 2", "it is larger than 4 MB", True),
+        ("conversation 3", None, False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -574,6 +656,8 @@ async def test_what_others_exported_is_shown_as_lines_and_nothing_is_kept(ada: V
         ("x.md", "\udc80", "x.md is not UTF-8 text in line 1."),
         ("../../etc/x.json", "", "../../etc/x.json is not valid JSON"),
         ("x.json&format=word", "[]", "x.json is of no format that is known"),
+        ("x.jsonl", "no transcript", "x.jsonl is of no format that is known"),
+        ("x.json&format=codex", "{", "x.json is not valid JSON in line 1, column 2."),
     ],
 )
 async def test_a_file_that_is_no_export_is_refused_in_a_sentence(

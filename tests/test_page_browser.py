@@ -19,6 +19,7 @@ from litellm_memory.errors import UnauthorizedError
 from litellm_memory.models import Caller
 from litellm_memory.settings import LadderSettings, PoliciesSettings
 
+CALLERS = {"sk-ada": ADA, "sk-operator": Caller(master=True)}
 VIEWS = {
     "memories": "Memories",
     "review": "Review",
@@ -33,9 +34,10 @@ SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 
 
 async def authenticate(headers: Mapping[str, str]) -> Caller:
-    if headers.get("authorization") != "Bearer sk-ada":
+    key = headers.get("authorization", "").removeprefix("Bearer ")
+    if key not in CALLERS:
         raise UnauthorizedError("LiteLLM does not accept this key.")
-    return ADA
+    return CALLERS[key]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,19 @@ def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: 
     hand.search("")
 
 
+def test_a_search_that_the_memories_are_still_read_for_goes_on_by_itself(hand: Looking) -> None:
+    page = hand.page
+    hand.go("memories")
+    away = {"error": {"code": "unavailable", "message": "The store of memories is not open yet."}}
+    page.route("**/api/v1/browse*", lambda route: route.fulfill(status=503, json=away), times=2)
+    page.get_by_label("Search, ranked as for a request").fill("metric")
+    expect(page.get_by_text("The memories are still being read")).to_be_visible()
+    expect(page.get_by_role("listitem").first).to_contain_text("I prefer answers in metric units.")
+    hand.settled()
+    hand.search("")
+    hand.wrong = [said for said in hand.wrong if "503" not in said]
+
+
 def test_many_are_tagged_and_forgotten_at_once(hand: Looking, served: ServedPage) -> None:
     page = hand.page
     served.add("The printer is on the second floor.", "The printer needs A3 paper.")
@@ -157,11 +172,34 @@ def test_a_trace_says_why_and_a_dry_run_shows_the_block(hand: Looking) -> None:
     page.get_by_role("row").filter(has_text="recalled").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="What was looked at")).to_be_visible()
     expect(page.get_by_label("Stages")).to_contain_text("recall")
+    expect(page.get_by_label("Block", exact=True)).to_contain_text("Commit messages say why, in one line.")
+    assert hand.violations() == []
     hand.go("try")
     page.get_by_label("What the person says").fill("What is the staging database called?")
     page.get_by_label("User (x-memory-user-id)").fill("ada")
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("pre")).to_contain_text("heron-42")
+
+
+def test_a_trace_shows_the_blocks_of_its_prompt_without_what_was_forgotten(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    said = ["Where is the spare key kept?", "Under the mat.", "Which door does the spare key open?"]
+    kept = served.add_as_it_is("The spare key is kept under the blue mat.")
+    served.ask("key-0", *said[:1])
+    served.add("The spare key opens the cellar door.")
+    served.ask("key-1", *said)
+    served.forget(kept)
+    try:
+        page.set_viewport_size({"width": 360, "height": 800})
+        hand.go("traces/key-1")
+        expect(page.get_by_label("Block", exact=True).first).to_contain_text("The spare key opens the cellar door.")
+        hand.tab_to("Blocks of earlier messages: 1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("One memory of it is not shown: forgotten since, or shared no more.")).to_be_visible()
+        expect(page.locator("main")).not_to_contain_text("blue mat")
+        assert (hand.violations(), hand.overflow()) == ([], 0)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_usage_is_grouped_anew(hand: Looking) -> None:
@@ -256,6 +294,132 @@ def test_a_file_is_dropped_looked_at_and_then_kept(hand: Looking, served: Served
     page.get_by_role("button", name="Keep 3").click()
     expect(page.get_by_text("3 kept, 0 were here already, 0 refused.")).to_be_visible()
     assert len(served.texts("My garden")) == 3
+
+
+PAST = Path(__file__).parent / "data" / "past"
+
+
+def chats(tmp_path: Path, *people: str) -> Path:
+    """An export of Open WebUI with a chat of each of these people."""
+    file = tmp_path / "chats.json"
+    told = [
+        {
+            "id": f"c-{person}",
+            "user_id": person,
+            "created_at": 1740823200,
+            "chat": {
+                "messages": [
+                    {"role": "user", "content": f"The boat of {person} is called Heron.", "timestamp": 1740823200}
+                ]
+            },
+        }
+        for person in people
+    ]
+    file.write_text(json.dumps(told), encoding="utf-8")
+    return file
+
+
+def test_transcripts_and_lists_are_kept_together_and_an_odd_file_says_why_it_is_not(
+    hand: Looking, served: ServedPage, tmp_path: Path
+) -> None:
+    page = hand.page
+    (tmp_path / "hobbies.md").write_text("- I own a kayak.\n", encoding="utf-8")
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    files = [PAST / "claude-code.jsonl", PAST / "codex.jsonl", tmp_path / "hobbies.md", tmp_path / "broken.json"]
+    for taken, known in ((3, 0), (0, 3)):
+        hand.go("import")
+        page.get_by_label("File").set_input_files(files)
+        read = f"claude-code.jsonl, read as claude-code: {taken} messages to learn from, {known} known already"
+        expect(page.get_by_text(read)).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_text("broken.json is not valid JSON in line 1, column 2.")
+        if taken:
+            expect(page.get_by_text("hobbies.md, read as markdown: 1 new")).to_be_visible()
+            expect(page.get_by_role("listitem").filter(has_text="heron-42").first).to_be_visible()
+            page.set_viewport_size({"width": 360, "height": 800})
+            assert (hand.violations(), hand.overflow()) == ([], 0)
+            page.set_viewport_size({"width": 1280, "height": 900})
+            page.get_by_role("button", name=re.compile("^Keep 1 and learn from 4 messages$")).click()
+            expect(
+                page.get_by_text("claude-code.jsonl: 3 messages being learned from, 0 known already.")
+            ).to_be_visible()
+            expect(page.get_by_text("hobbies.md: 1 kept")).to_be_visible()
+    assert served.texts("I own a kayak.") == ["I own a kayak."]
+    # Refusing the broken file is what Chromium tells as an error of its own.
+    hand.wrong = [said for said in hand.wrong if "422" not in said]
+
+
+def test_a_folder_of_transcripts_is_read_whole(hand: Looking, tmp_path: Path) -> None:
+    page = hand.page
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    for name in ("gemini-cli.jsonl", "opencode.json"):
+        (folder / name).write_bytes((PAST / name).read_bytes())
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    hand.go("import")
+    page.get_by_label("Folder").set_input_files(folder)
+    expect(page.get_by_text("sessions/gemini-cli.jsonl, read as gemini-cli: 1 message to learn from")).to_be_visible()
+    expect(page.get_by_text("sessions/opencode.json, read as opencode: 1 message to learn from")).to_be_visible()
+    expect(page.get_by_text("picture.png")).to_have_count(0)
+
+
+def test_a_person_takes_the_own_chats_alone_out_of_an_export_of_several(
+    hand: Looking, served: ServedPage, tmp_path: Path
+) -> None:
+    page = hand.page
+    hand.go("import")
+    page.get_by_label("File").set_input_files(chats(tmp_path, "u-ada", "u-eve"))
+    expect(page.get_by_role("heading", name="Whose are they?")).to_be_visible()
+    assert hand.violations() == []
+    hand.tab_to("The chats of u-ada", "input")
+    page.keyboard.press("Space")
+    hand.tab_to("The user that u-ada becomes", "input")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("ada")
+    hand.tab_to("Look at what would be kept", "button")
+    page.keyboard.press("Enter")
+    told = "read as open-webui: 1 message to learn from, 0 known already, 0 left out, 1 chat of others left out."
+    expect(page.get_by_text(told)).to_be_visible()
+    whom = page.get_by_label("For whom").get_by_role("row")
+    expect(whom).to_have_text(["usermessages", "ada1"])
+    expect(page.get_by_role("listitem").filter(has_text="u-eve")).to_have_count(0)
+
+
+def test_an_operator_says_whose_the_chats_of_many_are_and_where_spend_rows_go(
+    browser: Browser, served: ServedPage, tmp_path: Path
+) -> None:
+    look = Looking(browser, served.url)
+    look.sign_in("sk-operator")
+    page = look.page
+    rows = [
+        {
+            "request_id": f"r-{user}",
+            "api_key": "hash",
+            "user": user,
+            "spend": 0.1,
+            "startTime": "2026-05-01T10:00:00Z",
+            "messages": [{"role": "user", "content": f"The garden of {user} has a pond."}],
+        }
+        for user in ("ada", "eve")
+    ]
+    spent = tmp_path / "spend.json"
+    spent.write_text(json.dumps(rows), encoding="utf-8")
+    look.go("import")
+    page.get_by_label("File").set_input_files([chats(tmp_path, "u-1", "u-2"), spent])
+    page.get_by_label("The user that u-1 becomes").fill("uma")
+    page.get_by_label("The chats of u-2").uncheck()
+    assert (look.violations(), look.overflow()) == ([], 0)
+    page.get_by_role("button", name="Look at what would be kept").click()
+    expect(page.get_by_text("spend.json, read as spend-logs: 2 messages to learn from")).to_be_visible()
+    expect(page.get_by_label("For whom").get_by_role("row")).to_have_count(4)
+    page.get_by_label("File").set_input_files(spent)
+    page.get_by_label("Rows of the spend logs").select_option("1")
+    page.get_by_role("button", name="Look at what would be kept").click()
+    expect(page.get_by_text("Left out: 2 messages")).to_be_visible()
+    page.get_by_text("Left out: 2 messages").click()
+    expect(page.get_by_text("2 of another key, whose own they are")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep 0")).to_be_disabled()
+    assert (look.wrong, look.hosts) == ([], {served.url})
+    look.close()
 
 
 # --- by keyboard alone ---

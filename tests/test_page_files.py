@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import litellm_memory.page
+from litellm_memory.foreign import FORMATS
+from litellm_memory.foreign.past import PROGRAMS
 
 STATIC = Path(litellm_memory.page.__file__).parent / "static"
 FILES = sorted(STATIC.iterdir())
@@ -39,3 +42,9 @@ def test_the_scripts_are_javascript(tmp_path: Path) -> None:
         module = tmp_path / f"{file.stem}.mjs"
         module.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
         subprocess.run(["node", "--check", str(module)], check=True)
+
+
+def test_the_page_offers_every_format_and_program_that_can_be_read() -> None:
+    text = (STATIC / "import.js").read_text(encoding="utf-8")
+    offered = [json.loads(listed) for listed in re.findall(r"const (?:MEMORIES|CONVERSATIONS) = (\[.*\]);", text)]
+    assert offered == [list(FORMATS), list(PROGRAMS)]

@@ -18,10 +18,11 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from typer.testing import CliRunner
 
+from litellm_memory.api import past
 from litellm_memory.cli import app as command
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, heard_in
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.foreign.past import PROGRAMS, conversations_in, program_of
+from litellm_memory.foreign.past import MOST_SAID, PROGRAMS, conversations_in, program_of
 from litellm_memory.identity import partition_of
 from litellm_memory.keeper import count_tokens
 from litellm_memory.models import Caller
@@ -143,6 +144,24 @@ def test_of_an_agents_session_only_what_the_person_typed_is_heard() -> None:
         ("My editor is Helix.", "2026-11-28", "Good to know."),
     ]
     assert told(FILES / "codex.jsonl") == [(TOLD, "2026-11-28", "Noted.")]
+
+
+def test_a_conversation_of_more_messages_than_a_request_takes_comes_in_parts_that_lose_nothing(tmp_path: Path) -> None:
+    lines = (FILES / "claude-code.jsonl").read_text(encoding="utf-8").splitlines()
+    first = next(line for line in map(json.loads, lines) if line["type"] == "user" and not line.get("isMeta"))
+    said = [{**first, "message": {"role": "user", "content": f"My shelf number {n} is oak."}} for n in range(1200)]
+    replies = [
+        {**first, "type": "assistant", "message": {"role": "assistant", "content": f"Noted {n}."}} for n in range(1200)
+    ]
+    file = tmp_path / "long.jsonl"
+    file.write_text("\n".join(json.dumps(one) for pair in zip(said, replies, strict=True) for one in pair))
+    parts = list(conversations_in(file, "claude-code"))
+    assert [len(part["said"]) for part in parts] == [MOST_SAID, MOST_SAID, 200]
+    assert MOST_SAID == past.MOST_SAID
+    found = [
+        (one.text, one.reply and one.reply.text, one.place) for heard_of in heard(file) for one in heard_of.exchanges
+    ]
+    assert found == [(f"My shelf number {n} is oak.", f"Noted {n}.", n + 1) for n in range(1200)]
 
 
 def test_of_a_chat_only_the_branch_that_the_person_saw_last_is_heard(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from bed.engines import opened_engine
 
 from litellm_memory.engine import Engine, Request
+from litellm_memory.ledger.blocks import BLOCKS_KEPT, prune_blocks
 from litellm_memory.models import Caller
 from litellm_memory.sidecar import create_app
 
@@ -247,6 +248,124 @@ async def test_traces_go_after_their_days_and_beyond_their_number(
     assert (await ada.get("/v1/traces")).json()["data"] == []
 
 
+# --- the blocks of its prompt ---
+
+OTHER = "My staging database is backed up every Tuesday."
+LATER = "When is my staging database backed up?"
+
+
+async def blocks_of(ada: httpx.AsyncClient, asked: Request) -> list[dict[str, Any]]:
+    return list((await ada.get(f"/v1/traces/{asked.id}")).json()["blocks"])
+
+
+async def test_a_trace_shows_each_block_exactly_as_it_stood_in_the_prompt(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    await keep(ada, user)
+    first = request(user, QUESTION)
+    await engine.before(first)
+    await keep(ada, user, OTHER)
+    asked = request(user, QUESTION, "heron-42", LATER)
+    placed = [text for _, text in (await engine.before(asked)).injection.placed]
+    earlier, newest = await blocks_of(ada, asked)
+    assert [earlier["text"], newest["text"]] == placed
+    assert (FACT in placed[0], OTHER in placed[1]) == (True, True)
+    assert (earlier["count"], earlier["first_given"], earlier["note"]) == (1, False, None)
+    assert (newest["count"], newest["first_given"], newest["note"]) == (1, True, None)
+    assert await blocks_of(ada, first) == [{**earlier, "first_given": True}]
+
+
+async def test_a_retry_shows_the_block_of_the_first_attempt(engine: Engine, ada: httpx.AsyncClient, user: str) -> None:
+    await keep(ada, user)
+    first, again = request(user, QUESTION), request(user, QUESTION)
+    for one in (first, again):
+        await engine.before(one)
+    [then], [now] = await blocks_of(ada, first), await blocks_of(ada, again)
+    assert now == {**then, "first_given": False}
+
+
+async def test_a_block_is_shown_without_what_was_forgotten_and_says_so(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    memory, left = await keep(ada, user), "My staging database is called heron-42 by Priya too."
+    await keep(ada, user, left)
+    asked = request(user, QUESTION)
+    block = (await engine.before(asked)).block
+    await ada.delete(f"/v1/memories/{memory}")
+    [found] = await blocks_of(ada, asked)
+    assert (FACT in block, left in block) == (True, True)
+    assert (FACT in found["text"], left in found["text"], found["count"]) == (False, True, 2)
+    assert found["note"] == "One memory of it is not shown: forgotten since, or shared no more."
+
+
+async def test_a_block_of_which_all_is_forgotten_is_not_shown(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    memory = await keep(ada, user)
+    asked = request(user, QUESTION)
+    await engine.before(asked)
+    await ada.delete(f"/v1/memories/{memory}")
+    [found] = await blocks_of(ada, asked)
+    assert (found["text"], found["count"]) == (None, 1)
+    assert "forgotten since" in found["note"]
+
+
+async def test_what_the_store_has_no_more_is_not_shown_even_if_a_block_still_has_it(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    memory = await keep(ada, user)
+    asked = request(user, QUESTION)
+    await engine.before(asked)
+    trace = (await ada.get(f"/v1/traces/{asked.id}")).json()
+    await engine.memories.store.delete(trace["partition"], [memory])
+    assert [block["text"] for block in await blocks_of(ada, asked)] == [None]
+
+
+async def test_a_message_that_is_asked_anew_has_another_block_and_the_old_one_is_not_shown(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    await keep(ada, user)
+    first, anew = request(user, QUESTION), request(user, QUESTION)
+    mark = (await engine.before(first)).mark
+    assert mark is not None
+    engine.journal.blocks.settle(mark)
+    await keep(ada, user, "My staging database is called heron-43 from today on.")
+    block = (await engine.before(anew)).block
+    assert "heron-43" in block
+    [then], [now] = await blocks_of(ada, first), await blocks_of(ada, anew)
+    assert (then["text"], "another block" in then["note"]) == (None, True)
+    assert (now["text"], now["note"]) == (block, None)
+
+
+async def test_a_block_that_is_too_old_to_be_kept_is_not_shown(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    await keep(ada, user)
+    asked = request(user, QUESTION)
+    await engine.before(asked)
+    await engine.ledger.caught_up()
+    later = datetime.now(UTC) + BLOCKS_KEPT + timedelta(days=1)
+    await engine.ledger.database.write(lambda connection: prune_blocks(connection, later))
+    [found] = await blocks_of(ada, asked)
+    assert (found["text"], "kept no more" in found["note"]) == (None, True)
+
+
+async def test_a_block_is_shown_as_the_redactor_shows_it_today(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    await keep(ada, user)
+    asked = request(user, QUESTION)
+    await engine.before(asked)
+    before = engine.settings
+    learn = before.learn.model_copy(update={"redact_words": ("heron-42",)})
+    engine.use(before.model_copy(update={"learn": learn}))
+    try:
+        [found] = await blocks_of(ada, asked)
+    finally:
+        engine.use(before)
+    assert ("heron-42" in found["text"], "[REDACTED:" in found["text"]) == (False, True)
+
+
 # --- preview ---
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
@@ -271,6 +390,7 @@ async def test_a_preview_shows_what_any_wire_format_would_be_given(
     assert FACT in shown["block"]
     assert FACT in json.dumps(shown["body"])
     assert why(shown["trace"], memory) is None
+    assert shown["trace"]["blocks"] == []
 
 
 async def test_a_preview_keeps_nothing(engine: Engine, ada: httpx.AsyncClient, user: str) -> None:

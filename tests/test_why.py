@@ -262,6 +262,18 @@ async def test_the_trace_answers_why(house: House, scene: str) -> None:
     assert sentence in await house.told(trace, memory)
 
 
+async def test_a_trace_shows_what_stood_in_the_prompt_and_what_was_forgotten_of_it(house: House) -> None:
+    memory = await house.keep()
+    trace = await house.ask(QUESTION)
+    told = await house.told(trace)
+    assert "Block of 1, first given here:\n<memory note=" in told
+    assert FACT in told
+    await house.ada.delete(f"/v1/memories/{memory}")
+    told = await house.told(trace)
+    assert FACT not in told
+    assert "One memory of it is not shown" in told
+
+
 async def test_a_trace_of_somebody_else_is_told_like_one_that_never_was(house: House) -> None:
     trace = await house.ask(QUESTION, key="eve")
     assert await house.told(trace) == await house.told("never-was")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from litellm_memory.api.paging import Cursor, Limit
+from litellm_memory.care.blocks import blocks_then
 from litellm_memory.care.given import Name, Shape
 from litellm_memory.care.why import of_candidate, of_memory, of_request
 from litellm_memory.errors import NotFoundError
 from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine
-from litellm_memory.gate.apart import answer_with
+from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.ledger import Trace
 from litellm_memory.models import Memory, MemoryKind
 
@@ -70,12 +71,25 @@ class AskedOut(Shape):
     because: str
 
 
+class BlockOut(Shape):
+    """A block as it stood in the prompt, redacted; ``text`` is null when nothing of it may be shown.
+
+    ``count``: its memories then. ``first_given``: no earlier request had it. ``note``: what is not shown, and why.
+    """
+
+    text: str | None
+    count: int
+    first_given: bool
+    note: str | None
+
+
 class TraceOut(TraceRow):
     """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries.
 
     ``shared`` is the partition of what the team shared with the request; ``cut`` are the shared memories that were cut
     from earlier blocks.
-    ``why`` says in sentences what was done to the request.
+    ``why`` says in sentences what was done to the request, and ``blocks`` are the newest hundred blocks of its prompt,
+    oldest first.
     """
 
     why: list[str]
@@ -90,6 +104,7 @@ class TraceOut(TraceRow):
     candidates: list[CandidateOut]
     stages: Mapping[str, float]
     learned: list[LearnedOut]
+    blocks: list[BlockOut]
 
 
 class TracesOut(Shape):
@@ -139,10 +154,7 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
     ids = [asked] if asked else []
     ids += [candidate.memory for candidate in trace.candidates]
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
-    own = [one for one in await engine.memories.entries(trace.partition, ids) if one.user == trace.user]
-    shared = trace.shared if trace.shared and access.may_read(trace.shared, trace.partition, trace.user) else None
-    theirs = await engine.memories.entries(shared, ids) if shared else []
-    known = {memory.id: engine.redactor.memory(memory) for memory in (*own, *theirs)}
+    known = {memory.id: engine.redactor.memory(memory) for memory in await _readable(access, trace, ids)}
     candidates = [
         CandidateOut(
             **asdict(candidate),
@@ -166,7 +178,25 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
         asked=AskedOut(memory=asked, because=of_memory(asked, known.get(asked), trace)) if asked else None,
         candidates=candidates,
         learned=learned,
+        blocks=await _blocks(access, trace),
     )
+
+
+async def _readable(access: Access, trace: Trace, ids: Sequence[str]) -> list[Memory]:
+    """Those of these memories that the trace's user may read today: their own, and what is shared with them."""
+    memories = access.engine.memories
+    own = [one for one in await memories.entries(trace.partition, ids) if one.user == trace.user]
+    shared = trace.shared if trace.shared and access.may_read(trace.shared, trace.partition, trace.user) else None
+    return [*own, *(await memories.entries(shared, ids) if shared else ())]
+
+
+async def _blocks(access: Access, trace: Trace) -> list[BlockOut]:
+    async def still(ids: Sequence[str]) -> set[str]:
+        return {memory.id for memory in await _readable(access, trace, ids)}
+
+    then = await blocks_then(access.engine.ledger, trace, still)
+    redacted = access.engine.redactor.text
+    return await apart(lambda: [BlockOut(**{**asdict(one), "text": one.text and redacted(one.text)}) for one in then])
 
 
 def _of(memory: Memory | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from litellm_memory.client.memories import whole_id
 from litellm_memory.client.sidecar import PAGE, Row, Sidecar
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.print import as_json, fields, say, table, with_owner
+
+NOT_IN_FIELDS: Final = ("why", "candidates", "learned", "blocks")
 
 
 def preview(
@@ -83,7 +85,8 @@ def trace(
         for sentence in found["why"]:
             say(sentence)
         say("")
-        fields({name: value for name, value in found.items() if name not in ("why", "candidates", "learned")})
+        fields({name: value for name, value in found.items() if name not in NOT_IN_FIELDS})
+        _print_blocks(found)
         _print_candidates(found)
         _print_learned(found)
     else:
@@ -111,6 +114,13 @@ async def _whole_trace(answering: Sidecar, given: str) -> str:
 
 def _asked(trace: Row) -> datetime:
     return datetime.fromisoformat(trace["at"])
+
+
+def _print_blocks(trace: Row) -> None:
+    for block in trace["blocks"]:
+        which = "first given here" if block["first_given"] else "given earlier"
+        parts = (f"Block of {block['count']}, {which}:", block["text"], block["note"])
+        say("\n" + "\n".join(part for part in parts if part))
 
 
 def _print_candidates(trace: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def _freeze(connection: Transaction, records: Sequence[Record]) -> None:
     marks = {row["mark"] for kind, row in records if kind != SETTLE}
     # Most messages are answered later than their block is taken over.
     settle_blocks(connection, [row["mark"] for kind, row in records if kind == SETTLE and row["mark"] not in marks])
-    held = {mark: FrozenBy(*found) for mark, found in blocks_of(connection, list(marks)).items()}
+    held = {mark: FrozenBy(block, call) for mark, (block, call, _) in blocks_of(connection, list(marks)).items()}
     rows: dict[str, dict[str, Any]] = {}
     for kind, row in records:
         mark = row["mark"]

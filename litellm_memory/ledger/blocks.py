@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, false, func, or_, select, update
 
 from litellm_memory.database.database import Database
-from litellm_memory.database.tables import blocks, insert_new, upsert_all
+from litellm_memory.database.tables import aware, blocks, insert_new, upsert_all
 from litellm_memory.ledger.changes import NO_NAMESPACE, publish
 from litellm_memory.models import NAMESPACE_DIGITS, Block, Given
 
@@ -43,7 +43,7 @@ class FrozenBlocks:
         known = self.cached(marks)
         missing = [mark for mark in marks if mark not in known]
         if missing:
-            for block, _ in (await self._database.read(lambda c: blocks_of(c, missing))).values():
+            for block, *_ in (await self._database.read(lambda c: blocks_of(c, missing))).values():
                 self.remember(block)
                 known[block.mark] = block
         return known
@@ -114,7 +114,7 @@ def cut_out(connection: Connection, memories: Collection[str], namespaces: Colle
 def cut_from(connection: Connection, marks: Sequence[str] | Select[tuple[str]], memories: Collection[str]) -> list[str]:
     """Removes these memories from these blocks, of which every other byte stays; returns the marks of the changed."""
     cut = []
-    for block, _ in blocks_of(connection, marks).values():
+    for block, *_ in blocks_of(connection, marks).values():
         if not set(memories).isdisjoint(given.memory for given in block.given):
             values = given_columns(block.without(memories))
             connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(values))
@@ -149,7 +149,7 @@ def _freeze(connection: Connection, block: Block, namespace: str, call: str) -> 
     row = block_row(block, namespace, call)
     if insert_new(connection, blocks, row):
         return block
-    [(before, _)] = blocks_of(connection, [block.mark]).values()
+    [(before, *_)] = blocks_of(connection, [block.mark]).values()
     if not before.answered:
         return before
     connection.execute(update(blocks).where(blocks.c.mark == block.mark).values(row))
@@ -187,13 +187,14 @@ def _columns(given: Given) -> tuple[str, str, int, str]:
     return given.memory, given.text, given.tokens, given.heading
 
 
-def blocks_of(connection: Connection, marks: Sequence[str] | Select[tuple[str]]) -> dict[str, tuple[Block, str]]:
-    """The blocks of these marks, each with the call that froze it."""
-    rows = connection.execute(select(blocks).where(blocks.c.mark.in_(marks)))
-    return {
-        row.mark: (Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered), row.call)
-        for row in rows
-    }
+def blocks_of(c: Connection, marks: Sequence[str] | Select[tuple[str]]) -> dict[str, tuple[Block, str, datetime]]:
+    """The blocks of these marks, each with the call that froze it, and when."""
+    rows = c.execute(select(blocks).where(blocks.c.mark.in_(marks)))
+    return {row.mark: (_block(row), row.call, aware(row.frozen)) for row in rows}
+
+
+def _block(row: Any) -> Block:
+    return Block(row.mark, row.text, tuple(Given(*given) for given in row.given), row.answered)
 
 
 def put_blocks(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -23,15 +23,15 @@ LARGEST_EXPORT: Final = 256 * 2**20
 SECONDS: Final = 120.0
 """For a file from its first byte to its last row; a large one takes a minute. Whoever sends or reads slowly does not
 keep others waiting for longer."""
-LONGEST_ROW: Final = 2**20
-"""Bytes of a row of JSON: a text of 8,000 characters and a reply of 32,000, each of twelve bytes at most."""
+LONGEST_ROW: Final = 4 * 2**20
+"""Bytes of a row of JSON: a conversation of almost as many, or a text of 8,000 characters and a reply of 32,000."""
 
 router = APIRouter(prefix="/v1", tags=["export and import"])
 
 
 @router.post(
     "/convert",
-    summary="Read what another product exported, as lines that an import takes; nothing is kept",
+    summary="Read what another product exported, as lines or conversations that an import takes; nothing is kept",
     response_class=StreamingResponse,
     responses={200: {"content": {NDJSON: {}}, "description": "Newline-delimited JSON, the format first."}},
     openapi_extra={

@@ -40,25 +40,27 @@ ROUTERS: Final = (routes.router, fares.router, convert.router)
 def with_page(app: FastAPI, claims: Claims | None = None, clock: Callable[[], float] = time.monotonic) -> FastAPI:
     """The sidecar's app with the page at ``/``. ``claims``: None where no LiteLLM signs any."""
     served: Served = app.state.litellm_memory
+    add_routes(app)
+    routes = tuple(app.routes)
 
     def api() -> FastAPI:
-        made = create_app(served.engine, doors.authenticate, served.shared, served.turns)
-        add_routes(made)
-        return made
+        return create_app(served.engine, doors.authenticate, served.shared, served.turns, routes)
+
+    async def visited(request: Request) -> Response:
+        doors.prepare()
+        return await shell(request)
 
     doors = Doors(served, Sessions(clock), claims, api)
-    add_routes(app)
-    app.routes.extend(
-        (
-            Route("/", shell, methods=["GET"], include_in_schema=False),
-            Route("/page/{name}", static, methods=["GET"], include_in_schema=False),
-            Route("/api/plugin-manifest", doors.manifest, methods=["GET"], include_in_schema=False),
-            Route("/api/plugin-auth", doors.claim, methods=["POST"], include_in_schema=False),
-            Route("/api/session", doors.who, methods=["GET"], include_in_schema=False),
-            Route("/api/session", doors.sign_in, methods=["POST"], include_in_schema=False),
-            Route("/api/session", doors.sign_out, methods=["DELETE"], include_in_schema=False),
-            Route("/api/{path:path}", PassingOn(doors), include_in_schema=False),
-        )
+    # First of all routes: FastAPI builds one when a request comes to it, or past it to a later one.
+    app.routes[:0] = (
+        Route("/", visited, methods=["GET"], include_in_schema=False),
+        Route("/page/{name}", static, methods=["GET"], include_in_schema=False),
+        Route("/api/plugin-manifest", doors.manifest, methods=["GET"], include_in_schema=False),
+        Route("/api/plugin-auth", doors.claim, methods=["POST"], include_in_schema=False),
+        Route("/api/session", doors.who, methods=["GET"], include_in_schema=False),
+        Route("/api/session", doors.sign_in, methods=["POST"], include_in_schema=False),
+        Route("/api/session", doors.sign_out, methods=["DELETE"], include_in_schema=False),
+        Route("/api/{path:path}", PassingOn(doors), include_in_schema=False),
     )
     app.add_middleware(Headers, framed_by=served.engine.settings.sidecar.framed_by)
     return app

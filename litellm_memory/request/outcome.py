@@ -30,6 +30,8 @@ class Injection:
     """Ids of the memories that the conversation carries after this call."""
     placed: tuple[tuple[Place, str], ...] = ()
     """Every block of the body before the client's text at its place."""
+    blocks: tuple[tuple[str, int], ...] = ()
+    """The mark of the message of each of these, and how many memories it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def injection_of(
         block=block.text if newest is reading.said[-1] else "",
         carried=carried,
         placed=placed,
+        blocks=tuple((said.mark, len(block.given)) for said, block in given),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from litellm_memory import __version__
 from litellm_memory.api import (
@@ -86,11 +86,15 @@ ROUTERS: Final = tuple(part.router for part in _PARTS)
 
 
 def create_app(
-    engine: Engine, authenticate: Authenticate, shared: Shared | None = None, turns: Turns | None = None
+    engine: Engine,
+    authenticate: Authenticate,
+    shared: Shared | None = None,
+    turns: Turns | None = None,
+    routes: Sequence[BaseRoute] | None = None,
 ) -> FastAPI:
     """The app, for the keys that ``authenticate`` accepts and the operator's own.
 
-    ``shared`` and ``turns``: those of another app of this process; otherwise it makes its own.
+    ``shared``, ``turns`` and ``routes``: those of another app of this process; otherwise it makes its own.
     """
     app = FastAPI(
         title="litellm-memory",
@@ -112,6 +116,9 @@ def create_app(
     app.add_middleware(Browsers, host=engine.settings.sidecar.host, refuse=_error)
     figures, waiting = shared or Shared(engine.ledger.figures), turns or Turns()
     Served(engine, authenticate, figures, open_on_loopback=True, turns=waiting).attach_to(app)
+    if routes is not None:
+        app.routes[:] = routes
+        return app
     for router in ROUTERS:
         app.include_router(router)
     app.routes.append(Route("/mcp", AgentTools(), methods=["POST"], include_in_schema=False))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,32 +106,46 @@ def without_memory(directory: Path, provider: str) -> Iterator[Server]:
 
 
 @contextmanager
-def with_memory(directory: Path, provider: str, *, memories: int) -> Iterator[Server]:
-    """The same with the plugin at its defaults and a store of so many memories."""
+def with_memory(
+    directory: Path, provider: str, *, memories: int, grow: Callable[[Path], None] | None = None
+) -> Iterator[Server]:
+    """The same with the plugin at its defaults and a store of so many memories. ``grow`` adds others to its files."""
     data_dir = directory / "memory"
     asyncio.run(_fill(Settings(data_dir=data_dir), memories))
+    if grow is not None:
+        grow(data_dir)
     defaults = {
         "recall": RecallSettings().model_dump(include={"deadline_ms", "min_score"}),
         "learn": LearnSettings().model_dump(include={"meaning"}),
     }
     proxy = _proxy(directory, provider, "litellm_memory.handler", memory=defaults)
     began = time.perf_counter()
-    with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
-        live = _started(proxy, began)
-        Memories(proxy, sidecar).wait_until_ready()
-        start = Start(live.live_s, live.cpu_s, time.perf_counter() - began)
-        keeper, searcher = read_record(data_dir), read_record(data_dir / "search")
-        assert keeper is not None
-        assert searcher is not None
-        ledger = Ledger.open(Settings(data_dir=data_dir).ledger_url)
-        try:
-            yield Server(proxy, client, start, ledger, keeper.pid, searcher.pid)
-        finally:
-            ledger.close()
-            # They would wait some seconds for another worker, in a directory that goes away.
-            for process in (searcher, keeper):
-                with suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGTERM)
+    try:
+        with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
+            live = _started(proxy, began)
+            Memories(proxy, sidecar).wait_until_ready()
+            start = Start(live.live_s, live.cpu_s, time.perf_counter() - began)
+            keeper, searcher = read_record(data_dir), read_record(data_dir / "search")
+            assert keeper is not None
+            assert searcher is not None
+            ledger = Ledger.open(Settings(data_dir=data_dir).ledger_url)
+            try:
+                yield Server(proxy, client, start, ledger, keeper.pid, searcher.pid)
+            finally:
+                ledger.close()
+    finally:
+        # Only now: a worker would start others.
+        _end(data_dir / "search")
+        _end(data_dir)
+
+
+def _end(directory: Path) -> None:
+    """Ends the process of a directory, which would wait some seconds for another worker, and returns when it has."""
+    if (record := read_record(directory)) is not None:
+        with suppress(ProcessLookupError):
+            os.kill(record.pid, signal.SIGTERM)
+    while read_record(directory) is not None:
+        time.sleep(0.05)
 
 
 def _proxy(directory: Path, provider: str, *callbacks: str, memory: Mapping[str, object] | None = None) -> Proxy:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ import uvicorn
 
 from bed.engines import opened_engine
 from bed.made_up import ADA, USER
-from litellm_memory.engine import Engine
+from litellm_memory.engine import Engine, Request
 from litellm_memory.identity import partition_of
 from litellm_memory.models import Caller, Memory, memory_id, namespace
 from litellm_memory.page import with_page
@@ -67,6 +68,17 @@ class ServedPage:
         memory = Memory(named, self.partition, USER, text, "fact", now, valid_from=now, review=review)
         assert self.run(self.engine.memories.restore([memory])) == 1
         return named
+
+    def ask(self, name: str, *said: str) -> None:
+        """A request of the made-up person, whose trace gets this name; every other text is an answer."""
+        roles = cycle(("user", "assistant"))
+        messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
+        headers = {"x-memory-user-id": USER}
+        self.run(
+            self.engine.before(
+                Request(name, "acompletion", "/v1/chat/completions", headers, {"messages": messages}, ADA)
+            )
+        )
 
     def forget(self, memory: str) -> None:
         self.run(self.engine.memories.forget(self.partition, memory))

@@ -6,6 +6,7 @@ import { button, empty, facts, failed, field, h, notice, rested, said, show, tab
 const STATES = { in_force: "in force", pinned: "pinned", waiting: "waiting for review", replaced: "replaced", over: "over", any: "any state" };
 const KINDS = ["fact", "preference", "decision", "instruction", "episode"];
 const TEN_MINUTES = 600;
+const TRIES = 30;
 const asked = { query: "", user: "", project: "", kind: "", tag: "", client: "", state: "in_force", since: "", until: "" };
 
 export async function forget(ids, after) {
@@ -38,7 +39,7 @@ export async function memories(place) {
   const actions = h("div", { class: "row bulk", role: "toolbar", "aria-label": "What to do with the chosen ones", hidden: true });
   let asking = 0;
 
-  async function load(cursor) {
+  async function load(cursor, tries = 0) {
     // An Undo may come when this list was left and another one is shown.
     if (!place.isConnected) { if (/^(#\/memories)?$/.test(location.hash)) dispatchEvent(new Event("hashchange")); return; }
     const mine = ++asking;
@@ -54,7 +55,16 @@ export async function memories(place) {
       told.textContent = `${count}${found.next_cursor ? " or more" : ""} ${count === 1 ? "memory" : "memories"}${whose}`;
       if (!count) show(more, found.next_cursor ? button("Look further", () => load(found.next_cursor)) : nothing());
       choose();
-    } catch (error) { if (mine === asking) { list.replaceChildren(); show(more, failed(error)); told.textContent = ""; } }
+    } catch (error) {
+      if (mine !== asking) return;
+      // Soon after a start a person's memories are still being read, which takes some seconds where there are many.
+      if (error.status === 503 && asked.query.trim() && tries < TRIES) {
+        told.textContent = "The memories are still being read, or the search is away: this goes on by itself …";
+        setTimeout(() => mine === asking && load(cursor, tries + 1), 1000);
+        return;
+      }
+      list.replaceChildren(); show(more, failed(error)); told.textContent = "";
+    }
     if (mine === asking) list.ariaBusy = null;
   }
 

@@ -25,12 +25,25 @@ export async function trace(place, id) {
   show(place, h("p", {}, h("a", { href: "#/traces" }, "All traces")), h("h1", {}, "What was done to a request"), told(found));
 }
 
+const memories = (count) => count === 1 ? "one memory" : `${count} memories`;
+const block = (one) => [one.text && h("pre", { dir: "auto", tabindex: "0", role: "group", "aria-label": "Block" }, visible(one.text)), one.note && h("p", { class: "why" }, visible(one.note))];
+
+// The newest block is read first; those of earlier messages are the longest part of a long conversation.
+function stood(blocks) {
+  if (!blocks.length) return null;
+  const newest = blocks.at(-1), earlier = blocks.slice(0, -1).reverse();
+  return [h("h2", {}, "What stood in the prompt"),
+    h("p", { class: "soft" }, newest.first_given ? `First given with this request: ${memories(newest.count)}.` : `Given with an earlier request, and put back: ${memories(newest.count)}.`), block(newest),
+    earlier.length > 0 && h("details", {}, h("summary", {}, `Blocks of earlier messages: ${earlier.length}`), earlier.map((one) => [h("p", { class: "soft" }, `${memories(one.count)}:`), block(one)]))];
+}
+
 function told(found) {
   const about = [["when", when(found.at)], ["outcome", `${found.status}: ${found.reason}`], ["user", found.user], ["project", found.project], ["session", found.session], ["client", found.client], ["model", found.model], ["route", found.route]];
   const stages = Object.entries(found.stages);
   const longest = Math.max(1e-6, ...stages.map(([, ms]) => ms));
   return [found.why.map((why) => h("p", {}, visible(why))),
     h("dl", {}, about.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "string" ? visible(value) : value)])),
+    stood(found.blocks),
     h("h2", {}, "What was looked at"),
     found.candidates.length ? h("ul", { class: "cards" }, found.candidates.map((one) => h("li", { class: "card" }, h("div", {},
       score(one.score, found.min_score ?? session.min_score), one.text === null ? h("p", { class: "soft" }, "It was forgotten since.") : said(one.text, true),
