@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.index.beside import IndexBeside
-from litellm_memory.index.ranking import ADDS_FROM, Signals, best_first, confidence, rank, shown_scores
+from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank, shown_scores
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
+from litellm_memory.memories.need import Index, by_need
 from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Memory, Recalled, Scope
 from litellm_memory.render import BlockBudget, Rejection
-from litellm_memory.text.chinese import simplified
 from litellm_memory.text.cues import plain
-from litellm_memory.text.words import is_english, read_by_encoder
+from litellm_memory.text.words import is_english
 
 MAX_ON_EVENT_LOOP = 12_000
 """Scopes of at most this many memories are searched on the event loop: 1 to 2 ms, as long as parsing a long request.
@@ -46,14 +46,9 @@ COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
 """A result by the table of token vectors is unclear when the ranks of this many best memories lie within CLEAR, unless
 the best score is more than FAINT below the threshold. With these and with those around them, LoCoMo, BEAM and the
 made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
-NEEDED = 0.86
-"""The cosine that a need of probability 1 is worth. With it the default threshold lies at 0.41: of made-up blocks in 16
-languages that the net has not seen, by folds, 84 % of the messages that need a memory then find it, and 0.6 % of
-those about something else (docs/decisions/questions.md)."""
 MOSTLY_ENGLISH = 0.9
 """From this share of words in English letters on, the local model's table of token vectors is used."""
 
-Index: TypeAlias = ScopeIndex | IndexBeside
 Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
 """Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
 ones."""
@@ -283,7 +278,7 @@ def _scored(
     signals = index.signals(vector, query.text)
     letters, english = plain(query.text), english_share(query.text)
     trust, confidence_trust = (1.0, 1.0) if query.any_language else (letters, english)
-    judged = _by_need(signals, index, query.text, needed) if needed else None
+    judged = by_need(signals, index, query.text, needed) if needed else None
     if judged is not None:
         signals, trust, confidence_trust = judged, 1.0, 1.0
     elif vector is None:
@@ -305,19 +300,6 @@ def _scored(
         **ranking.parts,
     }
     return _Scored(index, signals.positions, ranking.ranks, scores, ranking.evidence, columns, sure)
-
-
-def _by_need(signals: Signals, index: Index, text: str, needed: Needed) -> Signals | None:
-    """The signals with the probability that ``text`` needs a memory in place of the cosine of its vector; None for a
-    text that is not read."""
-    if not read_by_encoder(text):
-        return None
-    memories = map(index.at, signals.positions.tolist())
-    texts = [
-        simplified(memory.text) if memory is not None and read_by_encoder(memory.text) else "" for memory in memories
-    ]
-    likely = np.where([*map(bool, texts)], needed(simplified(text), texts), np.float32(0))
-    return replace(signals, dense=np.float32(NEEDED) * likely)
 
 
 def _is_visible(index: Index, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:
