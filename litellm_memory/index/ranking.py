@@ -48,9 +48,10 @@ UNKNOWN_NAME_PENALTY = 0.45
 WORDS_ALONE = 0.75
 """Factor on confidence without vectors when the query is English: unrelated English texts share many words. Rejection
 without: 93.7 %."""
-WORDS_BESIDE = 0.6
-"""Factor on confidence by words alone beside the judgement of a need: in a language that the encoder does not know,
-words decide."""
+WORDS_BESIDE = (0.4, 1.0)
+"""Factor on confidence by words alone beside the judgement of a need: for a query in other letters than English ones,
+and in those. Pairs of characters are shared by chance, and many languages in English letters the encoder does not
+know."""
 CROWDED_FROM, CROWDING_PENALTY = 500, 0.035
 """Above this many memories some are near any query by chance, so each factor of e more costs this much confidence.
 Rejection without: 98.4 %, and less the more memories there are."""
@@ -239,19 +240,19 @@ def _between(requests: float, dialogue: float, share: float) -> float:
     return requests + (dialogue - requests) * share
 
 
-def confidence(signals: Signals, *, trust: float, english: float, judged: bool = False) -> Floats:
+def confidence(signals: Signals, *, trust: float, english: float, judged_in: float | None = None) -> Floats:
     """How likely each memory is to be about the query, from 0 to 1.
 
     It is comparable across scopes of any size, with or without vectors, and across languages: few questions that are
-    unrelated to the memories reach 0.3. ``english`` (0 to 1): how much of the query is English. ``judged``: the vectors
-    stand for how probably the query needs each memory.
+    unrelated to the memories reach 0.3. ``english`` (0 to 1): how much of the query is English. ``judged_in``: the
+    vectors stand for how probably the query needs each memory, and this much of it (0 to 1) is in English letters.
     """
     matched = signals.words + np.where(signals.in_session, _words_nearby(signals), np.float32(0))
     by_words = matched * np.float32(1 - (1 - WORDS_ALONE) * english)
     by_both = CONFIDENCE_DENSE * np.clip(signals.dense, 0, 1) + (1 - CONFIDENCE_DENSE) * matched
     likely = trust * by_both + (1 - trust) * by_words
-    if judged:
-        likely = np.maximum(likely, np.float32(WORDS_BESIDE) * by_words)
+    if judged_in is not None:
+        likely = np.maximum(likely, np.float32(_between(*WORDS_BESIDE, judged_in)) * by_words)
     by_chance = CROWDING_PENALTY * math.log(max(1, signals.count / CROWDED_FROM))
     by_length = LONG_PENALTY * signals.excess_lengths
     likely = likely * (1 - UNKNOWN_NAME_PENALTY * signals.unknown_names)
