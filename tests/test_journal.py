@@ -427,7 +427,7 @@ async def test_a_worker_that_slept_through_whole_segments_misses_no_block(direct
     busy.blocks.settle("mark-0")
     house.holds["mark-0"] = replace(house.holds["mark-0"], answered=True)
     await house.keeper.take_all(rotate=True)
-    assert not idle.blocks.is_all(idle.blocks.cached(["mark-4"]), ["mark-4"])
+    assert idle.blocks.missing(idle.blocks.cached(["mark-4"]), ["mark-4"]) == ["mark-4"]
     assert await idle.blocks.frozen([*house.holds]) == house.holds
     await house.close()
 
