@@ -50,8 +50,13 @@ class BlocksOut:
 
     def __call__(self, value: Any) -> Any:
         """``value`` without blocks: the same object when there are none in it, else a copy. None when it is one."""
-        found = self._out(value, {})
-        return None if found is _GONE else found
+        return self.changed({"": value}).get("", value)
+
+    def changed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``values`` that have blocks, as a call makes them. What several of them share is read once."""
+        done: dict[int, Any] = {}
+        outs = [(key, value, self._out(value, done)) for key, value in list(values.items())]
+        return {key: None if out is _GONE else out for key, value, out in outs if out is not value}
 
     # The functions below see every part of a conversation, so those without a text are passed over without a call.
 
