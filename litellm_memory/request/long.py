@@ -12,6 +12,8 @@ T = TypeVar("T")
 MOST_AT_ONCE: Final = 1000
 """Messages, parts, and hundreds of characters of the person that are read on the event loop: that takes 9 ms at the
 most. More are read in a thread."""
+MOST_READ: Final = 40_000
+"""As many are read at all: 4 MB of a person's words. Letting go of more would hold up the event loop."""
 MOST_BLOCKS_AT_ONCE: Final = 500
 """Messages of the person whose blocks are looked up at once, in 2 ms; and blocks that are put into a body there."""
 

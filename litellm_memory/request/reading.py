@@ -16,7 +16,7 @@ from litellm_memory.ledger import Ledger, Standing
 from litellm_memory.memories.breaker import Breaker
 from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
 from litellm_memory.request.kinds import classify
-from litellm_memory.request.long import MOST_AT_ONCE, done
+from litellm_memory.request.long import MOST_AT_ONCE, MOST_READ, done
 from litellm_memory.request.marks import Said, said_in
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.openings import Openings
@@ -26,8 +26,6 @@ from litellm_memory.settings import Settings
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.content import is_longer
 
-MOST_READ: Final = 40_000
-"""As many are read at all: 4 MB of a person's words. Letting go of more would hold up the event loop."""
 LONGEST_READ_S: Final = 2.0
 """After this long a request goes on without memory: long conversations of others may be read before it."""
 
