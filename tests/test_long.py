@@ -92,7 +92,10 @@ async def test_each_block_of_a_long_conversation_is_replayed_where_it_stood(tmp_
 
 async def test_a_group_is_known_by_what_was_said_lately(engine: Engine) -> None:
     names = itertools.cycle(("Anna", "Ben"))
-    group = [{"role": "user", "content": f"{name}: I think it is in May."} for name, _ in zip(names, range(1500), strict=False)]
+    group = [
+        {"role": "user", "content": f"{name}: I think it is in May."}
+        for name, _ in zip(names, range(1500), strict=False)
+    ]
     assert not (await engine.before(asked("group", group))).acceptance.learns
     alone = [{"role": "user", "content": f"When is it {n}?"} for n in range(1500)]
     assert (await engine.before(asked("alone", alone))).acceptance.learns

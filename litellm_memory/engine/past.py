@@ -11,8 +11,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from litellm_memory.engine.engine import Engine
-from litellm_memory.extract.pairs import read_together
-from litellm_memory.learn.making import memories_of
+from litellm_memory.learn.making import memories_of_each
 from litellm_memory.models import Exchange, Memory
 from litellm_memory.request.past import Heard
 
@@ -88,7 +87,5 @@ def _counted(heard: Sequence[Heard], every: Mapping[str, Exchange], known: Set[s
 
 
 def _memories(engine: Engine, exchanges: Sequence[Exchange]) -> list[Memory]:
-    read_together([exchange.text for exchange in exchanges])
-    learn, key = engine.settings.learn, engine.ledger.key
-    found = [memory for exchange in exchanges for memory in memories_of(exchange, learn, key).memories]
-    return [engine.redactor.memory(memory) for memory in found]
+    made = memories_of_each(exchanges, engine.settings.learn, engine.ledger.key)
+    return [engine.redactor.memory(memory) for one in made for memory in one.memories]
