@@ -7,8 +7,10 @@ tells whose work it is; samples count as one hold until the loop has come to its
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +24,6 @@ import litellm_memory
 SAMPLE_SECONDS = 0.002
 SHORTEST_MS = 4.0
 """Shorter holds are not written down."""
-COLLECTED = "freeze"
-"""Called by the garbage collector at its end: what was sampled is the collection."""
 OURS = str(Path(litellm_memory.__file__).parent)
 THEIRS = str(Path(litellm.__file__).parent)
 
@@ -48,14 +48,27 @@ class Holds(CustomLogger):
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._began: tuple[float, float] | None = None
         self._last: tuple[float, float, str] = (0.0, 0.0, "")
+        self._thread = threading.get_ident()
+        self._collecting = self._collected = 0.0
+        gc.callbacks.append(self._collects)
         signal.signal(signal.SIGALRM, self._sample)
         signal.setitimer(signal.ITIMER_REAL, SAMPLE_SECONDS, SAMPLE_SECONDS)
+
+    def _collects(self, phase: str, _info: dict[str, int]) -> None:
+        """A garbage collection walks LiteLLM's objects too, whoever was at work when it was due: nobody's hold."""
+        if threading.get_ident() != self._thread:
+            return
+        if phase == "start":
+            self._collecting = time.thread_time()
+        elif self._collecting:
+            self._collected += time.thread_time() - self._collecting
+            self._collecting = 0.0
 
     def _sample(self, _signal: int, frame: FrameType | None) -> None:
         where = _ours(frame)
         if where is None:
             return
-        now = time.thread_time(), time.perf_counter()
+        now = time.thread_time() - self._collected, time.perf_counter()
         if self._began is None:
             self._began = now
             self._loop.call_soon(self._ended)
@@ -76,8 +89,6 @@ def _ours(frame: FrameType | None) -> str | None:
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(OURS):
-            if frame.f_code.co_name == COLLECTED:
-                return None
             return f"{Path(file).relative_to(OURS)}:{frame.f_code.co_name}"
         if file.startswith(THEIRS):
             return None
