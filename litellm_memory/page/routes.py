@@ -14,7 +14,6 @@ from litellm_memory.care.given import Shape
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
-from litellm_memory.models import Recalled
 
 
 class BrowsedOut(Shape):
@@ -72,13 +71,15 @@ async def browse_memories(engine: WithEngine, partition: ReadPartition, asked: B
     found = await browse(
         engine.memories, engine.recall, partition, asked, after=position_at(asked.cursor), now=datetime.now(UTC)
     )
-
-    def shape(one: Recalled) -> BrowsedOut:
-        shown = MemoryOut.shown(one.memory, engine.redactor)
-        return BrowsedOut(memory=shown, score=one.score if one.why else None, why=one.why)
-
-    after, users = cursor_at(found.after), list(found.users)
-    return await answer_with("data", found.found, shape, next_cursor=after, users=users)
+    return await answer_with(
+        "data",
+        found.found,
+        lambda one: BrowsedOut(
+            memory=MemoryOut.shown(one.memory, engine.redactor), score=one.score if one.why else None, why=one.why
+        ),
+        next_cursor=cursor_at(found.after),
+        users=list(found.users),
+    )
 
 
 @router.post("/bulk", summary="Forget, bring back, pin, tag, accept or reject many memories")
