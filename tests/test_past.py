@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from litellm_memory.api import past
 from litellm_memory.cli import app as command
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, heard_in
+from litellm_memory.engine.past import APPENDED_AT_ONCE
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.foreign.past import MOST_SAID, PROGRAMS, conversations_in, program_of
 from litellm_memory.identity import partition_of
@@ -306,6 +307,20 @@ async def test_what_a_transcript_tells_is_learned_with_its_own_time_and_only_onc
     again = (await posted(engine, "sk-ada", of_codex(user))).json()
     assert (again["taken"], again["known"]) == (0, 1)
     assert await learned(engine, user, 1) == found
+
+
+@pytest_asyncio_module
+async def test_an_import_leaves_the_event_loop_to_others_while_it_appends(engine: Engine) -> None:
+    messages = [{"role": "user", "content": f"Hello {number}"} for number in range(400)]
+    conversation = {"body": {"messages": messages}, "said": [{"at": "2026-05-01T10:00:00Z"}] * 400, "user": "greets"}
+    sizes: list[int] = []
+    importing = asyncio.create_task(posted(engine, "sk-ada", conversation))
+    while not importing.done():
+        sizes.append(sum(path.stat().st_size for path in (engine.settings.data_dir / "journal").glob("*.log")))
+        await asyncio.sleep(0)
+    assert (await importing).json()["taken"] == 400
+    grown = [after - before for before, after in pairwise(sizes) if after > before]
+    assert len(grown) >= 400 // APPENDED_AT_ONCE
 
 
 @pytest_asyncio_module

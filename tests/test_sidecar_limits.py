@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from litellm_memory.api.jobs import shape
 from litellm_memory.engine import Engine
 from litellm_memory.errors import StoreError, UnauthorizedError
 from litellm_memory.gate.rates import CALLERS, REFUSALS, Rates
+from litellm_memory.gate.turns import AT_ONCE, Places, given_back
 from litellm_memory.ledger import Job
 from litellm_memory.models import Caller
 from litellm_memory.page import with_page
@@ -115,6 +118,27 @@ async def test_an_ipv4_address_on_a_socket_for_both_versions_is_an_address_of_it
         await outcome(rates, f"sk-{number}", address="::ffff:192.0.2.1")
     assert await outcome(rates, "sk-ada", address="192.0.2.1") == "1"
     assert await outcome(rates, "sk-ada", address="::ffff:192.0.2.2") == 200
+
+
+async def test_a_caller_is_served_a_few_requests_at_once_and_others_do_not_wait() -> None:
+    places, served = Places(), Counter[str]()
+    goes_on = asyncio.Event()
+
+    async def request(caller: str) -> None:
+        scope: dict[str, object] = {}
+        with given_back(scope):
+            await places.take(caller, scope)
+            await places.take(caller, scope)  # of the same request: it has its place already
+            served[caller] += 1
+            await goes_on.wait()
+
+    many = [asyncio.create_task(request(caller)) for caller in ("ada",) * 9 + ("eve",)]
+    while not served["eve"]:
+        await asyncio.sleep(0)
+    assert served == {"ada": AT_ONCE, "eve": 1}
+    goes_on.set()
+    await asyncio.gather(*many)
+    assert served == {"ada": 9, "eve": 1}
 
 
 async def test_a_second_header_makes_no_second_caller() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Request as Asking
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, StringConstraints, ValidationError
@@ -20,9 +20,9 @@ from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Moment, Name, Shape
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, Taken, heard_in, take
 from litellm_memory.gate.access import Access, ServedHere, WithAccess
-from litellm_memory.gate.apart import apart
+from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.identity import partition_of
-from litellm_memory.models import Caller, MemoryKind, Scope
+from litellm_memory.models import Caller, Memory, MemoryKind, Scope
 
 MOST_CONVERSATIONS: Final = 200
 MOST_SAID: Final = 500
@@ -137,6 +137,7 @@ async def owner_of(access: WithAccess, given: Annotated[ConversationsIn, Depends
 @router.post(
     "/import/conversations",
     summary="Learn from conversations of the past, each message with its own time",
+    response_model=PastOut,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -150,35 +151,33 @@ async def import_conversations(
     given: Annotated[ConversationsIn, Depends(read_apart)],
     owner: Annotated[str | None, Depends(owner_of)],
     dry_run: Annotated[bool, Query(description="Nothing is kept: what would be learned is told.")] = False,
-) -> PastOut:
+) -> Response:
     with alone(served.turns.importing, owner or ""):
-        heard = await apart(lambda: [*_heard(served.engine, access, given, owner)])
-        return _out(await take(served.engine, heard, dry=dry_run))
+        heard = [await apart(partial(_heard, served.engine, access, one, owner)) for one in given.conversations]
+        return await _answer(await take(served.engine, heard, dry=dry_run))
 
 
-def _heard(engine: Engine, access: Access, given: ConversationsIn, owner: str | None) -> Iterator[Heard]:
-    for one in given.conversations:
-        caller = access.caller if one.caller is None else _caller(one.caller)
-        partition = owner
-        if one.caller is not None:
-            partition = partition_of(caller, engine.settings.identity.partition)
-            # A person's key imports its own rows alone, and the operator, where one partition is named, that one's.
-            if partition is None or owner not in (None, partition):
-                yield Heard.none(NOT_YOURS, len(one.said))
-                continue
-        request = Request(secrets.token_hex(16), BY_PATH, one.path or None, _lower(one.headers), one.body, caller)
-        now = datetime.now(UTC)
-        said = [SaidThen(min(now, at.at), at.reply) for at in one.said]
-        yield heard_in(
-            request,
-            said,
-            engine.settings,
-            engine.ledger.key,
-            engine.redactor,
-            may_learn=partial(_may_learn, access),
-            partition=partition,
-            user=one.user,
-        )
+def _heard(engine: Engine, access: Access, one: ConversationIn, owner: str | None) -> Heard:
+    caller = access.caller if one.caller is None else _caller(one.caller)
+    partition = owner
+    if one.caller is not None:
+        partition = partition_of(caller, engine.settings.identity.partition)
+        # A person's key imports its own rows alone, and the operator, where one partition is named, that one's.
+        if partition is None or owner not in (None, partition):
+            return Heard.none(NOT_YOURS, len(one.said))
+    request = Request(secrets.token_hex(16), BY_PATH, one.path or None, _lower(one.headers), one.body, caller)
+    now = datetime.now(UTC)
+    said = [SaidThen(min(now, at.at), at.reply) for at in one.said]
+    return heard_in(
+        request,
+        said,
+        engine.settings,
+        engine.ledger.key,
+        engine.redactor,
+        may_learn=partial(_may_learn, access),
+        partition=partition,
+        user=one.user,
+    )
 
 
 def _may_learn(access: Access, scope: Scope, caller: Caller) -> bool:
@@ -199,25 +198,23 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _out(taken: Taken) -> PastOut:
-    return PastOut(
-        taken=taken.taken,
-        known=taken.known,
-        left_out=dict(taken.left_out.most_common()),
-        owners=[
-            OwnerOut(partition=partition, user=user, messages=count)
-            for (partition, user), count in taken.owners.most_common()
-        ],
-        memories=[
-            LearnableOut(
-                text=memory.text,
-                kind=memory.kind,
-                partition=memory.partition,
-                user=memory.user,
-                project=memory.project,
-                said=memory.valid_from,
-                review=memory.review,
-            )
-            for memory in taken.memories
-        ],
+async def _answer(taken: Taken) -> Response:
+    """As PastOut; a dry run has many memories."""
+    owners = [
+        OwnerOut(partition=partition, user=user, messages=count)
+        for (partition, user), count in taken.owners.most_common()
+    ]
+    counts = {"taken": taken.taken, "known": taken.known, "left_out": dict(taken.left_out.most_common())}
+    return await answer_with("memories", taken.memories, _learnable, **counts, owners=owners)
+
+
+def _learnable(memory: Memory) -> LearnableOut:
+    return LearnableOut(
+        text=memory.text,
+        kind=memory.kind,
+        partition=memory.partition,
+        user=memory.user,
+        project=memory.project,
+        said=memory.valid_from,
+        review=memory.review,
     )

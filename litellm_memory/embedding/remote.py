@@ -35,7 +35,7 @@ PAUSE_SECONDS = 10.0
 """Circuit breaker: for this long after a failure, queries use words only, so that no request waits for a model that is
 down."""
 
-_LAST_WORD = re.compile(r"[!-~]+\Z")
+_LAST_WORD = re.compile(r"(?<![!-~])[!-~]+\Z")
 """Only characters of which secrets are made: scripts without spaces lose nothing."""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from litellm_memory.engine.health import Health
     from litellm_memory.engine.past import Taken, take
     from litellm_memory.request.let_through import LetThrough, let_through
+    from litellm_memory.request.long import MOST_AT_ONCE
     from litellm_memory.request.outcome import Outcome
     from litellm_memory.request.participation import vendor_of
     from litellm_memory.request.past import Heard, SaidThen, heard_in
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from litellm_memory.request.tracing import trace_of
 
 __all__ = [
+    "MOST_AT_ONCE",
     "Engine",
     "Health",
     "Heard",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "MOST_AT_ONCE": "request.long",
     "Engine": "engine.engine",
     "Health": "engine.health",
     "Heard": "request.past",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from litellm_memory import meaning
 from litellm_memory.care.erasure import Erasure
 from litellm_memory.embedding import Embedders
 from litellm_memory.engine.health import Health
@@ -108,6 +109,7 @@ class Engine:
         """Applies new settings; ``store``, ``ledger`` and others that need a restart have no effect here."""
         self.settings = settings
         self.redactor = self.embedders.redactor = Redactor.of(settings.learn)
+        meaning.use(wanted=settings.learn.meaning)
         tune(self.memories, settings)
         if self._background.runs:
             for process in self._processes:

@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 
 from litellm_memory.engine import Engine
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.gate.rates import KEY_HEADERS, Authenticate, Rates
+from litellm_memory.gate.rates import KEY_HEADERS, Authenticate, Rates, name_of
 from litellm_memory.gate.turns import CALLER, Turns
 from litellm_memory.identity import Layer, is_partition, layer_of, own_user, partition_of
 from litellm_memory.identity.layers import NAMED, layer_partition
@@ -59,7 +59,9 @@ class Served:
     async def caller_of(self, request: Request) -> Caller:
         """The verified caller of a request. Raises UnauthorizedError, or 429 above a limit."""
         assert self.rates is not None
-        return await self.rates(headers_of(request), request.client.host if request.client else "")
+        caller = await self.rates(headers_of(request), request.client.host if request.client else "")
+        await self.turns.places.take(name_of(caller), request.scope)
+        return caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 CALLER: Final[ContextVar[str]] = ContextVar("litellm_memory_caller", default="")
 """The own partition of whoever makes the request that this task answers: a person has as many keys as they like."""
+
+
+AT_ONCE: Final = 2
+"""Requests of a caller that are served at once: each of sixteen lists of thousands of memories has a thread that reads
+it, and every chat waits for all of them."""
+_PLACES: Final = "litellm_memory.places"
 
 
 class OneEach:
@@ -23,6 +29,33 @@ class OneEach:
     def lock(self) -> asyncio.Lock:
         """The lock of whoever makes this task's request; it is there for as long as somebody holds or awaits it."""
         return self._locks.setdefault(CALLER.get(), asyncio.Lock())
+
+
+class Places:
+    """At most AT_ONCE requests of a caller are served at once; more of them wait, and nobody else's do."""
+
+    def __init__(self) -> None:
+        self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def take(self, caller: str, scope: MutableMapping[str, Any]) -> None:
+        """Waits for a place and has it until ``given_back``, which an app without that middleware never does."""
+        held: list[asyncio.Semaphore] | None = scope.get(_PLACES)
+        if held is not None and not held:
+            place = self._places.setdefault(caller, asyncio.Semaphore(AT_ONCE))
+            await place.acquire()
+            held.append(place)
+
+
+@contextmanager
+def given_back(scope: MutableMapping[str, Any]) -> Iterator[None]:
+    """Whatever place the request of this ASGI scope takes inside is free again afterwards."""
+    held: list[asyncio.Semaphore] = []
+    scope[_PLACES] = held
+    try:
+        yield
+    finally:
+        for place in held:
+            place.release()
 
 
 class InTurn:
@@ -43,6 +76,7 @@ class InTurn:
 class Turns:
     """What one sidecar does one at a time, whichever of its doors a request comes by."""
 
+    places: Places = field(default_factory=Places)
     preview: InTurn = field(default_factory=InTurn)
     """Reading a long conversation takes long."""
     reading: InTurn = field(default_factory=InTurn)

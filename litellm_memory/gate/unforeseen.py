@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from litellm_memory.gate.sizes import App, Message, Receive, Send
+from litellm_memory.gate.turns import given_back
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ class Unforeseen:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            with given_back(scope):
+                await self._app(scope, receive, sending)
         # FastAPI handles the errors that it knows; any other may contain the text of a memory.
         except Exception as error:
             logger.error("A request to the sidecar failed (%s).", type(error).__name__)

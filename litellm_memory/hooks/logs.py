@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from litellm_memory.engine import Outcome
+from litellm_memory.engine import MOST_AT_ONCE, Outcome
 from litellm_memory.hooks.guard import guard
+from litellm_memory.wire.content import is_longer
 from litellm_memory.wire.taken_out import BlocksOut, without_blocks
 
 HANDLERS: Final = ("success_handler", "async_success_handler", "failure_handler", "async_failure_handler")
@@ -16,6 +18,7 @@ They are wrapped on the one object of a call that has a block. The public hook f
 on success alone, and behind the loggers that are listed before it.
 """
 MARKER: Final = "litellm_memory"
+NOT_KEPT_OUT: Final = "Memories could not be kept out of LiteLLM's logs"
 _METADATA: Final = ("metadata", "litellm_metadata")
 
 
@@ -26,13 +29,17 @@ class Unlogged:
         self._placed = outcome.injection.placed
         self._out = BlocksOut(block for _, block in self._placed)
         self._marker = {"memories": outcome.count, "trace": trace}
+        # LiteLLM keeps up to five copies of a conversation, and each message of each is looked at.
+        self._apart = is_longer(outcome.body or {}, MOST_AT_ONCE)
 
     def watch(self, data: dict[str, Any]) -> None:
         """Changes what LiteLLM keeps beside the request ``data`` for its logs; what is sent stays as it is."""
         logging = data.get("litellm_logging_obj")
         if logging is not None and HANDLERS[0] not in vars(logging):
             for name in HANDLERS:
-                setattr(logging, name, self._first(logging, getattr(logging, name)))
+                later = self._apart and name.startswith("async_")
+                first = self._first_apart if later else self._first
+                setattr(logging, name, first(logging, getattr(logging, name)))
         told = data.get("proxy_server_request")
         if type(told) is dict:
             data["proxy_server_request"] = AsTheClientSent(told, self._body)
@@ -48,18 +55,28 @@ class Unlogged:
         """``handler``, which finds no block in what it logs."""
 
         def handle(*given: Any, **named: Any) -> Any:
-            with guard("Memories could not be kept out of LiteLLM's logs"):
-                self._clean(logging.model_call_details)
-                named = {key: self._out(value) for key, value in named.items()}
+            with guard(NOT_KEPT_OUT):
+                self._clean(logging.model_call_details, self._out.changed(logging.model_call_details))
+                named |= self._out.changed(named)
             return handler(*given, **named)
 
         return handle
 
-    def _clean(self, details: dict[str, Any]) -> None:
-        """Takes the blocks out of what LiteLLM logs of a call, and puts the marker in."""
-        for key, value in list(details.items()):
-            if (bare := self._out(value)) is not value:
-                details[key] = bare
+    def _first_apart(self, logging: Any, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """As ``_first`` for an asynchronous handler; a thread reads what is to be logged of a long conversation."""
+
+        async def handle(*given: Any, **named: Any) -> Any:
+            with guard(NOT_KEPT_OUT):
+                changed = await asyncio.to_thread(self._out.changed, logging.model_call_details)
+                self._clean(logging.model_call_details, changed)
+                named |= await asyncio.to_thread(self._out.changed, named)
+            return await handler(*given, **named)
+
+        return handle
+
+    def _clean(self, details: dict[str, Any], bare: Mapping[str, Any]) -> None:
+        """Puts what is ``bare`` of blocks into what LiteLLM logs of a call, and the marker."""
+        details.update(bare)
         params = details.get("litellm_params")
         params = params if isinstance(params, dict) else {}
         marked = {

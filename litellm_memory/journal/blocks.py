@@ -37,7 +37,7 @@ class JournalledBlocks:
     async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
         """The frozen blocks of these marks, by mark. Raises LedgerError."""
         known = self.cached(marks)
-        missing = [mark for mark in marks if mark not in known and self._recent.may_be_older(mark)]
+        missing = self.missing(known, marks)
         if not missing:
             return known
         older = await self._older.frozen(missing)
@@ -50,9 +50,9 @@ class JournalledBlocks:
         known = {mark: block for mark in marks if (block := self._recent.block(mark)) is not None}
         return known | self._older.cached([mark for mark in marks if mark not in known])
 
-    def is_all(self, found: Mapping[str, Block], marks: Iterable[str]) -> bool:
-        """True when no more than the blocks ``found`` in RAM can exist for these marks."""
-        return all(mark in found or not self._recent.may_be_older(mark) for mark in marks)
+    def missing(self, found: Mapping[str, Block], marks: Iterable[str]) -> list[str]:
+        """Those of these marks of which the ledger may have a block that is not among those ``found`` in RAM."""
+        return [mark for mark in marks if mark not in found and self._recent.may_be_older(mark)]
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that is valid for its mark from now on: this one, or an earlier one that is not answered yet.

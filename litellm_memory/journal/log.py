@@ -78,15 +78,16 @@ class Log:
         with self._locked(exclusive=False) as descriptor:
             return os.write(descriptor, lines)
 
-    def read(self, position: Position, kinds: bytes) -> tuple[list[Record], Position]:
-        """The records of these kinds behind ``position``, about READ_BYTES of them, and the position behind them.
+    def read(self, position: Position, kinds: bytes, most: int | None = None) -> tuple[list[Record], Position]:
+        """The records of these kinds behind ``position``, about ``most`` bytes of them or READ_BYTES, and the position
+        behind them.
 
         Segments that were dropped meanwhile are passed over, and so are lines that hold no record.
         """
         while True:
             # In this order: nothing is appended to a segment that is closed.
             following = self._following(position.segment)
-            content = self._read(position)
+            content = self._read(position, most or READ_BYTES)
             if content or following is None:
                 break
             position = Position(following)
@@ -173,15 +174,15 @@ class Log:
     def _path(self, segment: int) -> Path:
         return self._directory / f"{segment:010}{SUFFIX}"
 
-    def _read(self, position: Position) -> bytes:
-        """Whole lines behind ``position`` in its segment, about READ_BYTES of them; all the rest of a closed segment.
+    def _read(self, position: Position, size: int) -> bytes:
+        """Whole lines behind ``position`` in its segment, about ``size`` bytes of them, or one that is longer.
 
         Empty when there are none yet.
         """
         descriptor = self._opened_to_read(position.segment)
         if descriptor is None or (rest := os.fstat(descriptor).st_size - position.offset) <= 0:
             return b""
-        content, size = b"", READ_BYTES
+        content = b""
         while b"\n" not in content and len(content) < rest:
             os.lseek(descriptor, position.offset, os.SEEK_SET)
             content = os.read(descriptor, size)

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 KINDS: Final = "".join((WORDS, REPLY, TRACE, CALL, HOLDER, USES, FREEZE, GIVE_UP, SETTLE, CUT, ANSWER)).encode()
 REFUSED: Final = (LedgerError, LookupError, TypeError, ValueError)
 """How a record fails of which no rows can be made."""
+TAKEN_BYTES: Final = 256 * 1024
+"""How much becomes rows in one transaction: some hundred exchanges, or three thousand of the shortest records. Whatever
+else the keeper writes comes between two."""
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
 """A segment is closed when it has grown to this: each worker keeps its blocks in RAM until it is taken over."""
 
@@ -41,10 +44,11 @@ class Taker:
         """How often memories were used since this was last read."""
 
     async def take(self) -> bool:
-        """Takes over what is there, about 4 MiB at most; True when that was anything. Raises LedgerError, OSError."""
+        """Takes over what is there, about TAKEN_BYTES at most; True when that was anything. Raises LedgerError,
+        OSError."""
         if self._position is None:
             self._position = Position(*await self._ledger.facts.taken_over(self._log.id))
-        records, position = self._log.read(self._position, KINDS)
+        records, position = self._log.read(self._position, KINDS, TAKEN_BYTES)
         if position == self._position:
             return False
         try:

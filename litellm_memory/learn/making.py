@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from litellm_memory.extract import Candidate, StatementRule, extract
+from litellm_memory.extract.pairs import read_together
 from litellm_memory.learn.quarantine import with_quarantined
 from litellm_memory.models import Block, Exchange, Memory, Origin, memory_id
 from litellm_memory.screening import why_to_review
@@ -43,6 +45,12 @@ def memories_of(exchange: Exchange, settings: LearnSettings, key: bytes, *, bloc
     memories = [memory_from(exchange, candidate, str(ordinal), key) for ordinal, candidate in enumerate(screened)]
     ending = [memory_from(exchange, one, f"over {ordinal}", key) for ordinal, one in enumerate(found.ending)]
     return Made((*ending, *memories), found.dropped, frozenset(memory.id for memory in ending))
+
+
+def memories_of_each(exchanges: Sequence[Exchange], settings: LearnSettings, key: bytes) -> list[Made]:
+    """As ``memories_of`` for each exchange, for a part of the time."""
+    read_together([exchange.text for exchange in exchanges])
+    return [memories_of(exchange, settings, key) for exchange in exchanges]
 
 
 def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes) -> Memory:

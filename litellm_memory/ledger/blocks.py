@@ -41,7 +41,7 @@ class FrozenBlocks:
     async def frozen(self, marks: Sequence[str]) -> dict[str, Block]:
         """The frozen blocks of these marks, by mark; from the cache where it has them."""
         known = self.cached(marks)
-        missing = [mark for mark in marks if mark not in known]
+        missing = self.missing(known, marks)
         if missing:
             for block, *_ in (await self._database.read(lambda c: blocks_of(c, missing))).values():
                 self.remember(block)
@@ -55,9 +55,9 @@ class FrozenBlocks:
             self._cache.move_to_end(mark)
         return known
 
-    def is_all(self, found: Mapping[str, Block], marks: Iterable[str]) -> bool:
-        """True when no more than the blocks ``found`` in RAM can exist for these marks."""
-        return all(mark in found for mark in marks)
+    def missing(self, found: Mapping[str, Block], marks: Iterable[str]) -> list[str]:
+        """Those of these marks of which there may be a block that is not among those ``found`` in RAM."""
+        return [mark for mark in marks if mark not in found]
 
     async def freeze(self, block: Block, *, namespace: str, call: str) -> Block:
         """The block that is valid for its mark from now on: this one, or an earlier one that is not answered yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from litellm_memory.api.paging import cursor_at, position_at
 from litellm_memory.care.browse import BrowseIn, browse, history_of
@@ -13,6 +13,7 @@ from litellm_memory.care.bulk import Bulk, BulkIn
 from litellm_memory.care.given import Shape
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
+from litellm_memory.gate.apart import answer_with
 
 
 class BrowsedOut(Shape):
@@ -61,18 +62,21 @@ class HistoryOut(Shape):
 router = APIRouter(prefix="/v1", tags=["memories"])
 
 
-@router.post("/browse", summary="Look through memories: ranked for a query, or newest first by what they are")
-async def browse_memories(engine: WithEngine, partition: ReadPartition, asked: BrowseIn) -> BrowseOut:
+@router.post(
+    "/browse",
+    summary="Look through memories: ranked for a query, or newest first by what they are",
+    response_model=BrowseOut,
+)
+async def browse_memories(engine: WithEngine, partition: ReadPartition, asked: BrowseIn) -> Response:
     found = await browse(
         engine.memories, engine.recall, partition, asked, after=position_at(asked.cursor), now=datetime.now(UTC)
     )
-    return BrowseOut(
-        data=[
-            BrowsedOut(
-                memory=MemoryOut.shown(one.memory, engine.redactor), score=one.score if one.why else None, why=one.why
-            )
-            for one in found.found
-        ],
+    return await answer_with(
+        "data",
+        found.found,
+        lambda one: BrowsedOut(
+            memory=MemoryOut.shown(one.memory, engine.redactor), score=one.score if one.why else None, why=one.why
+        ),
         next_cursor=cursor_at(found.after),
         users=list(found.users),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 from litellm_memory.identity import client_checkouts
 from litellm_memory.journal.journal import Journal
@@ -18,6 +19,9 @@ from litellm_memory.request.reading import Reading
 from litellm_memory.request.templates import Templates
 from litellm_memory.settings import Settings
 from litellm_memory.wire.shapes import repeats_a_file, speaker
+
+MOST_OF_A_GROUP = 200
+"""Earlier messages that are searched for other speakers: in a group several speak in any two hundred."""
 
 
 class Acceptor:
@@ -87,9 +91,11 @@ def _conversation(reading: Reading) -> str | None:
 
 def is_a_groups(turn: Turn) -> bool:
     """True when the newest message names its speaker, and others of the conversation name other ones."""
-    persons = [message for message in turn.messages if message.role == "person" and message.texts]
-    if not persons or speaker(persons[-1].texts[-1].text) is None:
+    newest_first = (message for message in reversed(turn.messages) if message.role == "person" and message.texts)
+    newest = next(newest_first, None)
+    if newest is None or speaker(newest.texts[-1].text) is None:
         return False
+    persons = (newest, *islice(newest_first, MOST_OF_A_GROUP))
     return len({name for one in persons for text in one.texts if (name := speaker(text.text))}) > 1
 
 

@@ -73,17 +73,17 @@ class Before:
         frozen = await self._screened(reading, await self._blocks.frozen(reading, marks))
         if frozen.failure is not None:
             status, reason = frozen.failure
-            return place(frozen.blocks, status=status, reason=reason)
+            return await place(frozen.blocks, status=status, reason=reason)
         if reading.kind != "person":
-            return place(frozen.blocks, status="skipped", reason=reading.reason)
+            return await place(frozen.blocks, status="skipped", reason=reading.reason)
         newest = marks[-1]
         before = frozen.blocks.get(newest)
         if before is not None and not before.answered:
             # A retry of the same message: it keeps the block of the first attempt, even an empty one.
-            return place(frozen.blocks, status="empty", reason="frozen")
+            return await place(frozen.blocks, status="empty", reason="frozen")
         earlier = {mark: block for mark, block in frozen.blocks.items() if mark != newest}
         new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))
-        return place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
+        return await place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
 
     async def _screened(self, reading: Reading, frozen: Frozen) -> Frozen:
         """The frozen blocks as the request's guardrails, which may be new, let them through."""

@@ -17,6 +17,7 @@ from litellm_memory.models import Block, Status
 from litellm_memory.redact import Redactor
 from litellm_memory.request.finding import Find, Look
 from litellm_memory.request.kinds import is_trivial
+from litellm_memory.request.long import pieces
 from litellm_memory.request.marks import Said
 from litellm_memory.request.place import carried_in
 from litellm_memory.request.reading import Reading, replay_timeout_s
@@ -68,26 +69,41 @@ class Blocks:
         """
         try:
             with reading.notes.stage("replay"):
-                return Frozen(self._cut(reading, await self._looked_up(reading, marks)))
+                return Frozen(await self._looked_up(reading, marks))
         except TimeoutError:
             failure: tuple[Status, str] = ("late", "replay")
         except LiteLLMMemoryError as error:
             failure = ("error", reason_of(error))
         if reading.kind == "person":
             self._freeze_instead(reading, Block(marks[-1]))
-        return Frozen(self._cut(reading, self._journal.blocks.cached(marks)), failure)
+        return Frozen((await self._in_ram(reading, marks))[0], failure)
 
     async def withdraw(self, reading: Reading, marks: Sequence[str]) -> None:
         """Cuts what a team shares from the blocks of these messages, for a request that is given no block at all."""
         with suppress(TimeoutError, LiteLLMMemoryError):
-            self._cut(reading, await self._looked_up(reading, marks))
+            await self._looked_up(reading, marks)
 
     async def _looked_up(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block]:
-        if (known := self._in_ram(reading, marks)) is not None:
+        known, missing = await self._in_ram(reading, marks)
+        # No lookup for the new message's own block alone: ``freeze`` returns one that was frozen before.
+        if missing == marks[-1:] and reading.kind == "person" and not reading.request.dry:
             return known
-        with self._breaker.watch():
-            async with asyncio.timeout(replay_timeout_s(self._settings())):
-                return await self._journal.blocks.frozen(marks)
+        if missing:
+            with self._breaker.watch():
+                async with asyncio.timeout(replay_timeout_s(self._settings())):
+                    async for piece in pieces(missing):
+                        known |= self._cut(reading, await self._journal.blocks.frozen(piece))
+        return known
+
+    async def _in_ram(self, reading: Reading, marks: Sequence[str]) -> tuple[dict[str, Block], list[str]]:
+        """Those of these messages' blocks that are in RAM, and the marks of the messages that may have another."""
+        known: dict[str, Block] = {}
+        missing: list[str] = []
+        async for piece in pieces(marks):
+            found = self._journal.blocks.cached(piece)
+            known |= self._cut(reading, found)
+            missing += self._journal.blocks.missing(found, piece)
+        return known, missing
 
     def _cut(self, reading: Reading, blocks: Mapping[str, Block]) -> Mapping[str, Block]:
         """``blocks`` without what is not shared with this request; the same object when that is nothing."""
@@ -100,13 +116,6 @@ class Blocks:
             for mark, cut in gone.items():
                 self._journal.blocks.cut(mark, cut)
         return {mark: block.without(gone[mark]) if mark in gone else block for mark, block in blocks.items()}
-
-    def _in_ram(self, reading: Reading, marks: Sequence[str]) -> Mapping[str, Block] | None:
-        """The blocks of these messages when nothing has to be waited for; else None."""
-        # No lookup for the new message's own block: ``freeze`` returns one that was frozen before.
-        wanted = marks[:-1] if reading.kind == "person" and not reading.request.dry else marks
-        cached = self._journal.blocks.cached(marks)
-        return cached if self._journal.blocks.is_all(cached, wanted) else None
 
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
         """The block for a person's new message, durable before it is used; ``fallback`` past the recall deadline."""
@@ -175,7 +184,7 @@ class Blocks:
 
     def _waits_for_ledger(self, reading: Reading, mark: str) -> bool:
         """False when a block for this message is frozen without a look into the ledger, or not at all."""
-        return not (reading.request.dry or self._journal.blocks.is_all({}, [mark]))
+        return not reading.request.dry and bool(self._journal.blocks.missing({}, [mark]))
 
     def _freeze_instead(self, reading: Reading, fallback: Block) -> None:
         """Freezes ``fallback`` in place of a block whose freeze may still be in flight."""

@@ -12,11 +12,13 @@ from litellm_memory.models import Caller, Exchange, Reply, Scope, Turn
 from litellm_memory.redact import Redactor
 from litellm_memory.request.accept import is_a_groups
 from litellm_memory.request.kinds import classify
+from litellm_memory.request.long import MOST_READ
 from litellm_memory.request.marks import said_in
 from litellm_memory.request.participation import takes_part
 from litellm_memory.request.request import Request
 from litellm_memory.settings import Settings
 from litellm_memory.wire import recognise
+from litellm_memory.wire.content import is_longer
 from litellm_memory.wire.shapes import repeats_a_file
 
 
@@ -58,6 +60,9 @@ def heard_in(
     ``may_learn``: the word on a scope and its caller. ``partition`` and ``user`` stand in place of those that the
     request has by itself.
     """
+    # Each message is read as the last of its request: of more, that takes this thread for minutes.
+    if is_longer(request.body, MOST_READ):
+        return Heard.none("too_long", len(said))
     format = recognise(request.call_type, request.route, request.body)
     turn = format.read(request.body) if format else None
     if turn is None:

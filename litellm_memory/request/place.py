@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from litellm_memory.models import Block, Earlier, Place, Position, Status
+from litellm_memory.request.long import MOST_BLOCKS_AT_ONCE, done
 from litellm_memory.request.marks import Said
 from litellm_memory.request.outcome import Injection
 from litellm_memory.request.reading import Reading
@@ -18,10 +20,17 @@ def carriers(reading: Reading, position: Position) -> Sequence[Said]:
     return reading.said if position == "turn" else reading.said[-1:]
 
 
-def injection_of(
+async def injection_of(
     reading: Reading, frozen: Mapping[str, Block], position: Position, status: Status, reason: str
 ) -> Injection:
     """The body with every frozen block in its place; the status is ``replayed`` when there is no new block."""
+    work = partial(_injection, reading, frozen, position, status, reason)
+    return await done(work, apart=len(reading.said) > MOST_BLOCKS_AT_ONCE)
+
+
+def _injection(
+    reading: Reading, frozen: Mapping[str, Block], position: Position, status: Status, reason: str
+) -> Injection:
     given = [(said, block) for said in reading.said if (block := frozen.get(said.mark)) is not None and block.text]
     carried = carried_in((block for _, block in given), reading.earlier)
     if not given:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.identity import Refusal, RequestOptions, identify, layer_of, read_options
@@ -17,6 +16,7 @@ from litellm_memory.ledger import Ledger, Standing
 from litellm_memory.memories.breaker import Breaker
 from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
 from litellm_memory.request.kinds import classify
+from litellm_memory.request.long import MOST_AT_ONCE, MOST_READ, done
 from litellm_memory.request.marks import Said, said_in
 from litellm_memory.request.notes import Notes
 from litellm_memory.request.openings import Openings
@@ -26,18 +26,8 @@ from litellm_memory.settings import Settings
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.content import is_longer
 
-T = TypeVar("T")
-
-MOST_AT_ONCE: Final = 1000
-"""Messages, parts, and hundreds of characters of the person that are read on the event loop: that takes 9 ms at the
-most. More are read in a thread."""
-MOST_READ: Final = 40_000
-"""As many are read at all: 4 MB of a person's words. Letting go of more would hold up the event loop."""
 LONGEST_READ_S: Final = 2.0
 """After this long a request goes on without memory: long conversations of others may be read before it."""
-
-# One thread, because each more that computes delays the event loop by another switch of the GIL.
-_THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +93,9 @@ class Reader:
     async def _read(self, request: Request) -> Reading | Excluded:
         settings = self._settings()
         apart = is_longer(request.body, MOST_AT_ONCE)
-        if apart and is_longer(request.body, MOST_READ):
+        if apart and await done(partial(is_longer, request.body, MOST_READ), apart=True):
             return Excluded("skipped", "too_long")
-        format, turn = await _done(partial(_parsed, request), apart=apart)
+        format, turn = await done(partial(_parsed, request), apart=apart)
         if format is None or turn is None:
             return Excluded("skipped", "unknown_shape")
         asked = models_asked(request, turn)
@@ -114,15 +104,16 @@ class Reader:
         if not takes_part(request.caller.key_alias, settings.keys):
             return Excluded("off", "key_excluded")
         options = read_options(request.headers, settings.identity)
-        scope = identify(request.caller, request.headers, options, turn, settings.identity)
+        whose = partial(identify, request.caller, request.headers, options, turn, settings.identity)
+        scope = await done(whose, apart=apart)
         if isinstance(scope, Refusal):
             return Excluded("skipped", scope.reason)
         if vendor_of(asked, settings.vendor_memory):
             return Excluded("off", "vendor_memory", scope)
         earlier = await self._earlier(turn.previous, scope) if turn.previous else None
         after = earlier.mark if earlier else ""
-        kind, reason = await _done(partial(classify, turn, request.headers, settings.kinds), apart=apart)
-        said = await _done(partial(_said, request, format, turn, scope, self._ledger.key, after), apart=apart)
+        kind, reason = await done(partial(classify, turn, request.headers, settings.kinds), apart=apart)
+        said = await done(partial(_said, request, format, turn, scope, self._ledger.key, after), apart=apart)
         foreign = self._openings.foreign(turn, scope, said, kind, reason, note=not request.dry)
         if foreign and kind in ("person", "continuation"):
             kind, reason = foreign, "another_opening"
@@ -160,11 +151,6 @@ class Reader:
             known = None
         # The id of an answer that memory did not see still tells this conversation from others.
         return known or Earlier(previous)
-
-
-async def _done(work: Callable[[], T], *, apart: bool) -> T:
-    """What ``work`` returns; with ``apart`` it is done in the thread for long conversations."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work) if apart else work()
 
 
 def _parsed(request: Request) -> tuple[WireFormat | None, Turn | None]:

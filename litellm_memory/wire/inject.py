@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litellm_memory.models import Body, Place
@@ -17,11 +17,8 @@ def with_block(body: Body, place: Place, block: str) -> dict[str, Any]:
     A plain string becomes ``block``, an empty line and that string. Before a text part in a list, a new part of the
     same shape is inserted.
     """
-    changed: dict[str, Any]
-    if is_part_in_a_list(place):
-        changed = _changed(body, place[:-2], lambda parts: _with_part(parts, place[-2], block))
-    else:
-        changed = _changed(body, place, lambda text: f"{block}\n\n{text}")
+    changed = dict(body)
+    _put(changed, place, block, {id(changed)})
     return changed
 
 
@@ -31,11 +28,12 @@ def with_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str, An
     Empty blocks are skipped.
     """
     changed = dict(body)
+    copies = {id(changed)}
     in_order = sorted(placed, key=lambda item: item[0])
     # Backwards, because an inserted part shifts the indexes after it.
     for place, block in reversed(in_order):
         if block:
-            changed = with_block(changed, place, block)
+            _put(changed, place, block, copies)
     return changed
 
 
@@ -44,16 +42,25 @@ def is_part_in_a_list(place: Place) -> bool:
     return place[-1] == "text" and isinstance(place[-2], int) and place[0] not in _SINGLE_PART_KEYS
 
 
-def _with_part(parts: list[Any], index: Any, block: str) -> list[Any]:
+def copied(body: Any, place: Place, copies: set[int]) -> Any:
+    """The container at ``place`` in ``body``, which, as all on its way, is copied once and then changed in place.
+
+    ``copies``: the ids of those that are copies already, such as ``body`` itself.
+    """
+    for key in place:
+        found = body[key]
+        if id(found) not in copies:
+            found = body[key] = dict(found) if isinstance(found, Mapping) else list(found)
+            copies.add(id(found))
+        body = found
+    return body
+
+
+def _put(body: dict[str, Any], place: Place, block: str, copies: set[int]) -> None:
+    if not is_part_in_a_list(place):
+        holder = copied(body, place[:-1], copies)
+        holder[place[-1]] = f"{block}\n\n{holder[place[-1]]}"
+        return
+    parts, index = copied(body, place[:-2], copies), place[-2]
     shape: Mapping[str, Any] = parts[index]
-    part = {key: block if key == "text" else shape[key] for key in shape if key in ("type", "text")}
-    return [*parts[:index], part, *parts[index:]]
-
-
-def _changed(container: Any, place: Place, change: Callable[[Any], Any]) -> Any:
-    """A copy of ``container`` with the value at ``place`` changed. Only containers on the path are copied."""
-    if not place:
-        return change(container)
-    copy: Any = dict(container) if isinstance(container, Mapping) else list(container)
-    copy[place[0]] = _changed(container[place[0]], place[1:], change)
-    return copy
+    parts.insert(index, {key: block if key == "text" else shape[key] for key in shape if key in ("type", "text")})

@@ -146,9 +146,11 @@ def speaker(text: str) -> str | None:
 
 
 def _without_stamps(text: str) -> str:
-    while label := _STAMP.match(text) or _METADATA.match(text) or _EVENTS.match(text):
-        text = text[label.end() :]
-    return text
+    start = 0
+    # Not from what is left each time: a megabyte of labels would be copied once for each of them.
+    while label := _STAMP.match(text, start) or _METADATA.match(text, start) or _EVENTS.match(text, start):
+        start = label.end()
+    return text[start:]
 
 
 def repeats_a_file(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from litellm_memory.models import Body, Place
 from litellm_memory.wire.content import at
-from litellm_memory.wire.inject import is_part_in_a_list
+from litellm_memory.wire.inject import copied, is_part_in_a_list
 from litellm_memory.wire.positions import SEPARATOR
 
 _ESCAPES: Final = (False, True)
@@ -29,23 +29,12 @@ def without_blocks(body: Body, placed: Iterable[tuple[Place, str]]) -> dict[str,
         if is_part_in_a_list(place):
             if text != block:
                 return None
-            del _copied(changed, place[:-2], copies)[place[-2]]
+            del copied(changed, place[:-2], copies)[place[-2]]
         else:
             if not isinstance(text, str) or not text.startswith(f"{block}\n\n"):
                 return None
-            _copied(changed, place[:-1], copies)[place[-1]] = text[len(block) + 2 :]
+            copied(changed, place[:-1], copies)[place[-1]] = text[len(block) + 2 :]
     return changed
-
-
-def _copied(body: Any, place: Place, copies: set[int]) -> Any:
-    """The container at ``place`` in ``body``, which, as all on its way, is copied once and then changed in place."""
-    for key in place:
-        found = body[key]
-        if id(found) not in copies:
-            found = body[key] = dict(found) if isinstance(found, Mapping) else list(found)
-            copies.add(id(found))
-        body = found
-    return body
 
 
 class BlocksOut:
@@ -61,8 +50,13 @@ class BlocksOut:
 
     def __call__(self, value: Any) -> Any:
         """``value`` without blocks: the same object when there are none in it, else a copy. None when it is one."""
-        found = self._out(value, {})
-        return None if found is _GONE else found
+        return self.changed({"": value}).get("", value)
+
+    def changed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``values`` that have blocks, as a call makes them. What several of them share is read once."""
+        done: dict[int, Any] = {}
+        outs = [(key, value, self._out(value, done)) for key, value in list(values.items())]
+        return {key: None if out is _GONE else out for key, value, out in outs if out is not value}
 
     # The functions below see every part of a conversation, so those without a text are passed over without a call.
 
