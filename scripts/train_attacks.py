@@ -106,7 +106,8 @@ def ordinary(clones: Sequence[Path]) -> list[str]:
     talk = {pair.new for pair in personas(clones[0])[:8000:2]}
     stated = {text for pair in [*Templates().pairs()][::4] for text in (pair.known, pair.new)}
     wished = {wish.text for wish in wishes()}
-    return sorted({simplified(text) for text in (*talk, *stated, *wished, *everyday(), *utterances(clones[1]))})
+    others = {simplified(text) for text in (*talk, *stated, *wished, *utterances(clones[1]))}
+    return [*sorted(others), *map(simplified, everyday())]
 
 
 def main() -> None:

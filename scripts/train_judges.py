@@ -191,11 +191,15 @@ def _wishes_of(language: str, rows: Sequence[tuple[str, str]], chosen: random.Ra
 
 
 def everyday() -> list[str]:
-    """What people tell an assistant and ask of it: the texts of `train_questions`, in 16 languages."""
-    lines = (
-        line for path in sorted((DATA / "questions").glob("*.txt")) for line in path.read_text("utf-8").splitlines()
-    )
-    return [line[2:] for line in lines if line and not line.startswith("==")]
+    """What people tell an assistant and ask of it: the texts of `train_questions`, and the facts of `train_facts`."""
+
+    def lines(folder: str) -> Iterator[str]:
+        for path in sorted((DATA / folder).glob("*.txt")):
+            yield from path.read_text(encoding="utf-8").splitlines()
+
+    asked = [line[2:] for line in lines("questions") if line and not line.startswith("==")]
+    # Three times, because they are few beside the others, and longest the words of people at work.
+    return asked + [line[2:] for line in lines("facts") if line.startswith("f ")] * 3
 
 
 def not_of_pairs(wished: Sequence[Wish], made: Sequence[Pair]) -> list[Pair]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from litellm_memory.extract import extract, pairs
-from litellm_memory.extract.commands import likeliest, meant_in
+from litellm_memory.extract.commands import MemoryCommand, likeliest, meant_in
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.pairs import LIKELY, NEAREST, SURE, replaced
 from litellm_memory.extract.reconcile import Reconciliation, reconcile
@@ -183,15 +183,22 @@ def test_a_wish_in_no_known_shape_is_understood_and_never_a_memory(said: str, ac
     assert [one for one in extract(exchange, patterns=True, turns=True).candidates if one.kind == "episode"] == []
 
 
+def test_a_wish_that_nothing_of_today_be_remembered_holds_for_the_day_in_any_shape() -> None:
+    assert meant_in("今天不要记住我接下来说的。") == MemoryCommand("pause", "", all_day=True)
+
+
 @pytest.mark.parametrize("said", NO_WISHES)
 def test_what_only_speaks_of_forgetting_is_no_wish(said: str) -> None:
     assert meant_in(said) is None
 
 
-def test_a_wish_means_what_shares_its_words_or_its_meaning() -> None:
-    known = ["I weigh 92 kilos.", "My cat is called Luna.", "I have diabetes."]
+def test_a_wish_means_what_shares_its_words_or_its_meaning_and_what_it_needs() -> None:
+    known = ["I weigh 92 kilos.", "My cat is called Luna.", "I play the cello."]
     for said, meant in (("My weight is none of your business, away with it", 0), ("take Luna out of your notes", 1)):
         wish = meant_in(said)
         assert wish is not None
         assert likeliest(wish, known) == [known[meant]]
+    mother = ["My mother has dementia.", "My mother's care home is called Fairlea.", "I row at Henley."]
+    about = MemoryCommand("forget", "Mum passed. I'd rather have nothing about her come up from now on", sure=False)
+    assert {*likeliest(about, mother)} == {*mother[:2]}
     assert likeliest(replace(wish, what="") if wish else wish, known) == []

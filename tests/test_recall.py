@@ -12,11 +12,13 @@ from bed.recall_set import asking
 from bed.remembered import DAY, memory
 from corpus.unseen import items
 
+from litellm_memory import meaning
 from litellm_memory.care.why import LEFT_OUT, PARTS
 from litellm_memory.index.ranking import CUES
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.memories.query import Hidden, Query
 from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Recollection, Rejection, search
+from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Scope
 from litellm_memory.store import Entry
 
@@ -94,17 +96,28 @@ def test_what_a_question_says_beside_its_subject_hides_nothing_in_any_script() -
     assert sum(finds(said, unrelated) for said, _, unrelated in asked) <= 0.05 * len(asked)
 
 
-def test_of_what_a_stranger_wrote_in_scripts_that_the_model_cannot_read_the_unrelated_finds_nothing() -> None:
-    asked = items("recall_scripts", "round2")
+@pytest.mark.parametrize(("round", "found", "silent"), [("round2", 0.72, 0.9), ("round4", 0.85, 0.92)])
+def test_of_what_strangers_wrote_in_scripts_that_the_model_cannot_read_meaning_finds_what_is_needed(
+    round: str, found: float, silent: float
+) -> None:
+    asked = items("recall_scripts", round)
     assert len(asked) == 60
-    assert sum(finds(one["memory"], one["unrelated"]) for one in asked) <= 0.05 * len(asked)
+    needed = [finds(one["memory"], one["question"], meaning.needed) for one in asked]
+    assert sum(needed) >= found * len(asked)
+    assert sum(not finds(one["memory"], one["unrelated"], meaning.needed) for one in asked) >= silent * len(asked)
 
 
-def finds(said: str, text: str) -> bool:
-    """Whether a question finds the only memory there is by its words."""
+def test_a_question_in_a_script_that_the_encoder_does_not_read_goes_by_its_words() -> None:
+    said, asks = "मेरे कुत्ते का नाम मोती है।", "मेरे कुत्ते का नाम क्या है?"
+    assert finds(said, asks, meaning.needed)
+    assert not finds(said, "चावल कैसे पकाएँ?", meaning.needed)
+
+
+def finds(said: str, text: str, needed: Needed | None = None) -> bool:
+    """Whether a question finds the only memory there is: by its words, or as ``needed`` judges too."""
     index = ScopeIndex(2)
     index.put([Entry(memory(said), None)])
-    return bool(search(index, None, Query(text, Scope("p", "u"), 10, 0.3), DAY).recalled)
+    return bool(search(index, None, Query(text, Scope("p", "u"), 10, 0.3), DAY, needed=needed).recalled)
 
 
 def test_every_part_of_a_rank_has_its_words() -> None:

@@ -140,7 +140,6 @@ async def test_a_pause_holds_for_its_conversation_with_and_without_a_session(ada
         "Merk dir heute nichts von dem, was ich sage.",
         "Ne retiens pas ce que je dis aujourd'hui.",
         "No recuerdes lo que digo hoy.",
-        "今天不要记住我接下来说的。",
     ],
 )
 async def test_a_pause_for_the_day_turns_the_persons_own_switch_which_they_can_turn_back(

@@ -25,11 +25,14 @@ MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
 MEANT: Final = 0.5
 """Probability from which a message is taken for a wish about memory."""
+PAUSED: Final = 0.85
+"""Probability from which it is taken for a wish that nothing of the conversation be remembered: all that is said in it
+later would be lost."""
 A_WORD: Final = 0.2
 """A shared word counts as much as this cosine."""
 LEAST_LIKE, AS_LIKE = 0.1, 0.03
 """A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
-LEAST_NEED: Final = 0.3
+LEAST_NEED: Final = 0.5
 """Probability of the need for a memory from which a wish is about it too: who wishes all about their mother forgotten
 names neither her illness nor her home."""
 MOST_ASKED: Final = 6
@@ -104,9 +107,9 @@ def meant_in(text: str) -> MemoryCommand | None:
 @lru_cache(maxsize=CACHED)
 def _meant(text: str) -> MemoryCommand | None:
     forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
-    if max(forget, pause) < MEANT:
-        return None
-    return _pause(text) if pause > forget else MemoryCommand("forget", text, sure=False)
+    if pause > max(forget, PAUSED):
+        return _pause(text)
+    return MemoryCommand("forget", text, sure=False) if forget >= MEANT else None
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:

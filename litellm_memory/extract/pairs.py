@@ -18,9 +18,10 @@ from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, c
 from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.pastes import own_prose
+from litellm_memory.extract.stating import to_read
 from litellm_memory.meaning import MOST_CHARACTERS, available, nets, placed, vectors
 from litellm_memory.text.chinese import simplified
-from litellm_memory.text.sentences import SPEECH
+from litellm_memory.text.sentences import SPEECH, sentences
 from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
@@ -70,8 +71,10 @@ _OF_KNOWN: Final = (4, 7, 10, 11, 12)
 def read_together(messages: Sequence[str]) -> None:
     """Reads what will be judged of these messages at once, which costs a third of one after another."""
     if available():
-        prose = (own_prose(text) for text in messages if len(text) <= MOST_CHARACTERS)
-        vectors([simplified(text) for text in prose if text.strip()])
+        prose = [own_prose(text) for text in messages]
+        judged = [text for text in prose if text.strip() and len(text) <= MOST_CHARACTERS]
+        judged += [part for text in prose for part in to_read(sentences(text))]
+        vectors([simplified(text) for text in judged])
 
 
 def replaced(new: str, known: Sequence[str]) -> list[float]:

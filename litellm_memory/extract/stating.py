@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -38,13 +38,18 @@ def stated_in(sentences: Sequence[str]) -> list[tuple[str, str]]:
     if not available():
         return []
     read = {sentence: _clauses(sentence) for sentence in sentences if len(sentence) <= LONGEST}
-    likely = _Likely([text for sentence, parts in read.items() for text in (sentence, *parts)])
+    likely = _Likely(to_read(sentences))
     return [
         (text, sentence)
         for sentence, parts in read.items()
         for text in _stated(sentence, parts, likely)
         if not any(states_nothing(text, language) or reports(text, language) for language in languages())
     ]
+
+
+def to_read(sentences: Iterable[str]) -> list[str]:
+    """All that is judged of these sentences: each of them, and its clauses."""
+    return [text for one in sentences if len(one) <= LONGEST for text in (one, *_clauses(one))]
 
 
 class _Likely:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from litellm_memory.meaning.nets import MOST_CHARACTERS, PATH, Floats, Net, arrays, net_of
-from litellm_memory.meaning.places import Places, Space
+from litellm_memory.meaning.places import KeptPlaces, Space
 
 QUESTIONS: Final = PATH.with_name("questions.npz")
 AT_ONCE: Final = 64
@@ -47,4 +47,4 @@ def _net() -> Net:
     return net_of("questions", arrays(QUESTIONS))
 
 
-_PLACES: Final = Places(_space)
+_PLACES: Final = KeptPlaces(_space)

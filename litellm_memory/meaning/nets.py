@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.meaning.places import Places, Space
+from litellm_memory.meaning.places import KeptPlaces, Space
 
 Floats = NDArray[np.float32]
 
@@ -88,5 +88,5 @@ def net_of(name: str, data: dict[str, Floats]) -> Net:
     return Net((data[f"{name}.mean"], data[f"{name}.deviation"]), tuple(layers))
 
 
-placed: Final = Places(lambda: nets().place)
+placed: Final = KeptPlaces(lambda: nets().place)
 """The places of texts in the space of `nets`."""

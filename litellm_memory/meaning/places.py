@@ -31,7 +31,7 @@ class Space:
         return np.asarray((read - self.mean) @ self.axes.T, np.float32)
 
 
-class Places:
+class KeptPlaces:
     """The places of texts in the space that ``space`` returns, once it is needed. Thread-safe."""
 
     def __init__(self, space: Callable[[], Space]) -> None:

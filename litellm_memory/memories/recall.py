@@ -284,7 +284,9 @@ def _scored(
     elif vector is None:
         trust = confidence_trust = 0.0
     ranking = rank(signals, query.text, trust=trust)
-    confidences = confidence(signals, trust=confidence_trust, english=english, judged_in=None if judged is None else letters)
+    confidences = confidence(
+        signals, trust=confidence_trust, english=english, judged_in=None if judged is None else letters
+    )
     is_visible = partial(_is_visible, index, signals.positions, query, now)
     surest = int(confidences.argmax()) if len(confidences) else None
     if surest is None or not is_visible(surest):

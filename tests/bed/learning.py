@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from litellm_memory import meaning
 from litellm_memory.embedding import Embedders
 from litellm_memory.engine.health import Health
 from litellm_memory.engine.housekeeping import Housekeeping
@@ -52,6 +53,7 @@ async def opened_learning(data_dir: Path, **settings: Any) -> AsyncIterator[Lear
     memories = Memories(ledger, count=lambda text: len(text.split()))
     learner = Learner(ledger, memories, partial(setattr, health, "learning"))
     learner.settings = told.learn
+    meaning.use(wanted=told.learn.meaning)
     try:
         await Housekeeping(lambda: told, ledger, memories, embedders, health).open_data()
         yield Learning(data_dir, ledger, memories, learner, health)
