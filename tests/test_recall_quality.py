@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from bed.recall_set import Person, facts, languages, made_up, unrelated
+from bed.recall_set import Person, Said, facts, languages, made_up, unrelated
 
 from litellm_memory.embedding import find_model
 from litellm_memory.engine import Engine, Request
@@ -144,6 +144,32 @@ async def test_of_facts_imported_together_only_those_that_answer_are_given(engin
         blocks.append((fact in texts, len(texts)))
     assert sum(count <= 3 for _, count in blocks) >= 0.95 * len(blocks)
     assert sum(found for found, _ in blocks) >= 0.95 * len(blocks)
+
+
+async def test_a_question_in_another_language_finds_what_it_needs_though_they_share_no_word(engine: Engine) -> None:
+    said, threshold = (
+        {"lin": ("我对虾和蟹过敏。", "我在成都上班。"), "zoé": ("Ma femme est allergique aux arachides.",)},
+        0.3,
+    )
+    asked = {"lin": "今晚的海鲜火锅该买些什么？", "zoé": "Qu'est-ce que je peux cuisiner ce soir pour mon épouse ?"}
+    people = [
+        Person(name, tuple(Said(text, text, text, datetime.now(UTC)) for text in texts), ())
+        for name, texts in said.items()
+    ]
+    for person in people:
+        await engine.memories.keep(memories_of(person, engine.ledger.key))
+
+    async def given() -> list[list[str]]:
+        return [
+            [item.memory.text for item in await found(engine, person, asked[person.name], min_score=threshold)]
+            for person in people
+        ]
+
+    settings = engine.settings
+    assert await given() == [[said["lin"][0]], [said["zoé"][0]]]
+    engine.use(settings.model_copy(update={"recall": settings.recall.model_copy(update={"meaning": False})}))
+    assert await given() == [[], []]
+    engine.use(settings)
 
 
 @pytest.mark.parametrize(("person", "nothing"), languages().values(), ids=languages())

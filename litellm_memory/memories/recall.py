@@ -20,13 +20,12 @@ from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
-from litellm_memory.memories.need import Index, by_need
+from litellm_memory.memories.need import MOSTLY_ENGLISH, Index, by_need, english_share
 from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Memory, Recalled, Scope
 from litellm_memory.render import BlockBudget, Rejection
 from litellm_memory.text.cues import plain
-from litellm_memory.text.words import is_english
 
 MAX_ON_EVENT_LOOP = 12_000
 """Scopes of at most this many memories are searched on the event loop: 1 to 2 ms, as long as parsing a long request.
@@ -46,8 +45,6 @@ COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
 """A result by the table of token vectors is unclear when the ranks of this many best memories lie within CLEAR, unless
 the best score is more than FAINT below the threshold. With these and with those around them, LoCoMo, BEAM and the
 made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
-MOSTLY_ENGLISH = 0.9
-"""From this share of words in English letters on, the local model's table of token vectors is used."""
 
 Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
 """Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
@@ -80,6 +77,7 @@ class Recall:
         self._memories = memories
         self._paths = paths
         self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="litellm-memory-search")
+        self._is_ready = False
 
     def close(self) -> None:
         """Shuts down the search threads."""
@@ -89,6 +87,7 @@ class Recall:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
         index = await self._index(query)
         if not len(index) or query.limit == 0:
+            self._make_ready(query)
             return Recollection()
         scope = query.scope
         if scope.project is not None:
@@ -107,6 +106,20 @@ class Recall:
             return found
         return await self._judged(index, vector, query, now) or await self._searched(index, vector, query, now)
 
+    def _needed(self, query: Query) -> Needed | None:
+        """What judges a query that the local model cannot read; None for another, or where nothing does."""
+        if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
+            return None
+        return self._memories.vectors.needed
+
+    def _make_ready(self, query: Query) -> None:
+        """Loads what judges the queries of somebody of whom nothing is known yet: the next one may need what they say
+        now, and loading takes longer than a request waits."""
+        needed = None if self._is_ready else self._needed(query)
+        if needed is not None:
+            self._is_ready = True
+            self._threads.submit(needed, query.text, [])
+
     async def _judged(
         self, index: Index, vector: NDArray[np.float32] | None, query: Query, now: datetime
     ) -> Recollection | None:
@@ -114,8 +127,8 @@ class Recall:
 
         None where nothing judges that, or not in time: memories that are new here have to be read first.
         """
-        needed = self._memories.vectors.needed
-        if needed is None or query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
+        needed = self._needed(query)
+        if needed is None:
             return None
         judging = asyncio.get_running_loop().run_in_executor(
             self._threads, partial(search, index, vector, query, now, needed=needed)
@@ -157,11 +170,6 @@ def unclear(found: Recollection, query: Query) -> bool:
     if not ranks or max(item.score for item in seen if "rank" in item.why) < query.min_score - FAINT:
         return False
     return ranks[0] - ranks[-1] < CLEAR
-
-
-def english_share(text: str) -> float:
-    """The share of the words of ``text`` in English letters; 0 when it is in another language."""
-    return plain(text) if is_english(text) else 0.0
 
 
 class _Hit(NamedTuple):
