@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from litellm_memory.database.engine import Connections, engine_for, make_file, scrub
 from litellm_memory.database.failures import failed
+from litellm_memory.database.watching import Watch
 from litellm_memory.database.writer import UNWRITABLE, Writer
 from litellm_memory.errors import LedgerError
 
@@ -33,8 +33,7 @@ class Database:
         self.engine = engine_for(url)
         self._connections = Connections(self.engine)
         self._writer = Writer(self.engine)
-        self._watch: sqlite3.Connection | None = None
-        self._version: int | None = None
+        self._watches: list[Watch] = []
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="litellm-memory-ledger-read")
 
     @property
@@ -96,27 +95,11 @@ class Database:
         """As ``write``, for a caller that does not wait: a future of the result."""
         return self._writer.submit(write)
 
-    def has_changed(self) -> bool:
-        """False when nobody has committed anything to an SQLite file since the last call; else it may have changed.
-
-        Takes microseconds, so that looking often costs nothing while nothing happens. Call it from one thread.
-        """
-        if not self.is_sqlite:
-            return True
-        try:
-            if self._watch is None:
-                # Closed by another thread than the one that looks.
-                self._watch = sqlite3.connect(
-                    f"{Path(self.engine.url.database or '').absolute().as_uri()}?mode=ro",
-                    uri=True,
-                    check_same_thread=False,
-                )
-            [version] = self._watch.execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error:
-            self._watch = None
-            return True
-        before, self._version = self._version, version
-        return bool(before != version)
+    def watch(self) -> Watch:
+        """Tells whoever looks, apart from all others who do, whether something may have changed."""
+        watch = Watch(self.engine)
+        self._watches.append(watch)
+        return watch
 
     async def scrub(self) -> None:
         """Vacuums an SQLite file and truncates its WAL, so that deleted data is gone; other writers wait meanwhile.
@@ -140,8 +123,8 @@ class Database:
         self._writer.close()
         # Reads that a silent server does not answer would never end.
         self._connections.hang_up()
-        if self._watch is not None:
-            self._watch.close()
+        for watch in self._watches:
+            watch.close()
         self._readers.shutdown()
         self.engine.dispose()
 

@@ -16,6 +16,7 @@ class Following:
 
     def __init__(self, ledger: Ledger, indexes: Callable[[], ScopeIndexes]) -> None:
         self._ledger = ledger
+        self._watch = ledger.database.watch()
         self._indexes = indexes
         self._newest = 0
         self._own: set[int] = set()
@@ -51,7 +52,7 @@ class Following:
         async with self._reading:
             told = self._told
             try:
-                self._behind = self._ledger.database.has_changed() or self._behind
+                self._behind = self._watch.has_changed() or self._behind
                 if self._behind:
                     await self._read()
                     self._behind = False

@@ -18,6 +18,8 @@ from litellm_memory.files.locks import open_lock, take_lock
 
 logger = logging.getLogger(__name__)
 
+TICK_SECONDS = 1.0
+"""How often the date in the answers' headers is renewed, which counts in seconds."""
 RETRY_SECONDS = 2.0
 """Pause before the lock or a taken port is tried again."""
 
@@ -61,6 +63,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signal handlers as they are."""
         yield
+
+    async def main_loop(self) -> None:
+        """As uvicorn's own, which looks ten times a second: a proxy at rest spends most of its time on that."""
+        while True:
+            if await self.on_tick(0):
+                return
+            await asyncio.sleep(TICK_SECONDS)
 
 
 def listening_at(host: str, port: int) -> socket.socket:
