@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 
 from litellm_memory.index.beside import IndexBeside
 from litellm_memory.index.ranking import Signals
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.memories.vectors import Needed
+from litellm_memory.memories.query import Query
+from litellm_memory.memories.vectors import MemoryVectors, Needed
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english, read_by_encoder
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 Index: TypeAlias = ScopeIndex | IndexBeside
+
+MOST_READ: Final = 400
+"""Characters of a text that are read: one vector says little of a longer one."""
+READABLE: Final = 50_000
+"""Texts that are kept as the encoder reads them."""
 
 NEEDED: Final = 0.8
 """The cosine that a need of probability 1 is worth. With it the default threshold lies at 0.44: of made-up blocks in 16
@@ -36,8 +50,53 @@ def by_need(signals: Signals, index: Index, text: str, needed: Needed) -> Signal
     if not read_by_encoder(text):
         return None
     memories = map(index.at, signals.positions.tolist())
-    texts = [
-        simplified(memory.text) if memory is not None and read_by_encoder(memory.text) else "" for memory in memories
-    ]
+    texts = [_readable(memory.text) if memory is not None else "" for memory in memories]
     likely = np.where([*map(bool, texts)], needed(simplified(text), texts), np.float32(0))
     return replace(signals, dense=np.float32(NEEDED) * likely)
+
+
+@lru_cache(maxsize=READABLE)
+def _readable(text: str) -> str:
+    """What the encoder reads of a memory's text; nothing of one in a script that it does not read."""
+    return simplified(text[:MOST_READ]) if read_by_encoder(text[:MOST_READ]) else ""
+
+
+class Judging:
+    """Searches by need, in threads: reading what is new takes longer than a request waits."""
+
+    def __init__(self, vectors: MemoryVectors, threads: Executor) -> None:
+        self._vectors = vectors
+        self._threads = threads
+        self._is_ready = False
+
+    def make_ready(self, query: Query) -> None:
+        """Loads what judges the queries of somebody of whom nothing is known yet: the next one may need what they say
+        now."""
+        needed = None if self._is_ready else self._needed(query)
+        if needed is not None:
+            self._is_ready = True
+            self._threads.submit(needed, query.text[:MOST_READ], [])
+
+    async def __call__(self, query: Query, search: Callable[[Needed], T]) -> T | None:
+        """What ``search`` finds for a query that the local model cannot read, given what judges it.
+
+        None where nothing judges that, or not in time: what is read meanwhile is known the next time.
+        """
+        needed = self._needed(query)
+        if needed is None:
+            return None
+        judging = asyncio.get_running_loop().run_in_executor(self._threads, search, needed)
+        judging.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            async with asyncio.timeout(self._vectors.query_vector_timeout_s):
+                return await asyncio.shield(judging)
+        except TimeoutError:
+            return None
+        except Exception as error:  # The encoder may raise anything, and words alone find something too.
+            logger.debug("What a query needs was not judged", exc_info=error)
+            return None
+
+    def _needed(self, query: Query) -> Needed | None:
+        if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
+            return None
+        return self._vectors.needed

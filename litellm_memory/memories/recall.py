@@ -20,7 +20,7 @@ from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
-from litellm_memory.memories.need import MOSTLY_ENGLISH, Index, by_need, english_share
+from litellm_memory.memories.need import MOSTLY_ENGLISH, Index, Judging, by_need, english_share
 from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Memory, Recalled, Scope
@@ -77,7 +77,7 @@ class Recall:
         self._memories = memories
         self._paths = paths
         self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="litellm-memory-search")
-        self._is_ready = False
+        self._judging = Judging(memories.vectors, self._threads)
 
     def close(self) -> None:
         """Shuts down the search threads."""
@@ -87,7 +87,7 @@ class Recall:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
         index = await self._index(query)
         if not len(index) or query.limit == 0:
-            self._make_ready(query)
+            self._judging.make_ready(query)
             return Recollection()
         scope = query.scope
         if scope.project is not None:
@@ -104,42 +104,8 @@ class Recall:
         # Without the model the table's result is better than words alone.
         if found is not None and vector is None:
             return found
-        return await self._judged(index, vector, query, now) or await self._searched(index, vector, query, now)
-
-    def _needed(self, query: Query) -> Needed | None:
-        """What judges a query that the local model cannot read; None for another, or where nothing does."""
-        if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
-            return None
-        return self._memories.vectors.needed
-
-    def _make_ready(self, query: Query) -> None:
-        """Loads what judges the queries of somebody of whom nothing is known yet: the next one may need what they say
-        now, and loading takes longer than a request waits."""
-        needed = None if self._is_ready else self._needed(query)
-        if needed is not None:
-            self._is_ready = True
-            self._threads.submit(needed, query.text, [])
-
-    async def _judged(
-        self, index: Index, vector: NDArray[np.float32] | None, query: Query, now: datetime
-    ) -> Recollection | None:
-        """What is found for a query that the local model cannot read, by the probability that it needs a memory.
-
-        None where nothing judges that, or not in time: memories that are new here have to be read first.
-        """
-        needed = self._needed(query)
-        if needed is None:
-            return None
-        judging = asyncio.get_running_loop().run_in_executor(
-            self._threads, partial(search, index, vector, query, now, needed=needed)
-        )
-        try:
-            async with asyncio.timeout(self._memories.vectors.query_vector_timeout_s):
-                return await asyncio.shield(judging)
-        except TimeoutError:
-            # What it reads meanwhile is known the next time.
-            judging.add_done_callback(lambda done: done.cancelled() or done.exception())
-            return None
+        judged = await self._judging(query, lambda needed: search(index, vector, query, now, needed=needed))
+        return judged or await self._searched(index, vector, query, now)
 
     async def _index(self, query: Query) -> Index:
         """What the query searches: the scope's memories, and beside them those of the layer when there are any."""
