@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -20,8 +19,6 @@ from litellm_memory.memories.vectors import MemoryVectors, Needed
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.cues import plain
 from litellm_memory.text.words import is_english, read_by_encoder
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Index: TypeAlias = ScopeIndex | IndexBeside
@@ -86,15 +83,10 @@ class Judging:
         if needed is None:
             return None
         judging = asyncio.get_running_loop().run_in_executor(self._threads, search, needed)
+        # Whatever the encoder raises, words alone find something too; who is asked for its exception logs nothing later.
         judging.add_done_callback(lambda done: done.cancelled() or done.exception())
-        try:
-            async with asyncio.timeout(self._vectors.query_vector_timeout_s):
-                return await asyncio.shield(judging)
-        except TimeoutError:
-            return None
-        except Exception as error:  # The encoder may raise anything, and words alone find something too.
-            logger.debug("What a query needs was not judged", exc_info=error)
-            return None
+        await asyncio.wait([judging], timeout=self._vectors.query_vector_timeout_s)
+        return judging.result() if judging.done() and judging.exception() is None else None
 
     def _needed(self, query: Query) -> Needed | None:
         if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
