@@ -83,12 +83,16 @@ class Judging:
         if needed is None:
             return None
         judging = asyncio.get_running_loop().run_in_executor(self._threads, search, needed)
-        # Whatever the encoder raises, words alone find something too; who is asked for its exception logs nothing later.
-        judging.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Asked for its exception, it logs none later: whatever the encoder raises, words alone find something too.
+        judging.add_done_callback(_failed)
         await asyncio.wait([judging], timeout=self._vectors.query_vector_timeout_s)
-        return judging.result() if judging.done() and judging.exception() is None else None
+        return judging.result() if judging.done() and not _failed(judging) else None
 
     def _needed(self, query: Query) -> Needed | None:
         if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
             return None
         return self._vectors.needed
+
+
+def _failed(done: asyncio.Future[T]) -> bool:
+    return done.cancelled() or done.exception() is not None
