@@ -17,6 +17,7 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from hypothesis import settings
 
+from litellm_memory import meaning
 from litellm_memory.ledger import Ledger
 
 # LiteLLM fetches a price list from the network while it is imported, unless it is told to use its own copy.
@@ -70,6 +71,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _meanings_are_read() -> None:
+    """What one engine of this process was told about its encoder holds for none of the next test."""
+    meaning.use(wanted=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -57,7 +57,7 @@ READERS: Mapping[str, tuple[int, Callable[[str], object]]] = {
     "prose": (10_000, own_prose),
     "sentences": (10_000, lambda text: list(sentences(text))),
     "wishes": (5_000, wishes_in),
-    "memories": (900, learned),
+    "memories": (600, learned),
 }
 """By what they look for, with characters of the shorter text: a quarter of what they get, or enough to tell."""
 

@@ -23,6 +23,8 @@ from litellm_memory.text.words import is_english, read_by_encoder
 T = TypeVar("T")
 Index: TypeAlias = ScopeIndex | IndexBeside
 
+PARTLY_ENGLISH: Final = 0.5
+"""From this share of words in English letters on, the local model reads an English query, whoever it names."""
 MOST_READ: Final = 400
 """Characters of a text that are read: one vector says little of a longer one."""
 READABLE: Final = 50_000
@@ -89,7 +91,7 @@ class Judging:
         return judging.result() if judging.done() and not _failed(judging) else None
 
     def _needed(self, query: Query) -> Needed | None:
-        if query.any_language or english_share(query.text) >= MOSTLY_ENGLISH:
+        if query.any_language or english_share(query.text) >= PARTLY_ENGLISH:
             return None
         return self._vectors.needed
 
