@@ -138,7 +138,7 @@ def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(every: 
                 found.setdefault(int(memory.message or ""), []).append(folded(memory.kind, memory.text))
     numbers = {id(message): number for number, message in enumerate(messages)}
     measure = measured(messages, lambda message: found.get(numbers[id(message)], ()))
-    assert measure.precision >= 0.97
+    assert measure.precision >= 0.95
     assert measure.recall >= 0.90
 
 

@@ -67,7 +67,8 @@ def model() -> Iterator[LocalModel]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     """An engine that knows a person and the speakers of other languages."""
-    async with opened_engine(tmp_path_factory.mktemp("data")) as opened:
+    recall = {"deadline_ms": 5000, "meaning": False}
+    async with opened_engine(tmp_path_factory.mktemp("data"), recall=recall) as opened:
         for person in [ANNA, *(person for person, _ in languages().values())]:
             await opened.memories.keep(memories_of(person))
         yield opened

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from bed.recall_set import Person, Said, facts, languages, made_up, unrelated
 
+from litellm_memory import meaning
 from litellm_memory.embedding import find_model
 from litellm_memory.engine import Engine, Request
 from litellm_memory.llm import count_tokens
@@ -165,6 +166,7 @@ async def test_a_question_in_another_language_finds_what_it_needs_though_they_sh
             for person in people
         ]
 
+    meaning.needed("The encoder is loaded by this.", [])
     settings = engine.settings
     assert await given() == [[said["lin"][0]], [said["zoé"][0]]]
     engine.use(settings.model_copy(update={"recall": settings.recall.model_copy(update={"meaning": False})}))

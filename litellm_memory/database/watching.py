@@ -29,7 +29,8 @@ class Watch:
                 self._connection = self._opened()
             [version] = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
-            self._connection = None
+            self.close()
+            self._connection = self._version = None
             return True
         before, self._version = self._version, version
         return bool(before != version)

@@ -60,10 +60,13 @@ def extract(
     if not commanded and wishes_in(exchange.text):  # In no shape that is known: it may be in any of its sentences.
         commanded = {*said}
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
-    ending = tuple(_candidate(fact) for fact in facts if fact.only_if_ends)
+    over = [fact for fact in facts if fact.only_if_ends]
     facts = [fact for fact in facts if not fact.only_if_ends]
     if patterns:
-        facts += _stated([sentence for sentence in said if sentence not in commanded], facts)
+        known = commanded | {fact.sentence for fact in facts}
+        facts += _stated([sentence for sentence in said if sentence not in known])
+    kept = {fact.sentence for fact in facts}
+    ending = tuple(_candidate(fact) for fact in over if fact.sentence not in kept)
     found = [_candidate(fact) for fact in facts]
     covered = commanded | {fact.sentence for fact in facts}
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
@@ -81,11 +84,9 @@ def extract(
     return Extraction((*found, *answered.candidates), ending, (*dropped, *answered.dropped))
 
 
-def _stated(said: Sequence[str], known: Sequence[Fact]) -> list[Fact]:
+def _stated(said: Sequence[str]) -> list[Fact]:
     """What is worth remembering of the sentences that no pattern knows."""
-    covered = {fact.sentence for fact in known}
-    found = stated_in([sentence for sentence in said if sentence not in covered])
-    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in found]
+    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in stated_in(said)]
 
 
 def _candidate(fact: Fact) -> Candidate:

@@ -130,12 +130,13 @@ def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
         return []
     wanted = _object(command.what)
     scores = np.array([len(among(wanted, frozenset(words(text)))) for text in texts], np.float32).clip(max=3) * A_WORD
-    if available():
-        read = vectors([simplified(text[:MOST_CHARACTERS]) for text in (command.what, *texts)])
-        scores += read[1:] @ read[0]
-        needs = needed(simplified(command.what), [simplified(text) for text in texts])
-    best = float(scores.max())
     needs = np.zeros(len(texts), np.float32)
+    if available():
+        wished, *known = (simplified(text[:MOST_CHARACTERS]) for text in (command.what, *texts))
+        read = vectors([wished, *known])
+        scores += read[1:] @ read[0]
+        needs = needed(wished, known)
+    best = float(scores.max())
     near = np.flatnonzero((scores >= max(LEAST_LIKE, best - AS_LIKE)) | (needs >= LEAST_NEED))
     return [texts[place] for place in near[np.argsort(-(scores + needs)[near])][:MOST_ASKED]]
 

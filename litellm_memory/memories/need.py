@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
@@ -25,8 +25,12 @@ Index: TypeAlias = ScopeIndex | IndexBeside
 
 PARTLY_ENGLISH: Final = 0.5
 """From this share of words in English letters on, the local model reads an English query, whoever it names."""
-MOST_READ: Final = 400
-"""Characters of a text that are read: one vector says little of a longer one."""
+MOST_CHARACTERS: Final = 400
+"""Of a text that is read: one vector says little of a longer one."""
+MOST_JUDGED: Final = 2000
+"""Memories of a scope that are judged, the newest: all of them are read once, 1.3 ms each."""
+MOST_WAITING: Final = 8
+"""Queries that may wait for the thread; another is answered by words at once."""
 READABLE: Final = 50_000
 """Texts that are kept as the encoder reads them."""
 
@@ -34,8 +38,6 @@ NEEDED: Final = 0.8
 """The cosine that a need of probability 1 is worth. With it the default threshold lies at 0.44: of made-up blocks in 16
 languages that the net has not seen, by folds, 83 % of the messages that need a memory then find it, and 0.4 % of
 those about something else (docs/decisions/questions.md)."""
-MOSTLY_ENGLISH: Final = 0.9
-"""From this share of words in English letters on, the local model's table of token vectors is used."""
 
 
 def english_share(text: str) -> float:
@@ -43,57 +45,73 @@ def english_share(text: str) -> float:
     return plain(text) if is_english(text) else 0.0
 
 
-def by_need(signals: Signals, index: Index, text: str, needed: Needed) -> Signals | None:
-    """The signals with the probability that ``text`` needs a memory in place of the cosine of its vector; None for a
-    text that is not read."""
-    if not read_by_encoder(text):
-        return None
-    memories = map(index.at, signals.positions.tolist())
-    texts = [_readable(memory.text) if memory is not None else "" for memory in memories]
-    likely = np.where([*map(bool, texts)], needed(simplified(text), texts), np.float32(0))
+def by_need(signals: Signals, index: Index, text: str, needed: Needed) -> Signals:
+    """The signals with the probability that ``text`` needs a memory in place of the cosine of its vector."""
+    rows = signals.positions[-MOST_JUDGED:].tolist()
+    memories = map(index.at, rows)
+    texts = [_readable(memory.text[:MOST_CHARACTERS]) if memory is not None else "" for memory in memories]
+    likely = np.zeros(len(signals.positions), np.float32)
+    judged = needed(simplified(text[:MOST_CHARACTERS]), texts)
+    likely[len(likely) - len(rows) :] = np.where([*map(bool, texts)], judged, np.float32(0))
     return replace(signals, dense=np.float32(NEEDED) * likely)
 
 
 @lru_cache(maxsize=READABLE)
 def _readable(text: str) -> str:
     """What the encoder reads of a memory's text; nothing of one in a script that it does not read."""
-    return simplified(text[:MOST_READ]) if read_by_encoder(text[:MOST_READ]) else ""
+    return simplified(text) if read_by_encoder(text) else ""
 
 
 class Judging:
-    """Searches by need, in threads: reading what is new takes longer than a request waits."""
+    """Searches by need, in a thread of their own: reading what is new takes longer than a request waits."""
 
-    def __init__(self, vectors: MemoryVectors, threads: Executor) -> None:
+    def __init__(self, vectors: MemoryVectors) -> None:
         self._vectors = vectors
-        self._threads = threads
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="litellm-memory-need")
+        self._waiting = 0
         self._is_ready = False
+
+    def close(self) -> None:
+        """Ends the thread after its current search."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def judges(self, query: Query) -> bool:
+        """True for a query that the local model cannot read, where something else does."""
+        return (
+            self._vectors.needed is not None
+            and not query.any_language
+            and english_share(query.text) < PARTLY_ENGLISH
+            and read_by_encoder(query.text[:MOST_CHARACTERS])
+        )
 
     def make_ready(self, query: Query) -> None:
         """Loads what judges the queries of somebody of whom nothing is known yet: the next one may need what they say
         now."""
-        needed = None if self._is_ready else self._needed(query)
-        if needed is not None:
+        if not self._is_ready and self._vectors.needed is not None and self.judges(query):
             self._is_ready = True
-            self._threads.submit(needed, query.text[:MOST_READ], [])
+            self._thread.submit(self._vectors.needed, query.text[:MOST_CHARACTERS], [])
 
-    async def __call__(self, query: Query, search: Callable[[Needed], T]) -> T | None:
-        """What ``search`` finds for a query that the local model cannot read, given what judges it.
+    async def __call__(self, search: Callable[[Needed], T]) -> T | None:
+        """What ``search`` finds, given what judges a need.
 
-        None where nothing judges that, or not in time: what is read meanwhile is known the next time.
+        None when that is not there in time, or when many wait: what is read meanwhile is known the next time.
         """
-        needed = self._needed(query)
-        if needed is None:
+        needed = self._vectors.needed
+        if needed is None or self._waiting >= MOST_WAITING:
             return None
-        judging = asyncio.get_running_loop().run_in_executor(self._threads, search, needed)
+        self._waiting += 1
+        judging = asyncio.get_running_loop().run_in_executor(self._thread, search, needed)
         # Asked for its exception, it logs none later: whatever the encoder raises, words alone find something too.
-        judging.add_done_callback(_failed)
+        judging.add_done_callback(self._done)
         await asyncio.wait([judging], timeout=self._vectors.query_vector_timeout_s)
-        return judging.result() if judging.done() and not _failed(judging) else None
-
-    def _needed(self, query: Query) -> Needed | None:
-        if query.any_language or english_share(query.text) >= PARTLY_ENGLISH:
+        if not judging.done():
+            judging.cancel()  # One that has not begun never does.
             return None
-        return self._vectors.needed
+        return None if _failed(judging) else judging.result()
+
+    def _done(self, judging: asyncio.Future[T]) -> None:
+        self._waiting -= 1
+        _failed(judging)
 
 
 def _failed(done: asyncio.Future[T]) -> bool:

@@ -20,7 +20,7 @@ from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
-from litellm_memory.memories.need import MOSTLY_ENGLISH, Index, Judging, by_need, english_share
+from litellm_memory.memories.need import Index, Judging, by_need, english_share
 from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
 from litellm_memory.models import Memory, Recalled, Scope
@@ -46,6 +46,8 @@ COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
 the best score is more than FAINT below the threshold. With these and with those around them, LoCoMo, BEAM and the
 made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
 
+MOSTLY_ENGLISH = 0.9
+"""From this share of words in English letters on, the local model's table of token vectors is used."""
 Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
 """Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
 ones."""
@@ -77,16 +79,20 @@ class Recall:
         self._memories = memories
         self._paths = paths
         self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="litellm-memory-search")
-        self._judging = Judging(memories.vectors, self._threads)
+        self._judging = Judging(memories.vectors)
 
     def close(self) -> None:
         """Shuts down the search threads."""
         self._threads.shutdown(wait=False)
+        self._judging.close()
 
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
+        query = replace(query, any_language=self._memories.vectors.read_any_language)
+        if query.limit == 0:
+            return Recollection()
         index = await self._index(query)
-        if not len(index) or query.limit == 0:
+        if not len(index):
             self._judging.make_ready(query)
             return Recollection()
         scope = query.scope
@@ -94,7 +100,9 @@ class Recall:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         vectors = self._memories.vectors
-        query = replace(query, any_language=vectors.read_any_language)
+        if self._judging.judges(query):
+            judged = await self._judging(lambda needed: search(index, None, query, now, needed=needed))
+            return judged or await self._searched(index, None, query, now)
         found = None
         if english_share(query.text) >= MOSTLY_ENGLISH and (vector := vectors.static_query(query.text)) is not None:
             found = await self._searched(index, vector, query, now)
@@ -102,10 +110,7 @@ class Recall:
                 return found
         vector = await vectors.query(query.text)
         # Without the model the table's result is better than words alone.
-        if found is not None and vector is None:
-            return found
-        judged = await self._judging(query, lambda needed: search(index, vector, query, now, needed=needed))
-        return judged or await self._searched(index, vector, query, now)
+        return found if found is not None and vector is None else await self._searched(index, vector, query, now)
 
     async def _index(self, query: Query) -> Index:
         """What the query searches: the scope's memories, and beside them those of the layer when there are any."""
@@ -252,14 +257,13 @@ def _scored(
     signals = index.signals(vector, query.text)
     letters, english = plain(query.text), english_share(query.text)
     trust, confidence_trust = (1.0, 1.0) if query.any_language else (letters, english)
-    judged = by_need(signals, index, query.text, needed) if needed else None
-    if judged is not None:
-        signals, trust, confidence_trust = judged, 1.0, 1.0
+    if needed is not None:
+        signals, trust, confidence_trust = by_need(signals, index, query.text, needed), 1.0, 1.0
     elif vector is None:
         trust = confidence_trust = 0.0
     ranking = rank(signals, query.text, trust=trust)
     confidences = confidence(
-        signals, trust=confidence_trust, english=english, judged_in=None if judged is None else letters
+        signals, trust=confidence_trust, english=english, judged_in=None if needed is None else letters
     )
     is_visible = partial(_is_visible, index, signals.positions, query, now)
     surest = int(confidences.argmax()) if len(confidences) else None
