@@ -7,6 +7,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -139,6 +140,20 @@ async def test_a_caller_is_served_a_few_requests_at_once_and_others_do_not_wait(
     goes_on.set()
     await asyncio.gather(*many)
     assert served == {"ada": 9, "eve": 1}
+
+
+async def test_whoever_does_not_read_what_they_asked_for_is_told_so_and_waits_for_no_ever() -> None:
+    places, scopes = Places(wait_seconds=0), [dict[str, object]() for _ in range(AT_ONCE + 1)]
+    with ExitStack() as held:
+        for scope in scopes:
+            held.enter_context(given_back(scope))
+        for scope in scopes[:AT_ONCE]:
+            await places.take("ada", scope)
+        with pytest.raises(HTTPException) as refused:
+            await places.take("ada", scopes[-1])
+    assert (refused.value.status_code, refused.value.headers) == (429, {"retry-after": "1"})
+    with given_back({}) as _, given_back(scope := {}):
+        await places.take("ada", scope)
 
 
 async def test_a_second_header_makes_no_second_caller() -> None:

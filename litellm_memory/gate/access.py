@@ -24,6 +24,8 @@ from litellm_memory.metrics import Shared
 from litellm_memory.models import Caller, Scope
 from litellm_memory.settings import PoliciesSettings, Settings
 
+METRICS: Final = "/metrics"
+"""What watches over a proxy waits for nobody, whatever the operator asks besides."""
 OPERATOR = Caller(master=True)
 EVERYWHERE: Final = "*"
 """In place of a partition's name: all of them."""
@@ -60,7 +62,8 @@ class Served:
         """The verified caller of a request. Raises UnauthorizedError, or 429 above a limit."""
         assert self.rates is not None
         caller = await self.rates(headers_of(request), request.client.host if request.client else "")
-        await self.turns.places.take(name_of(caller), request.scope)
+        if request.url.path != METRICS:
+            await self.turns.places.take(name_of(caller), request.scope)
         return caller
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from fastapi import HTTPException
+
 CALLER: Final[ContextVar[str]] = ContextVar("litellm_memory_caller", default="")
 """The own partition of whoever makes the request that this task answers: a person has as many keys as they like."""
 
@@ -17,6 +19,9 @@ CALLER: Final[ContextVar[str]] = ContextVar("litellm_memory_caller", default="")
 AT_ONCE: Final = 2
 """Requests of a caller that are served at once: each of sixteen lists of thousands of memories has a thread that reads
 it, and every chat waits for all of them."""
+WAIT_SECONDS: Final = 30.0
+"""How long a request waits for its place: whoever does not read what was asked for keeps it."""
+BUSY: Final = "Other requests of this key are not done yet: read their answers to the end, or close them."
 _PLACES: Final = "litellm_memory.places"
 
 
@@ -34,15 +39,23 @@ class OneEach:
 class Places:
     """At most AT_ONCE requests of a caller are served at once; more of them wait, and nobody else's do."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._wait_seconds = wait_seconds
         self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def take(self, caller: str, scope: MutableMapping[str, Any]) -> None:
-        """Waits for a place and has it until ``given_back``, which an app without that middleware never does."""
+        """Waits for a place and has it until ``given_back``, which an app without that middleware never does.
+
+        Raises 429 when none gets free in time.
+        """
         held: list[asyncio.Semaphore] | None = scope.get(_PLACES)
         if held is not None and not held:
             place = self._places.setdefault(caller, asyncio.Semaphore(AT_ONCE))
-            await place.acquire()
+            try:
+                async with asyncio.timeout(self._wait_seconds):
+                    await place.acquire()
+            except TimeoutError:
+                raise HTTPException(429, BUSY, headers={"retry-after": "1"}) from None
             held.append(place)
 
 
