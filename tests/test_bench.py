@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,16 @@ def test_a_short_run_reports_every_figure() -> None:
     assert shape(report) in (REPORT, {**REPORT, "setting": {**REPORT["setting"], "model": type(None)}})
     # Two rounds of four whole answers and a stream, and of a conversation of four on each of eight connections.
     assert sum(statuses.values()) == 2 * (4 + 1 + 8 * 4)
+
+
+def test_what_a_team_shares_is_measured_beside_ones_own() -> None:
+    ended = subprocess.run(
+        [sys.executable, "scripts/bench/layers.py", "--own=20", "--shared=5", "--rounds=2"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert re.fullmatch(r"20 own: [\d.]+ ms of CPU; with 5 shared: [\d.]+ ms; ratio [\d.]+\n", ended.stdout)
