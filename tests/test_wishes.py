@@ -104,10 +104,11 @@ async def test_a_wish_forgets_what_it_names_and_becomes_no_memory(ada: Person, w
 async def test_a_wish_that_may_mean_something_else_is_asked_about_and_done_when_its_owner_says_so(ada: Person) -> None:
     await ada.say(ADDRESS)
     assert await ada.say(ADDRESS, "Delete my address.") == [ADDRESS]
-    [question] = await ada.known(waiting=True)
+    [known], [question] = await ada.known(), await ada.known(waiting=True)
     assert question.text == "Delete my address."
-    await accept(ada.engine.memories, "p", question.id)
+    await accept(ada.engine.memories, ada.engine.ledger.removed, "p", question.id)
     assert (await ada.known(), await ada.known(waiting=True)) == ([], [])
+    assert (await undo(ada.engine.ledger, ada.engine.memories, "p", known.id)) == known
 
 
 async def test_what_a_wish_removed_comes_back_unchanged_within_ten_minutes_and_not_later(ada: Person) -> None:

@@ -87,5 +87,6 @@ async def decide(engine: WithEngine, partition: WritePartition, memory_id: str, 
         if word.read not in (None, engine.redactor.memory(memory).text.strip()):
             raise HTTPException(409, "Its text is another one by now: read it again.")
 
-    accepted = await accept(engine.memories, partition, memory_id, text=text, check=unless_changed)
+    removed = engine.ledger.removed
+    accepted = await accept(engine.memories, removed, partition, memory_id, text=text, check=unless_changed)
     return MemoryOut.shown(accepted, engine.redactor)

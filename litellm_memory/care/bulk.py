@@ -71,7 +71,7 @@ class Bulk:
             "unpin": lambda one: self._change(one, lambda memory: replace(memory, pinned=False)),
             "tag": lambda one: self._change(one, lambda memory: _tagged(memory, asked.tag or "")),
             "untag": lambda one: self._change(one, lambda memory: _untagged(memory, asked.tag or "")),
-            "accept": lambda one: accept(self.memories, self.partition, one),
+            "accept": lambda one: accept(self.memories, self.ledger.removed, self.partition, one),
             "reject": self._reject,
             "wait": lambda one: self._wait(one, asked.reason or ""),
         }

@@ -12,6 +12,7 @@ from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.reconcile import reconcile, with_outcome
 from litellm_memory.ledger import ListFilter
+from litellm_memory.ledger.removed import Removed
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
 
@@ -23,6 +24,7 @@ def waiting(partition: str, user: str | None = None) -> ListFilter:
 
 async def accept(
     memories: Memories,
+    removed: Removed,
     partition: str,
     memory_id: str,
     *,
@@ -32,13 +34,13 @@ async def accept(
     """Accepts a memory, as ``text`` if that is given; returns the memory that is in force now.
 
     It supersedes what it contradicts, as if it had just been said; a known memory that says the same is kept instead of
-    it. Raises NotFoundError for an unknown id, a foreign one, and one that does not wait, and what ``check`` raises for
-    the memory as it is.
+    it. What a wish has forgotten is kept in ``removed``, to be undone. Raises NotFoundError for an unknown id, a
+    foreign one, and one that does not wait, and what ``check`` raises for the memory as it is.
     """
     waits = await _waiting(memories, partition, memory_id)
     if waits.review is not None and waits.review.startswith(ASKS_TO_FORGET):
         check(waits)
-        return await _forget_as_asked(memories, waits)
+        return await _forget_as_asked(memories, removed, waits)
 
     def accepting(memory: Memory) -> Memory:
         check(memory)
@@ -65,10 +67,11 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
     await memories.forget(partition, memory_id)
 
 
-async def _forget_as_asked(memories: Memories, wish: Memory) -> Memory:
+async def _forget_as_asked(memories: Memories, removed: Removed, wish: Memory) -> Memory:
     """Forgets what a wish names, and the wish; returns the wish."""
     ids = (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
     meant = [memory for memory in await memories.entries(wish.partition, ids) if memory.user == wish.user]
+    await removed.keep([*meant, wish])
     await memories.forget_all([*meant, wish])
     return wish
 

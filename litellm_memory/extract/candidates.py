@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from litellm_memory.extract.answers import claims_in, is_supported, restates
 from litellm_memory.extract.clauses import frames_a_letter, is_question, states_nothing
@@ -30,6 +30,8 @@ class Candidate:
     """Who stated it: the ``person``, or the ``assistant`` in its answer."""
     review: str | None = None
     """Why it has to wait for review."""
+    sentence: str | None = field(default=None, compare=False)
+    """The sentence that it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def _stated(said: Sequence[str]) -> list[Fact]:
 
 
 def _candidate(fact: Fact) -> Candidate:
-    return Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person)
+    sentence = fact.sentence if fact.sentence != fact.text else None
+    return Candidate(fact.text, fact.kind, fact.confidence, about_person=fact.about_person, sentence=sentence)
 
 
 def commands_in(exchange: Exchange) -> list[MemoryCommand]:

@@ -30,7 +30,7 @@ PAUSED: Final = 0.85
 later would be lost."""
 A_WORD: Final = 0.2
 """A shared word counts as much as this cosine."""
-LEAST_LIKE, AS_LIKE = 0.1, 0.03
+LEAST_LIKE, AS_LIKE = 0.3, 0.03
 """A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
 LEAST_NEED: Final = 0.5
 """Probability of the need for a memory from which a wish is about it too: who wishes all about their mother forgotten

@@ -62,7 +62,7 @@ class Served:
         """The verified caller of a request. Raises UnauthorizedError, or 429 above a limit."""
         assert self.rates is not None
         caller = await self.rates(headers_of(request), request.client.host if request.client else "")
-        if request.url.path != METRICS:
+        if request.scope.get("path") != METRICS:
             await self.turns.places.take(name_of(caller), request.scope)
         return caller
 

@@ -71,5 +71,10 @@ def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes)
         reply=candidate.reply,
         message=exchange.mark,
         conversation=scope.conversation,
-        review=candidate.review or why_to_review(candidate.text),
+        review=candidate.review or why_to_review(candidate.text) or _why_to_review_all(candidate.sentence),
     )
+
+
+def _why_to_review_all(sentence: str | None) -> str | None:
+    """Why a part of a sentence waits: the rest of it may show what it is after."""
+    return None if sentence is None else why_to_review(sentence)

@@ -104,7 +104,9 @@ export async function memories(place) {
   });
 
   function choose() {
-    const all = [...list.querySelectorAll("input[type=checkbox]")];
+    const divide = list.querySelector(".divide");
+    const isGiven = (one) => !divide || divide.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING;
+    const all = [...list.querySelectorAll("input[type=checkbox]")].filter(isGiven);
     actions.hidden = chosen.size === 0;
     const tag = h("input", { type: "text", placeholder: "a tag", maxlength: "256", class: "small", "aria-label": "Tag to put on or take off" });
     const ids = () => [...chosen];
