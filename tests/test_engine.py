@@ -711,7 +711,7 @@ async def test_what_is_unclear_waits_for_its_owner_and_is_not_recalled(engine: E
     query = Query("Did we switch from Jenkins to Buildkite?", Scope("default", user), limit=9, min_score=0)
     found = await engine.recall(query, now=datetime.now(UTC))
     assert [recalled.memory.text for recalled in found.recalled] == ["Our CI runs on Jenkins."]
-    accepted = await review.accept(engine.memories, "default", waits.id)
+    accepted = await review.accept(engine.memories, engine.ledger.removed, "default", waits.id)
     assert accepted == replace(waits, review=None)
     assert await engine.memories.lists.all("default", review.waiting("default", user)) == []
     with pytest.raises(NotFoundError):
