@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from train_attacks import vectors_of
-from train_judges import DATA, Floats, Templates, Trained, across_folds, fold_of
+from train_judges import DATA, Floats, Templates, Trained, across_folds, fold_of, lines_of
 
 from litellm_memory.meaning.nets import FACTS
 from litellm_memory.text.chinese import simplified
@@ -50,10 +50,9 @@ def clauses() -> Iterator[Clause]:
 
 
 def alone() -> Iterator[Clause]:
-    for path in sorted((DATA / "questions").glob("*.txt")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("=="):
-                yield Clause(line[2:], line[0] == "m", -1)
+    for line in lines_of("questions"):
+        if not line.startswith("=="):
+            yield Clause(line[2:], line[0] == "m", -1)
     known = sorted({pair.known for pair in Templates().pairs()})
     for text in random.Random(8).sample(known, KNOWN):
         yield Clause(text, True, -1)

@@ -190,16 +190,17 @@ def _wishes_of(language: str, rows: Sequence[tuple[str, str]], chosen: random.Ra
             yield Wish(text.replace("{O}", about).replace("{K}", _filled(statement, a, b)), language, kind, text)
 
 
+def lines_of(folder: str) -> Iterator[str]:
+    """The lines of the texts of `train_questions` or `train_facts`, language by language, without empty ones."""
+    for path in sorted((DATA / folder).glob("*.txt")):
+        yield from filter(None, path.read_text(encoding="utf-8").splitlines())
+
+
 def everyday() -> list[str]:
     """What people tell an assistant and ask of it: the texts of `train_questions`, and the facts of `train_facts`."""
-
-    def lines(folder: str) -> Iterator[str]:
-        for path in sorted((DATA / folder).glob("*.txt")):
-            yield from path.read_text(encoding="utf-8").splitlines()
-
-    asked = [line[2:] for line in lines("questions") if line and not line.startswith("==")]
+    asked = [line[2:] for line in lines_of("questions") if not line.startswith("==")]
     # Three times, because they are few beside the others, and longest the words of people at work.
-    return asked + [line[2:] for line in lines("facts") if line.startswith("f ")] * 3
+    return asked + [line[2:] for line in lines_of("facts") if line.startswith("f ")] * 3
 
 
 def not_of_pairs(wished: Sequence[Wish], made: Sequence[Pair]) -> list[Pair]:

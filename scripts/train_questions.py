@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from train_attacks import vectors_of
-from train_judges import DATA, FOLDS, Floats, Trained, across_folds
+from train_judges import FOLDS, Floats, Trained, across_folds, lines_of
 
 from litellm_memory.meaning import Space
 from litellm_memory.meaning.answering import QUESTIONS, inputs
@@ -56,12 +56,11 @@ class Asked:
 
 def blocks() -> list[Block]:
     found: list[Block] = []
-    for path in sorted((DATA / "questions").glob("*.txt")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("=="):
-                found.append(Block(line.split()[1]))
-            elif line:
-                found[-1].said[line[0]].append(line[2:])
+    for line in lines_of("questions"):
+        if line.startswith("=="):
+            found.append(Block(line.split()[1]))
+        else:
+            found[-1].said[line[0]].append(line[2:])
     return found
 
 

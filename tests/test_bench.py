@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
+from bed.benches import printed_by, ran
 
 FIGURE = {"median": float, "low": float, "high": float}
 START = {"live_s": float, "cpu_s": float}
@@ -70,14 +66,7 @@ def shape(value: Any) -> Any:
 
 @pytest.mark.long
 def test_the_bench_of_the_command_line_reports_every_command() -> None:
-    ended = subprocess.run(
-        [sys.executable, "scripts/bench/command_line.py", "--repeats=1", "--memories=2", "--imports", "--json"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = ran("command_line", "--repeats=1", "--memories=2", "--imports", "--json")
     # A busy machine may be too slow, which the exit code then says.
     report = json.loads(ended.stdout)
     assert ended.returncode == bool(report["late"]), ended.stderr[-4000:]
@@ -88,16 +77,8 @@ def test_the_bench_of_the_command_line_reports_every_command() -> None:
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
 def test_a_short_run_reports_every_figure() -> None:
-    ended = subprocess.run(
-        [sys.executable, "scripts/bench/latency.py", "--requests=4", "--rounds=2", "--memories=20", "--json"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    report = json.loads(ended.stdout)
+    printed = printed_by("latency", "--requests=4", "--rounds=2", "--memories=20", "--json")
+    report = json.loads(printed)
     statuses = report.pop("statuses")
     # Without an embedding model words alone are searched, and the report says so.
     assert shape(report) in (REPORT, {**REPORT, "setting": {**REPORT["setting"], "model": type(None)}})
@@ -106,13 +87,5 @@ def test_a_short_run_reports_every_figure() -> None:
 
 
 def test_what_a_team_shares_is_measured_beside_ones_own() -> None:
-    ended = subprocess.run(
-        [sys.executable, "scripts/bench/layers.py", "--own=20", "--shared=5", "--rounds=2"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    assert re.fullmatch(r"20 own: [\d.]+ ms of CPU; with 5 shared: [\d.]+ ms; ratio [\d.]+\n", ended.stdout)
+    printed = printed_by("layers", "--own=20", "--shared=5", "--rounds=2")
+    assert re.fullmatch(r"20 own: [\d.]+ ms of CPU; with 5 shared: [\d.]+ ms; ratio [\d.]+\n", printed)

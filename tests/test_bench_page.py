@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from bed.benches import printed_by
 
-ROOT = Path(__file__).resolve().parents[1]
 TIMES = {"first", "p50", "p95"}
 
 
@@ -18,16 +16,7 @@ TIMES = {"first", "p50", "p95"}
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
 def test_a_short_run_reports_every_figure(tmp_path: Path) -> None:
     few = ("--memories=60", "--repeats=2", "--requests=4", "--rounds=1", f"--directory={tmp_path}")
-    ended = subprocess.run(
-        [sys.executable, "scripts/bench/page.py", *few],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'scripts' / 'bench'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    told = json.loads(ended.stdout)
+    told = json.loads(printed_by("page", *few))
     assert (told["memories"], told["users"]) == (60, 1)
     loading = "search as you type, until the scope is in RAM"
     assert told["page_ms"][loading].keys() == {*TIMES, "not_answered", "seconds"}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from bed.benches import printed_by
+
 OF_KIND = {"user_id": "test-user", "type": "entity", "aliases": [], "why_it_matters": "", "pinned": False}
 STATE = {"superseded_by": None, "resolved_at": None, "created_at": "2026-09-01T00:00:00Z"}
 
@@ -44,16 +42,7 @@ def test_what_is_wanted_and_what_is_not_are_counted(tmp_path: Path) -> None:
         ("session-retrieval.cases", [{"caseId": "session", "turns": turns}]),
     ):
         (tmp_path / "fixtures" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "scripts/bench/precision.py", str(tmp_path), "--json"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    single, session = json.loads(ended.stdout).values()
+    single, session = json.loads(printed_by("precision", str(tmp_path), "--json")).values()
     assert [one["found"] for one in single["each"]] == [["oven"], [], ["oven"]]
     # Nothing wanted and nothing found says nothing; something found where nothing is wanted is wrong.
     assert [one["precision"] for one in single["each"]] == [1.0, None, 0.0]

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from bed.engines import opened_engine
+from bed.exports import chatgpt
 
 from litellm_memory.api.portable import MOST_BLANK, MOST_REFUSED
 from litellm_memory.api.preview import MOST_PARTS
@@ -114,22 +115,7 @@ def text(said: object) -> bytes:
     return json.dumps(said).encode()
 
 
-TREE = [
-    {
-        "conversation_id": "c",
-        "mapping": {
-            str(n): {
-                "message": {
-                    "id": str(n),
-                    "author": {"role": "user"},
-                    "content": {"content_type": "text", "parts": ["the lease " * 100]},
-                },
-                "parent": None,
-            }
-            for n in range(5000)
-        },
-    }
-]
+TREE = chatgpt("the lease " * 100, 5000)
 """What somebody asked in five thousand messages, as ChatGPT exports it."""
 
 FLOODS: Mapping[str, tuple[int, Mapping[str, Any]]] = {

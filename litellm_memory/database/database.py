@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -97,7 +98,7 @@ class Database:
 
     def watch(self) -> Watch:
         """Tells whoever looks, apart from all others who do, whether something may have changed."""
-        watch = Watch(self.engine)
+        watch = Watch(Path(self.engine.url.database or "") if self.is_sqlite else None)
         self._watches.append(watch)
         return watch
 

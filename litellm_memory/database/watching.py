@@ -1,32 +1,48 @@
-"""Whether anybody has written since the last look."""
+"""Whether anybody has written since the last reading."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 
 class Watch:
-    """One reader's view of what has changed. For one thread; ``close`` may come from another."""
+    """One reader's view of what has changed in an SQLite file; without a file nothing is known, and all may have.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    For one thread; ``close`` may come from another.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
+        self._unread = True
 
     def has_changed(self) -> bool:
-        """False when nobody has committed anything to an SQLite file since the last call; else it may have changed.
+        """False when nobody has committed anything since the look before the last ``read``; else it may have changed.
 
-        Takes microseconds, so that looking often costs nothing while nothing happens. Of another database nothing is
-        known: always True.
+        Takes microseconds, so that looking often costs nothing while nothing happens.
         """
-        if self._engine.dialect.name != "sqlite":
+        self._unread = self._is_new() or self._unread
+        return self._unread
+
+    def read(self) -> None:
+        """What had changed at the last look has been read."""
+        self._unread = False
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _is_new(self) -> bool:
+        if self._file is None:
             return True
         try:
             if self._connection is None:
-                self._connection = self._opened()
+                # Closed by another thread than the one that looks.
+                uri = f"{self._file.absolute().as_uri()}?mode=ro"
+                self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
             [version] = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             self.close()
@@ -34,13 +50,3 @@ class Watch:
             return True
         before, self._version = self._version, version
         return bool(before != version)
-
-    def close(self) -> None:
-        """Closes the file."""
-        if self._connection is not None:
-            self._connection.close()
-
-    def _opened(self) -> sqlite3.Connection:
-        uri = f"{Path(self._engine.url.database or '').absolute().as_uri()}?mode=ro"
-        # Closed by another thread than the one that looks.
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)

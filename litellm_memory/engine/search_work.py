@@ -72,7 +72,7 @@ class SearchWork:
 
     async def expect(self, text: str) -> None:
         """Makes the vector of a question that is about to come."""
-        await self._memories.vectors.expect(text)
+        await self._recall.expect(text)
 
     async def follow(self) -> None:
         """Reads what other processes changed. Raises LiteLLMMemoryError."""

@@ -44,10 +44,8 @@ class _Clause:
     text: str
     begin: int
     end: int
-
-    @property
-    def is_short(self) -> bool:
-        return len(words(self.text)) < FEWEST_WORDS
+    is_short: bool
+    """It has too few words to say something by itself."""
 
 
 def stated_in(sentences: Sequence[str]) -> list[tuple[str, str]]:
@@ -95,9 +93,9 @@ def _clauses(sentence: str) -> tuple[_Clause, ...]:
     """The parts of a sentence; none of one that has very many."""
     cuts = [0, *(end for joint in _JOINT.finditer(sentence) for end in joint.span()), len(sentence)]
     parts = [
-        _Clause(sentence[begin:end], begin, end)
+        _Clause(text, begin, end, len(words(text)) < FEWEST_WORDS)
         for begin, end in zip(cuts[::2], cuts[1::2], strict=True)
-        if sentence[begin:end].strip(_EDGE)
+        if (text := sentence[begin:end]).strip(_EDGE)
     ]
     return tuple(parts) if 1 < len(parts) <= MOST_CLAUSES else ()
 
@@ -121,7 +119,7 @@ def _without_asides(sentence: str, clauses: Sequence[_Clause], likely: _Likely) 
     worth = [number for number, part in enumerate(clauses) if likely(part.text) >= ASIDE]
     if not worth:
         return sentence
-    begin = next((number for number, part in enumerate(clauses) if part.is_short or number == worth[0]), worth[0])
+    begin = next(number for number, part in enumerate(clauses) if part.is_short or number == worth[0])
     kept = clauses[begin : worth[-1] + 1]
     return sentence if kept == clauses else _from_to(sentence, kept)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -71,10 +71,12 @@ def memory_from(exchange: Exchange, candidate: Candidate, name: str, key: bytes)
         reply=candidate.reply,
         message=exchange.mark,
         conversation=scope.conversation,
-        review=candidate.review or why_to_review(candidate.text) or _why_to_review_all(candidate.sentence),
+        review=candidate.review or next(filter(None, map(why_to_review, _read_for(candidate))), None),
     )
 
 
-def _why_to_review_all(sentence: str | None) -> str | None:
-    """Why a part of a sentence waits: the rest of it may show what it is after."""
-    return None if sentence is None else why_to_review(sentence)
+def _read_for(candidate: Candidate) -> Iterator[str]:
+    """Its text and, of a part of a sentence, the whole: the rest of it may show what it is after."""
+    yield candidate.text
+    if candidate.sentence is not None:
+        yield candidate.sentence

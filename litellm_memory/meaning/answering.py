@@ -12,8 +12,6 @@ from litellm_memory.meaning.nets import MOST_CHARACTERS, PATH, Floats, Net, arra
 from litellm_memory.meaning.places import KeptPlaces, Space
 
 QUESTIONS: Final = PATH.with_name("questions.npz")
-
-
 JUDGED: Final = 100
 """Memories that are judged, those nearest to the message: the net takes a hundredth of a millisecond for each."""
 

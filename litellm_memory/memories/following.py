@@ -52,10 +52,9 @@ class Following:
         async with self._reading:
             told = self._told
             try:
-                self._behind = self._watch.has_changed() or self._behind
-                if self._behind:
+                if self._watch.has_changed():
                     await self._read()
-                    self._behind = False
+                    self._watch.read()
             finally:
                 self._seen = told
 

@@ -14,7 +14,6 @@ import numpy as np
 from litellm_memory.index.beside import IndexBeside
 from litellm_memory.index.ranking import Signals
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.memories.query import Query
 from litellm_memory.memories.vectors import MemoryVectors, Needed
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.cues import plain
@@ -33,7 +32,6 @@ MOST_WAITING: Final = 8
 """Queries that may wait for the thread; another is answered by words at once."""
 READABLE: Final = 50_000
 """Texts that are kept as the encoder reads them."""
-
 NEEDED: Final = 0.8
 """The cosine that a need of probability 1 is worth. With it the default threshold lies at 0.44: of made-up blocks in 16
 languages that the net has not seen, by folds, 83 % of the messages that need a memory then find it, and 0.4 % of
@@ -75,21 +73,21 @@ class Judging:
         """Ends the thread after its current search."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def judges(self, query: Query) -> bool:
+    def judges(self, text: str) -> bool:
         """True for a query that the local model cannot read, where something else does."""
         return (
             self._vectors.needed is not None
-            and not query.any_language
-            and english_share(query.text) < PARTLY_ENGLISH
-            and read_by_encoder(query.text[:MOST_CHARACTERS])
+            and not self._vectors.read_any_language
+            and english_share(text) < PARTLY_ENGLISH
+            and read_by_encoder(text[:MOST_CHARACTERS])
         )
 
-    def make_ready(self, query: Query) -> None:
+    def make_ready(self, text: str) -> None:
         """Loads what judges the queries of somebody of whom nothing is known yet: the next one may need what they say
         now."""
-        if not self._is_ready and self._vectors.needed is not None and self.judges(query):
+        if not self._is_ready and self._vectors.needed is not None and self.judges(text):
             self._is_ready = True
-            self._thread.submit(self._vectors.needed, query.text[:MOST_CHARACTERS], [])
+            self._thread.submit(self._vectors.needed, text[:MOST_CHARACTERS], [])
 
     async def __call__(self, search: Callable[[Needed], T]) -> T | None:
         """What ``search`` finds, given what judges a need.

@@ -45,9 +45,9 @@ COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
 """A result by the table of token vectors is unclear when the ranks of this many best memories lie within CLEAR, unless
 the best score is more than FAINT below the threshold. With these and with those around them, LoCoMo, BEAM and the
 made-up chats lose at most half a point (docs/decisions/question-vectors.md)."""
-
 MOSTLY_ENGLISH = 0.9
 """From this share of words in English letters on, the local model's table of token vectors is used."""
+
 Reason: TypeAlias = Hidden | Rejection | Literal["threshold", "far_behind"]
 """Why a memory is not recalled: hidden, not put into the block, scored below the threshold, or a block has much better
 ones."""
@@ -86,6 +86,11 @@ class Recall:
         self._threads.shutdown(wait=False)
         self._judging.close()
 
+    async def expect(self, text: str) -> None:
+        """Makes the vector of a query that is about to come; of one that is judged, none is asked for."""
+        if not self._judging.judges(text):
+            await self._memories.vectors.expect(text)
+
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
         query = replace(query, any_language=self._memories.vectors.read_any_language)
@@ -93,14 +98,14 @@ class Recall:
             return Recollection()
         index = await self._index(query)
         if not len(index):
-            self._judging.make_ready(query)
+            self._judging.make_ready(query.text)
             return Recollection()
         scope = query.scope
         if scope.project is not None:
             names = await self._paths.names(scope.namespace, scope.project, scope.path, now=now)
             query = replace(query, scope=replace(scope, project=names.project), aliases=names.aliases)
         vectors = self._memories.vectors
-        if self._judging.judges(query):
+        if self._judging.judges(query.text):
             judged = await self._judging(lambda needed: search(index, None, query, now, needed=needed))
             return judged or await self._searched(index, None, query, now)
         found = None

@@ -71,7 +71,6 @@ class Switches:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._watch = database.watch()
-        self._behind = True
         self._set: Mapping[tuple[str, str], datetime] = {}
         self._seen: object = None
 
@@ -148,13 +147,14 @@ class Switches:
 
     async def follow(self) -> None:
         """Reads what was switched elsewhere since. Raises LedgerError."""
-        self._behind = self._watch.has_changed() or self._behind
-        newest = await self._database.read(_newest) if self._behind else self._seen
+        if not self._watch.has_changed():
+            return
+        newest = await self._database.read(_newest)
         if newest != self._seen:
             self._set = await self._database.read(_all)
             # What came between the two readings is read again the next time.
             self._seen = newest
-        self._behind = False
+        self._watch.read()
 
     async def run(self) -> None:
         """Follows until cancelled; while the ledger is away, what was known holds."""

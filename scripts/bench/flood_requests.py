@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bed.exports import chatgpt
+
 NUMBER: Final = "NUMBER"
 """Replaced by another number in each request."""
 STORE: Final = "STORE"
@@ -37,22 +39,7 @@ def _chat(messages: int) -> dict[str, object]:
 
 _SAID: Final = [{"at": "2026-05-01T10:00:00Z", "reply": "Noted."}] * 20
 _PAST: Final = {"conversations": [{"body": _chat(20), "said": _SAID, "user": f"past {NUMBER}"}]}
-_TREE: Final = [
-    {
-        "conversation_id": "c",
-        "mapping": {
-            str(n): {
-                "message": {
-                    "id": str(n),
-                    "author": {"role": "user"},
-                    "content": {"content_type": "text", "parts": [LONG]},
-                },
-                "parent": None,
-            }
-            for n in range(200)
-        },
-    }
-]
+_EXPORT: Final = chatgpt(LONG, 200)
 _TOOL: Final = {"name": "search", "arguments": {"query": f"When does the lease {NUMBER} end?"}}
 
 
@@ -70,7 +57,9 @@ FLOODS: Final[Mapping[str, Asked]] = {
     "POST /v1/audit/secrets": _json("/v1/audit/secrets", {}),
     "POST /v1/browse": _json("/v1/browse", {"query": "lease office", "state": "any", "limit": 200}),
     "POST /v1/bulk": _json("/v1/bulk", {"action": "pin", "ids": [f"{n:040x}" for n in range(500)]}),
-    "POST /v1/convert": Asked("/v1/convert?name=conversations.json", json.dumps(_TREE), "application/octet-stream"),
+    "POST /v1/convert": Asked(
+        "/v1/convert?name=conversations.json", json.dumps(chatgpt(LONG, 200)), "application/octet-stream"
+    ),
     "GET /v1/evaluation": Asked("/v1/evaluation?limit=1000"),
     "GET /v1/export": Asked("/v1/export"),
     "GET /v1/export/person": Asked("/v1/export/person"),
