@@ -237,6 +237,8 @@ class Memory:
     """Mark of the first message of the conversation that it was learned from, where no session was named."""
     review: str | None = None
     """Why it waits for its owner's approval; None when it does not."""
+    kept: datetime | None = None
+    """When it came here, by an import or with another time than now; None when that is ``created``."""
 
     @property
     def namespace(self) -> str:
@@ -247,6 +249,11 @@ class Memory:
     def characters(self) -> int:
         """The length of its text and its reply together."""
         return len(self.text) + len(self.reply or "")
+
+    @property
+    def touched(self) -> datetime:
+        """When it was made here, came here or was given last."""
+        return max(self.kept or self.created, self.last_used or self.created)
 
     def in_force(self, now: datetime) -> bool:
         """True when it waits for no review, is not superseded and is valid at ``now``."""

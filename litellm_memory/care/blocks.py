@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from litellm_memory.ledger import Ledger, Trace
@@ -28,6 +28,8 @@ class BlockThen:
     count: int
     first_given: bool
     note: str | None
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The lines of each memory that is shown, by its id."""
 
 
 async def blocks_then(
@@ -67,4 +69,5 @@ def _without(block: Block, memories: Sequence[str], shown: Collection[str], *, f
     text = block.without([given.memory for given in block.given if given.memory not in left]).text
     gone = len(memories) - len(left)
     told = CUT.format(gone="One memory" if gone == 1 else f"{gone} memories", are="is" if gone == 1 else "are")
-    return BlockThen(text or None, len(memories), first_given, told if gone else None)
+    lines = {given.memory: given.text for given in block.given if given.memory in left}
+    return BlockThen(text or None, len(memories), first_given, told if gone else None, lines)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from textwrap import shorten
+from typing import Final
 
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract.commands import ASKS_TO_FORGET
@@ -15,6 +17,9 @@ from litellm_memory.ledger import ListFilter
 from litellm_memory.ledger.removed import Removed
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
+
+NAMED_CHARACTERS: Final = 100
+"""Of each memory that a wish means, in the reason why the wish waits."""
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:
@@ -38,7 +43,7 @@ async def accept(
     foreign one, and one that does not wait, and what ``check`` raises for the memory as it is.
     """
     waits = await _waiting(memories, partition, memory_id)
-    if waits.review is not None and waits.review.startswith(ASKS_TO_FORGET):
+    if is_wish(waits):
         check(waits)
         return await _forget_as_asked(memories, removed, waits)
 
@@ -67,10 +72,31 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
     await memories.forget(partition, memory_id)
 
 
+def is_wish(memory: Memory) -> bool:
+    """True for a wish to forget, which waits for its owner's word."""
+    return memory.review is not None and memory.review.startswith(ASKS_TO_FORGET)
+
+
+async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory]) -> dict[str, list[Memory]]:
+    """The memories that would go with each of these wishes to forget, by the wish's id, as far as they are here."""
+    named = {wish.id: (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ") for wish in wishes if is_wish(wish)}
+    found = {one.id: one for one in await memories.entries(partition, [id for ids in named.values() for id in ids])}
+    return {
+        wish.id: [found[id] for id in named[wish.id] if id in found and found[id].user == wish.user]
+        for wish in wishes
+        if wish.id in named
+    }
+
+
+def asks_to_forget(texts: Sequence[str]) -> str:
+    """Why a wish waits that means memories with these texts: for people, who read no ids."""
+    named = "; ".join(f"“{shorten(text, NAMED_CHARACTERS, placeholder=' …')}”" for text in texts)
+    return f"it asks to forget {named}" if named else "it asks to forget what is not here any more"
+
+
 async def _forget_as_asked(memories: Memories, removed: Removed, wish: Memory) -> Memory:
     """Forgets what a wish names, and the wish; returns the wish."""
-    ids = (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
-    meant = [memory for memory in await memories.entries(wish.partition, ids) if memory.user == wish.user]
+    meant = (await meant_by(memories, wish.partition, [wish]))[wish.id]
     await removed.keep([*meant, wish])
     await memories.forget_all([*meant, wish])
     return wish

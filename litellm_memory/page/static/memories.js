@@ -1,5 +1,6 @@
 // The list of memories, and the page of one.
 import { bulk, ask, get, post, session } from "./api.js";
+import { standing } from "./me.js";
 import { score } from "./traces.js";
 import { button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
 
@@ -34,6 +35,7 @@ function body(cursor) {
 export async function memories(place) {
   const chosen = new Set();
   const list = h("ul", { class: "cards", "aria-label": "Memories" });
+  const mine = h("div", {});
   const told = h("p", { class: "soft", role: "status" });
   const more = h("div", { class: "row" });
   const actions = h("div", { class: "row bulk", role: "toolbar", "aria-label": "What to do with the chosen ones", hidden: true });
@@ -124,7 +126,7 @@ export async function memories(place) {
   const bound = (name, control) => { control.value = asked[name]; control.addEventListener("input", () => changed(name, control)); return control; };
   const text = (name, about = {}) => bound(name, h("input", { type: "text", maxlength: "256", autocomplete: "off", ...about }));
   const choice = (name, options) => bound(name, h("select", {}, Object.entries(options).map(([value, label]) => h("option", { value }, label))));
-  show(place, h("h1", {}, "Memories"),
+  show(place, h("h1", {}, "Memories"), mine,
     h("form", { role: "search", onsubmit: (event) => { event.preventDefault(); load(); } },
       field("Search, ranked as for a request", bound("query", h("input", { type: "search", id: "search", maxlength: "8000", autocomplete: "off", placeholder: "what do I want to find?" }))),
       h("details", { open: matchMedia("(min-width: 48rem)").matches }, h("summary", {}, "Filters"), h("div", { class: "filters" },
@@ -132,6 +134,7 @@ export async function memories(place) {
         field("User", text("user", { list: "users" })), field("Project", text("project")), field("Tag", text("tag")), field("Client", text("client")),
         field("From day", bound("since", h("input", { type: "date" }))), field("Before day", bound("until", h("input", { type: "date" })))))),
     h("datalist", { id: "users" }), actions, told, list, more);
+  standing(mine).catch((error) => show(mine, failed(error)));
   await load();
 }
 
@@ -168,7 +171,7 @@ export async function memory(place, id) {
       button("Forget", () => act(() => forget([id], gone)), { class: "bad" })),
     h("h2", {}, "Where it came from"),
     h("dl", {}, [["said by", it.origin.role], ["client", it.origin.client ?? "none named"], ["session", it.session ?? "none named"],
-      ["on", when(it.created)], ["request", call ? h("a", { href: `#/traces/${call}` }, "what was done with it") : "none: it was added or imported"],
+      ["on", when(it.created)], ...(it.kept ? [["came here", when(it.kept)]] : []), ["request", call ? h("a", { href: `#/traces/${call}` }, "what was done with it") : "none: it was added or imported"],
       ["confidence", it.confidence.toFixed(2)], ["tokens", String(it.tokens)], ["id", h("code", {}, it.id)]]
       .map(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "string" ? visible(value) : value)])),
     others("It replaced", about.replaced),
