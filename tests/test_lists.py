@@ -161,20 +161,3 @@ async def test_a_new_ledger_lists_what_the_store_held_before(tmp_path: Path) -> 
 
 def test_positions_are_ordered_as_lists_are_read_backwards() -> None:
     assert ListPosition(1, "b") < ListPosition(2, "a") < ListPosition(2, "b")
-
-
-async def test_chroma_opens_each_collection_before_anybody_reads_from_it(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await engine.memories.keep([made(number, user=f"user-{number}") for number in range(8)])
-    collections, opened = engine.memories.store.collections, set()
-    get = collections.get
-
-    async def watched(name: str, ids: Sequence[str], *, vectors: bool = True) -> Rows:
-        opened.add(name)
-        return await get(name, ids, vectors=vectors)
-
-    monkeypatch.setattr(collections, "get", watched)
-    await engine.memories.lists.touch()
-    assert sorted(opened) == await collections.names(engine.memories.store.layout.prefix)
-    assert len(opened) > 1

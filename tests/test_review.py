@@ -18,6 +18,7 @@ from bed.engines import opened_engine
 from click.testing import Result
 from typer.testing import CliRunner
 
+from litellm_memory.care.review import why_it_waits
 from litellm_memory.cli import app
 from litellm_memory.cli.inside import client_inside
 from litellm_memory.engine import Engine
@@ -82,6 +83,7 @@ async def test_a_wish_to_forget_shows_the_texts_that_would_go_and_no_ids(
     [row] = (await api.get("/v1/review", params={"user": user})).json()["data"]
     assert row["forgets"] == [(await api.get(f"/v1/memories/{one.id}")).json() for one in printers]
     assert row["reason"] == "it asks to forget “The printer needs A3 paper.”; “The printer is upstairs.”"
+    assert why_it_waits(wish) == "it asks to forget 4 memories"
     edit = {"action": "edit", "text": "Keep them."}
     assert (await api.post(f"/v1/review/{wish.id}", json=edit)).status_code == 422
     assert (await api.post(f"/v1/review/{wish.id}", json={"action": "accept"})).status_code == 200

@@ -79,13 +79,25 @@ def is_wish(memory: Memory) -> bool:
 
 async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory]) -> dict[str, list[Memory]]:
     """The memories that would go with each of these wishes to forget, by the wish's id, as far as they are here."""
-    named = {wish.id: (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ") for wish in wishes if is_wish(wish)}
+    named = {wish.id: _named_by(wish) for wish in wishes if is_wish(wish)}
     found = {one.id: one for one in await memories.entries(partition, [id for ids in named.values() for id in ids])}
     return {
         wish.id: [found[id] for id in named[wish.id] if id in found and found[id].user == wish.user]
         for wish in wishes
         if wish.id in named
     }
+
+
+def _named_by(wish: Memory) -> list[str]:
+    return (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
+
+
+def why_it_waits(memory: Memory) -> str:
+    """Why a memory waits, for people: of a wish to forget, how many memories it means and not their ids."""
+    if not is_wish(memory):
+        return memory.review or ""
+    count = len(_named_by(memory))
+    return f"it asks to forget {'a memory' if count == 1 else f'{count} memories'}"
 
 
 def asks_to_forget(texts: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from litellm_memory.care.retention import Retention
 from litellm_memory.embedding import Embedders, EmbeddingModels
 from litellm_memory.engine.health import Health
 from litellm_memory.engine.housekeeping import Housekeeping
-from litellm_memory.errors import LedgerError, StoreError
+from litellm_memory.errors import LedgerError
 from litellm_memory.journal.taking import Taker
 from litellm_memory.learn.by_model import ChatModels, ModelLearner
 from litellm_memory.learn.learner import Learner
@@ -111,9 +111,6 @@ class Work:
         self._background.keep(self._retention.run)
         self._background.keep(self._housekeeping.keep)
         self._background.keep(self._count)
-        # One that fails now fails in the rounds too, which say so.
-        with suppress(StoreError):
-            await self._memories.lists.touch()
 
     async def _take(self) -> None:
         """Takes over the journal until cancelled; wakes learning whenever there was something."""

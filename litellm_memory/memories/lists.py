@@ -82,14 +82,6 @@ class MemoryLists:
             self._filling.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._filling)
 
-    async def touch(self) -> None:
-        """Lets Chroma open the collections of memories, which the first read of each would wait for: 0.3 s of
-        processor time for one of 100,000. Raises StoreError."""
-        store = self._store()
-        if store.layout.kind == "buckets":
-            for name in await store.collections.names(store.layout.prefix):
-                await store.collections.get(name, ["nobody"], vectors=False)
-
     async def aclose(self) -> None:
         """Cancels a fill that is in progress."""
         if self._filling is not None:

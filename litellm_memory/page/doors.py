@@ -34,8 +34,6 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 PASSED_ON: Final = ("v1/", "memory-routing/", "ready", "health")
 """The beginnings of the API's routes that the page may ask."""
 LONGEST_KEY: Final = 4096
-LOOK_SECONDS: Final = 0.5
-"""How often it is looked whether memory is ready, before the first view is prepared."""
 REST_SECONDS: Final = 0.02
 """Between two routes that are built ahead, 5 ms each: LiteLLM's requests come first."""
 MOST_CLAIMS: Final = 10_000
@@ -76,14 +74,9 @@ class Doors:
             self.served.engine.spawn(asyncio.to_thread(_build, self._app().routes))
 
     async def prepare_ahead(self) -> None:
-        """Once memory is ready, does piece by piece what the first view would wait for, and holds up nobody by it."""
-        engine = self.served.engine
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if engine.health.ready:
-                break
+        """Does piece by piece what the first view would wait for, and holds up nobody by it."""
         # The rules are compiled when they are first used.
-        await apart(partial(engine.redactor.always.text, "nothing"))
+        await apart(partial(self.served.engine.redactor.always.text, "nothing"))
         for route in self._app().routes:
             await asyncio.to_thread(_build, [route])
             await asyncio.sleep(REST_SECONDS)

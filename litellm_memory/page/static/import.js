@@ -94,7 +94,7 @@ export async function importing(place) {
   const format = h("select", {}, option(""), h("optgroup", { label: "Memories" }, MEMORIES.map(option)), h("optgroup", { label: "Conversations" }, CONVERSATIONS.map(option)));
   const user = h("input", { type: "text", maxlength: "256", autocomplete: "off", placeholder: session.user });
   const out = h("div", { role: "status" });
-  const drop = h("div", { class: "drop" }, h("p", { id: "what" }, "Drop files here, or choose some: transcripts of Claude Code, Codex, Gemini CLI and opencode, exports of Open WebUI and LiteLLM's spend logs, what ChatGPT, Claude, mem0, claude-mem, MAIA or ai-mem exported (a zip or its JSON), lists in Markdown, or an export of this."), h("div", { class: "filters" }, field("File", file), field("Folder", folder)));
+  const drop = h("div", { class: "drop" }, h("p", { id: "what" }, "Drop files here, or choose some: transcripts of Claude Code, Codex, Gemini CLI and opencode, exports of Open WebUI and LiteLLM's spend logs, what ChatGPT, Claude, mem0, claude-mem, MAIA or ai-mem exported (a zip or its JSON), lists in Markdown, or an export of this."), h("p", { class: "soft" }, "Lists and exports of memories are kept as they are. What ChatGPT and Claude exported is kept as messages, each with its answer, and no facts are drawn from it. From transcripts, chats of Open WebUI and spend logs facts are learned, as from requests of today."), h("div", { class: "filters" }, field("File", file), field("Folder", folder)));
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {

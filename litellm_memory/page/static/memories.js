@@ -2,7 +2,7 @@
 import { bulk, ask, get, post, session } from "./api.js";
 import { standing } from "./me.js";
 import { score } from "./traces.js";
-import { button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
+import { because, button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
 
 const STATES = { in_force: "in force", pinned: "pinned", waiting: "waiting for review", replaced: "replaced", over: "over", any: "any state" };
 const KINDS = ["fact", "preference", "decision", "instruction", "episode"];
@@ -89,7 +89,7 @@ export async function memories(place) {
 
   function card({ memory, score: found }) {
     const box = h("input", { type: "checkbox", "aria-label": `Choose: ${visible(memory.text).slice(0, 60)}`, onchange: () => { box.checked ? chosen.add(memory.id) : chosen.delete(memory.id); choose(); } });
-    const wait = memory.review && h("p", { class: "why" }, "Waits: ", visible(memory.review));
+    const wait = memory.review && h("p", { class: "why" }, "Waits: ", because(memory.review));
     const acts = h("div", { class: "row" },
       h("a", { href: `#/memories/${memory.id}`, "aria-label": `About it: ${visible(memory.text).slice(0, 60)}` }, "About it"),
       button(memory.pinned ? "Unpin" : "Pin", () => each(memory.pinned ? "unpin" : "pin", [memory.id])),
@@ -165,7 +165,7 @@ export async function memory(place, id) {
   const call = it.origin.call_id;
   show(place, back(), h("h1", {}, "One memory"), said(it.text),
     it.reply && [h("p", { class: "soft" }, "Kept with the answer:"), said(it.reply, true)],
-    it.review && h("p", { class: "why" }, "It waits for your word, because ", visible(it.review), ". ", h("a", { href: "#/review" }, "Review")), facts(it),
+    it.review && h("p", { class: "why" }, "It waits for your word, because ", because(it.review), ". ", h("a", { href: "#/review" }, "Review")), facts(it),
     h("div", { class: "row" },
       button(it.pinned ? "Unpin" : "Pin", () => act(async () => { await bulk(it.pinned ? "unpin" : "pin", [id]); await again(); })),
       button("Forget", () => act(() => forget([id], gone)), { class: "bad" })),
