@@ -96,13 +96,12 @@ def readable_id(value: str) -> str | None:
 def readable_text(value: str) -> str | None:
     """``value`` stripped, in Unicode NFC; None when it is blank or has control characters."""
     text = unicodedata.normalize("NFC", value).strip()
-    if not text or any(unicodedata.category(character) in _UNFIT for character in text):
+    if not text or any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         return None
     return text
 
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]{1,256}@")
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +243,6 @@ class Memory:
     def namespace(self) -> str:
         """The namespace that keeps this memory."""
         return namespace(self.partition, self.user)
-
-    @property
-    def characters(self) -> int:
-        """The length of its text and its reply together."""
-        return len(self.text) + len(self.reply or "")
 
     @property
     def touched(self) -> datetime:

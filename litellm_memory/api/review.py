@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Literal
+from textwrap import shorten
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import Field, model_validator
@@ -12,12 +13,15 @@ from pydantic import Field, model_validator
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Name, Said, Shape
-from litellm_memory.care.review import accept, asks_to_forget, is_wish, meant_by, reject, waiting
+from litellm_memory.care.review import accept, is_wish, meant_by, reject, waiting
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
+
+NAMED_CHARACTERS: Final = 100
+"""Of each memory that a wish means, in the reason why the wish waits."""
 
 
 class ReviewOut(MemoryOut):
@@ -37,6 +41,12 @@ class ReviewOut(MemoryOut):
             return cls(**shown.model_dump(), reason=shown.review or "", forgets=None)
         goes = [MemoryOut.shown(one, redactor) for one in meant[memory.id]]
         return cls(**shown.model_dump(), reason=asks_to_forget([one.text for one in goes]), forgets=goes)
+
+
+def asks_to_forget(texts: Sequence[str]) -> str:
+    """Why a wish waits that means memories with these texts: for people, who read no ids."""
+    named = "; ".join(f"“{shorten(text, NAMED_CHARACTERS, placeholder=' …')}”" for text in texts)
+    return f"it asks to forget {named}" if named else "it asks to forget what is not here any more"
 
 
 class ReviewsOut(Shape):

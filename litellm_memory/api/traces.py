@@ -19,7 +19,6 @@ from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.ledger import Trace
 from litellm_memory.ledger.traces import TracedMemory
 from litellm_memory.models import Memory, MemoryKind
-from litellm_memory.render import says
 
 UNKNOWN = "There is no trace with this id: it is another key's, is older than `traces.keep_days`, or never was."
 
@@ -163,8 +162,7 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
     known = {memory.id: engine.redactor.memory(memory) for memory in await _readable(access, trace, ids)}
     blocks = await _blocks(access, trace)
-    lines = {memory: text for block in blocks for memory, text in block.given.items()}
-    candidates = [_candidate(one, known.get(one.memory), trace, lines.get(one.memory)) for one in trace.candidates]
+    candidates = [_candidate(one, known.get(one.memory), trace, blocks) for one in trace.candidates]
     learned = [LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""))["text"]) for one in trace.learned]
     return TraceOut(
         **_row(trace).model_dump(),
@@ -208,13 +206,14 @@ async def _blocks(access: Access, trace: Trace) -> list[BlockThen]:
     return await apart(lambda: [clean(one) for one in then])
 
 
-def _candidate(one: TracedMemory, memory: Memory | None, trace: Trace, lines: str | None) -> CandidateOut:
-    """``memory``: as it may be shown today. ``lines``: what a block of the request said of it."""
+def _candidate(one: TracedMemory, memory: Memory | None, trace: Trace, blocks: Sequence[BlockThen]) -> CandidateOut:
+    """``memory``: as it may be shown today."""
+    stood = [block.stood(memory) for block in blocks] if memory is not None else []
     return CandidateOut(
         **asdict(one),
         **_of(memory),
         because=of_candidate(one, memory, trace),
-        stood=None if memory is None or lines is None or says(lines, memory) else lines,
+        stood=next(filter(None, stood), None),
         superseded_by=memory.superseded_by.id if memory and memory.superseded_by else None,
     )
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from litellm_memory.ledger import Ledger, Trace
 from litellm_memory.ledger.blocks import BLOCKS_KEPT, blocks_of
-from litellm_memory.models import Block
+from litellm_memory.models import Block, Memory
+from litellm_memory.render import says
 
 MOST_BLOCKS: Final = 100
 """Of one request, the newest: earlier ones are told by the traces of earlier requests."""
@@ -30,6 +31,11 @@ class BlockThen:
     note: str | None
     given: Mapping[str, str] = field(default_factory=dict)
     """The lines of each memory that is shown, by its id."""
+
+    def stood(self, memory: Memory) -> str | None:
+        """What it says in a memory's place, where that is not what the memory says now."""
+        lines = self.given.get(memory.id)
+        return None if lines is None or says(lines, memory) else lines
 
 
 async def blocks_then(

@@ -117,8 +117,7 @@ class ImportLines:
 
     def _memory(self, line: ImportLine) -> Memory:
         user = line.user or self.user
-        now = datetime.now(UTC)
-        created = line.created or now
+        created = line.created or datetime.now(UTC)
         successor = line.superseded_by
         memory = Memory(
             id=self._id(user, line.id or f"{line.project}\n{line.session}\n{line.text}"),
@@ -140,7 +139,7 @@ class ImportLines:
             last_used=line.last_used,
             reply=line.reply or None,
             review=line.review,
-            kept=line.kept if self._is_ours(line) else now if line.created else None,
+            kept=line.kept if self._is_ours(line) else datetime.now(UTC) if line.created else None,
         )
         return self.redactor.memory(memory)
 

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from textwrap import shorten
-from typing import Final
 
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract.commands import ASKS_TO_FORGET
@@ -17,9 +15,6 @@ from litellm_memory.ledger import ListFilter
 from litellm_memory.ledger.removed import Removed
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
-
-NAMED_CHARACTERS: Final = 100
-"""Of each memory that a wish means, in the reason why the wish waits."""
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:
@@ -79,13 +74,10 @@ def is_wish(memory: Memory) -> bool:
 
 async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory]) -> dict[str, list[Memory]]:
     """The memories that would go with each of these wishes to forget, by the wish's id, as far as they are here."""
-    named = {wish.id: _named_by(wish) for wish in wishes if is_wish(wish)}
-    found = {one.id: one for one in await memories.entries(partition, [id for ids in named.values() for id in ids])}
-    return {
-        wish.id: [found[id] for id in named[wish.id] if id in found and found[id].user == wish.user]
-        for wish in wishes
-        if wish.id in named
-    }
+    asked = [wish for wish in wishes if is_wish(wish)]
+    ids = [id for wish in asked for id in _named_by(wish)]
+    found = {(one.id, one.user): one for one in await memories.entries(partition, ids)}
+    return {one.id: [found[key] for id in _named_by(one) if (key := (id, one.user)) in found] for one in asked}
 
 
 def _named_by(wish: Memory) -> list[str]:
@@ -98,12 +90,6 @@ def why_it_waits(memory: Memory) -> str:
         return memory.review or ""
     count = len(_named_by(memory))
     return f"it asks to forget {'a memory' if count == 1 else f'{count} memories'}"
-
-
-def asks_to_forget(texts: Sequence[str]) -> str:
-    """Why a wish waits that means memories with these texts: for people, who read no ids."""
-    named = "; ".join(f"“{shorten(text, NAMED_CHARACTERS, placeholder=' …')}”" for text in texts)
-    return f"it asks to forget {named}" if named else "it asks to forget what is not here any more"
 
 
 async def _forget_as_asked(memories: Memories, removed: Removed, wish: Memory) -> Memory:

@@ -168,6 +168,7 @@ export async function memory(place, id) {
     it.review && h("p", { class: "why" }, "It waits for your word, because ", because(it.review), ". ", h("a", { href: "#/review" }, "Review")), facts(it),
     h("div", { class: "row" },
       button(it.pinned ? "Unpin" : "Pin", () => act(async () => { await bulk(it.pinned ? "unpin" : "pin", [id]); await again(); })),
+      button("Correct", () => text.focus()),
       button("Forget", () => act(() => forget([id], gone)), { class: "bad" })),
     h("h2", {}, "Where it came from"),
     h("dl", {}, [["said by", it.origin.role], ["client", it.origin.client ?? "none named"], ["session", it.session ?? "none named"],
@@ -178,7 +179,7 @@ export async function memory(place, id) {
     about.replaced_by && others(`Replaced, because ${visible(it.superseded_by.reason)}`, [about.replaced_by]),
     h("h2", {}, "When it was given"),
     about.given.length
-      ? table(["when", "client", "conversation", "model", "score", "reason"], about.given.map((one) => [when(one.at), visible(one.client ?? ""), visible(one.session ?? ""), visible(one.model ?? ""), Number(one.score.toFixed(2)), h("a", { href: `#/traces/${one.trace}` }, "why")]), "Requests that it was given to")
+      ? table(["when", "reason", "score", "client", "conversation", "model"], about.given.map((one) => [when(one.at), h("a", { href: `#/traces/${one.trace}` }, "why"), Number(one.score.toFixed(2)), visible(one.client ?? ""), visible(one.session ?? ""), visible(one.model ?? "")]), "Requests that it was given to")
       : h("p", { class: "soft" }, it.uses ? `It was given ${it.uses} times; the traces of that are no longer kept.` : "It was not given to any request yet."),
     h("h2", {}, "Correct it"),
     h("form", { onsubmit: (event) => { event.preventDefault(); save(); } }, field("Text", text),

@@ -5,6 +5,8 @@ import { button, empty, facts, failed, field, h, said, show, table, visible, whe
 const PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"];
 const bodyOf = { "/v1/responses": (text) => ({ input: text }) };
 
+const why = (one) => h("a", { href: `#/traces/${one.id}`, "aria-label": `Why, for the request of ${new Date(one.at).toLocaleString()}` }, "why");
+
 export async function traces(place) {
   const rows = [];
   const list = h("div", {}), more = h("div", {});
@@ -12,7 +14,7 @@ export async function traces(place) {
     const found = await get(`v1/traces?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     if (!cursor) rows.length = 0;
     rows.push(...found.data);
-    show(list, rows.length ? table(["when", "what was done", "given", "tokens", "user", "client", "model", "reason"], rows.map((one) => [when(one.at), `${one.status}: ${one.reason}`, one.count, one.tokens, visible(one.user), visible(one.client ?? ""), visible(one.model ?? ""), h("a", { href: `#/traces/${one.id}`, "aria-label": `Why, for the request of ${new Date(one.at).toLocaleString()}` }, "why")]), "Requests")
+    show(list, rows.length ? table(["when", "reason", "what was done", "given", "tokens", "user", "client", "model"], rows.map((one) => [when(one.at), why(one), `${one.status}: ${one.reason}`, one.count, one.tokens, visible(one.user), visible(one.client ?? ""), visible(one.model ?? "")]), "Requests")
       : empty("No request came by yet, or their traces are no longer kept (", h("code", {}, "traces.keep_days"), "). Ask a model something through the proxy, or ", h("a", { href: "#/try" }, "try a question here"), "."));
     show(more, found.next_cursor && button("Show more", () => load(found.next_cursor)));
   }
