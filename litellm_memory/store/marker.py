@@ -33,8 +33,7 @@ class StoreFacts:
 
 def fresh_marker(layout: Kind, embedder: str, dimension: int) -> Metadata:
     """The marker of a new store."""
-    about = {"layout": layout, "embedder": embedder, "dimension": dimension}
-    return {"store_id": uuid4().hex, "schema": SCHEMA, **about}
+    return {"store_id": uuid4().hex, "schema": SCHEMA, "layout": layout, "embedder": embedder, "dimension": dimension}
 
 
 async def current_marker(collections: Collections, opened: Metadata) -> Metadata:
