@@ -117,6 +117,8 @@ def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: 
     card = page.get_by_role("listitem").first
     expect(card).to_contain_text("I am allergic to peanuts.")
     card.get_by_role("link", name="About it").click()
+    page.get_by_role("button", name="Correct").click()
+    expect(page.get_by_label("Text", exact=True)).to_be_focused()
     page.get_by_label("Text", exact=True).fill("I am allergic to peanuts and cashews.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".said").first).to_have_text("I am allergic to peanuts and cashews.")
@@ -448,6 +450,8 @@ def test_transcripts_and_lists_are_kept_together_and_an_odd_file_says_why_it_is_
             expect(page.get_by_role("listitem").filter(has_text="heron-42").first).to_be_visible()
             page.set_viewport_size({"width": 360, "height": 800})
             assert (hand.violations(), hand.overflow()) == ([], 0)
+            page.get_by_label("File").set_input_files(files)
+            expect(page.get_by_role("heading", name="What would be kept")).to_be_in_viewport()
             page.set_viewport_size({"width": 1280, "height": 900})
             page.get_by_role("button", name=re.compile("^Keep 1 and learn from 4 messages$")).click()
             expect(

@@ -133,12 +133,14 @@ export async function importing(place) {
       const as = new Map((several ? choices.filter((one) => one.box.checked) : choices).map((one) => [one.name, one.as.value.trim() || one.name]));
       look(sources, { as, own: rows && !own.value }).catch((error) => show(out, failed(error)));
     }, { class: "main" });
-    show(out, h("h2", {}, "Whose are they?"),
+    found(h("h2", {}, "Whose are they?"),
       several && h("p", { class: "soft" }, session.operator ? `These are chats of ${people.size} people. Choose whose are kept, and the user that each becomes.` : `These are chats of ${people.size} people: choose your own.`),
       several && table(["keep", "there", "chats", "user here"], choices.map((one) => one.row), "People"),
       rows && field("Rows of the spend logs", own), h("div", { class: "row" }, go, never()));
   }
 
+  // On a small screen what was found stands below the form, where nobody would look for it.
+  const found = (...inside) => { show(out, ...inside); out.scrollIntoView(); };
   const never = () => button("Never mind", () => { file.value = folder.value = ""; show(out); });
   const total = (sources) => sources.reduce((sum, one) => sum + one.lines.length + one.talks.length, 0);
 
@@ -169,7 +171,7 @@ export async function importing(place) {
         show(out, failed(error), h("p", {}, "What was sent before is kept; the same files again go on where it stopped."));
       }
     }, { class: "main", disabled: !imported && !taken });
-    show(out, h("h2", {}, "What would be kept"), answers.map(summary), waits > 0 && h("p", { class: "soft" }, `${waits} of them would wait for your word first.`), owners(answers),
+    found(h("h2", {}, "What would be kept"), answers.map(summary), waits > 0 && h("p", { class: "soft" }, `${waits} of them would wait for your word first.`), owners(answers),
       imported + taken > 0 || sources.some((one) => !one.problem) ? h("div", { class: "row" }, keep, never()) : null, cards([...kept, ...learned], sum((one) => one.source.lines.length) + learned.length));
   }
 
@@ -217,7 +219,7 @@ export async function importing(place) {
       source.lines.length > 0 && h("p", {}, `${visible(source.name)}: ${lines.imported} kept, ${lines.known} were here already, ${lines.refused} refused.`),
       source.talks.length > 0 && h("p", {}, `${visible(source.name)}: ${count(talks.taken, "message")} being learned from, ${talks.known} known already.`),
       problems([...lines.errors.map((error) => ({ where: `line ${error.line}`, refused: error.message })), ...talks.refused])]);
-    show(out, told, h("p", {}, h("a", { href: "#/memories" }, "Look at the memories"), waits ? [" or ", h("a", { href: "#/review" }, "review what waits")] : null));
+    found(told, h("p", {}, h("a", { href: "#/memories" }, "Look at the memories"), waits ? [" or ", h("a", { href: "#/review" }, "review what waits")] : null));
     notice("The import is done.");
   }
 
