@@ -184,9 +184,10 @@ export async function importing(place) {
     return [facts > 0 && count(facts, "fact"), said > 0 && `${count(said, "message")} as ${said === 1 ? "it was" : "they were"} said`].filter(Boolean).join(" and ");
   };
   function as(lines) {
-    const with_ = lines.filter((one) => isMessage(one) && one.reply).length;
-    const told = `This file holds ${kinds(lines)}${with_ ? ", each with its answer" : ""}.`;
-    return lines.some(isMessage) ? `${told} A message is found by what is in it; no facts are drawn from it.` : `${told} Each is kept as it is.`;
+    const said = lines.filter(isMessage), answered = said.filter((one) => one.reply).length;
+    const replies = !answered ? "" : answered < said.length ? `, ${answered} of them with the answer` : said.length === 1 ? ", with its answer" : ", each with its answer";
+    const told = `This file holds ${kinds(lines)}${replies}.`;
+    return said.length ? `${told} A message is found by what is in it; no facts are drawn from it.` : `${told} Each is kept as it is.`;
   }
 
   function summary({ source, skipped, lines, talks }) {
