@@ -96,13 +96,12 @@ def readable_id(value: str) -> str | None:
 def readable_text(value: str) -> str | None:
     """``value`` stripped, in Unicode NFC; None when it is blank or has control characters."""
     text = unicodedata.normalize("NFC", value).strip()
-    if not text or any(unicodedata.category(character) in _UNFIT for character in text):
+    if not text or any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         return None
     return text
 
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]{1,256}@")
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +236,8 @@ class Memory:
     """Mark of the first message of the conversation that it was learned from, where no session was named."""
     review: str | None = None
     """Why it waits for its owner's approval; None when it does not."""
+    kept: datetime | None = None
+    """When it came here, by an import or with another time than now; None when that is ``created``."""
 
     @property
     def namespace(self) -> str:
@@ -244,9 +245,9 @@ class Memory:
         return namespace(self.partition, self.user)
 
     @property
-    def characters(self) -> int:
-        """The length of its text and its reply together."""
-        return len(self.text) + len(self.reply or "")
+    def touched(self) -> datetime:
+        """When it was made here, came here or was given last."""
+        return max(self.kept or self.created, self.last_used or self.created)
 
     def in_force(self, now: datetime) -> bool:
         """True when it waits for no review, is not superseded and is valid at ``now``."""

@@ -313,7 +313,7 @@ class RetentionRule(Section):
     kinds: tuple[MemoryKind, ...] = Field((), description="For memories of these kinds; all when left out.")
     project: Name | None = Field(None, description="For memories of projects that this glob fits.")
     max_age_days: int | None = Field(
-        ge=1, description="They are deleted after this many days without being made or used; `null` keeps them."
+        ge=1, description="They are deleted after this many days without coming here or being used; `null` keeps them."
     )
 
 
@@ -321,7 +321,7 @@ class RetentionSettings(Section):
     """What is deleted automatically. Pinned memories stay."""
 
     max_age_days: int | None = Field(
-        None, ge=1, description="Memories that were neither made nor used for this many days are deleted."
+        None, ge=1, description="Memories that neither came here nor were used for this many days are deleted."
     )
     rules: tuple[RetentionRule, ...] = Field(
         (), description="Ages by kind and project; the first rule that fits counts, in place of `max_age_days`."

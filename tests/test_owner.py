@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -30,11 +30,14 @@ from litellm_memory.files.address import (
 )
 from litellm_memory.models import Memory, namespace
 from litellm_memory.store import Entry, Store, frames, memory_id
+from litellm_memory.store.chroma import open_directory
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.collections import Rows
 from litellm_memory.store.layout import Layout
 from litellm_memory.store.memories import open_collections
+from litellm_memory.store.owner import open_all
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECRET = "the-cat-is-called-Fermat"
 
 ANOTHER_WORKER = """
@@ -345,3 +348,24 @@ def fed(data: bytes) -> asyncio.StreamReader:
     reader.feed_data(data)
     reader.feed_eof()
     return reader
+
+
+async def test_an_owner_opens_every_collection_before_anybody_reads_from_it(tmp_path: Path) -> None:
+    """Chroma reads a collection's whole index at its first use, which the first list after a start waited for."""
+    collections = await open_directory(tmp_path / "chroma")
+    store = await open_collections(collections, Layout("buckets", "test", 2))
+    users = [f"user-{number}" for number in range(8)]
+    ids = [memory_id(namespace("p", user), "one", key=b"k") for user in users]
+    memories = [Memory(one, "p", user, "Hi.", "fact", NOON) for one, user in zip(ids, users, strict=True)]
+    await store.put([Entry(memory, None) for memory in memories])
+    get, read = collections.get, set()
+
+    async def noted(name: str, asked: Sequence[str], *, vectors: bool = True) -> Rows:
+        read.add(name)
+        return await get(name, asked, vectors=vectors)
+
+    collections.get = noted  # type: ignore[method-assign]  # it notes what is read
+    await open_all(collections)
+    assert read == {store.layout.collection(one) for one in ids}
+    assert len(read) > 1
+    await collections.aclose()

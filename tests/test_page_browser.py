@@ -16,6 +16,7 @@ from bed.served import ServedPage
 from playwright.sync_api import Browser, expect
 
 from litellm_memory.errors import UnauthorizedError
+from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.models import Caller
 from litellm_memory.settings import LadderSettings, PoliciesSettings
 
@@ -116,6 +117,8 @@ def test_a_memory_is_found_as_one_types_corrected_pinned_and_brought_back(hand: 
     card = page.get_by_role("listitem").first
     expect(card).to_contain_text("I am allergic to peanuts.")
     card.get_by_role("link", name="About it").click()
+    page.get_by_role("button", name="Correct").click()
+    expect(page.get_by_label("Text", exact=True)).to_be_focused()
     page.get_by_label("Text", exact=True).fill("I am allergic to peanuts and cashews.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".said").first).to_have_text("I am allergic to peanuts and cashews.")
@@ -202,6 +205,106 @@ def test_a_trace_shows_the_blocks_of_its_prompt_without_what_was_forgotten(hand:
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_a_trace_says_what_stood_in_the_block_before_a_correction(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    kept = served.add_as_it_is("The bicycle lock opens with 4711.")
+    served.ask("lock-0", "Which number opens the bicycle lock?")
+    hand.go(f"memories/{kept}")
+    page.get_by_label("Text", exact=True).fill("The bicycle lock opens with 1147.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".said").first).to_have_text("The bicycle lock opens with 1147.")
+    hand.go("traces/lock-0")
+    card = page.get_by_role("listitem").filter(has_text="It was corrected since, and says today:")
+    expect(card.locator(".said")).to_have_text(
+        ["- The bicycle lock opens with 4711.", "The bicycle lock opens with 1147."]
+    )
+    expect(card.get_by_role("link", name="About it")).to_have_attribute("href", f"#/memories/{kept}")
+    assert hand.violations() == []
+    served.forget(kept)
+    hand.go("traces/lock-0")
+    expect(page.locator("main")).not_to_contain_text("4711")
+
+
+def test_a_wish_to_forget_shows_what_would_go_and_undo_brings_it_back(hand: Looking, served: ServedPage) -> None:
+    page = hand.page
+    told = ["The lamp in the hall is broken.", "The lamp in the hall is green."]
+    named = ", ".join(served.add_as_it_is(text) for text in told)
+    wish = served.add_as_it_is("Forget the lamp.", review=f"{ASKS_TO_FORGET}{named}")
+    try:
+        hand.go("review")
+        card = page.get_by_role("listitem").filter(has_text="Forget the lamp.").first
+        expect(card.get_by_role("list", name="What would be forgotten").locator(".said")).to_have_text(told)
+        assert named[:40] not in card.inner_text()
+        expect(card.get_by_role("button", name="Edit")).to_have_count(0)
+        hand.go(f"memories/{wish}")
+        expect(page.locator("main")).to_contain_text("because it asks to forget 2 memories. Review")
+        hand.go("review")
+        assert hand.violations() == []
+        card.get_by_role("button", name="Accept").click()
+        expect(page.get_by_text("Accepted: 2 memories are forgotten.")).to_be_visible()
+        assert served.texts("The lamp") == []
+        page.get_by_role("button", name="Undo").first.click()
+        expect(page.get_by_text("Undone: it waits again.")).to_be_visible()
+        assert served.texts("The lamp") == told
+        expect(card).to_be_visible()
+        card.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Accept chosen").click()
+        expect(page.get_by_text("Accepted: 1.")).to_be_visible()
+        expect(card).to_have_count(0)
+        assert served.texts("The lamp") == []
+        page.get_by_role("button", name="Undo all").first.click()
+        expect(card).to_be_visible()
+        assert served.texts("The lamp") == told
+    finally:
+        served.forget(wish)
+
+
+def test_memory_is_paused_and_resumed_where_the_memories_are(hand: Looking) -> None:
+    page = hand.page
+    hand.go("memories")
+    for press, then in (
+        ("Pause memory", "recall is off: you paused it; learning is off: you paused it"),
+        ("Resume", "recall is on; learning is on"),
+    ):
+        page.get_by_role("button", name=press, exact=True).click()
+        expect(page.get_by_text(f"For you: {then}.")).to_be_visible()
+    hand.tab_to("More")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_was_just_done_covers_nothing_and_the_bar_stays_in_sight(
+    hand: Looking, served: ServedPage, width: int
+) -> None:
+    page = hand.page
+    served.add(*(f"Shelf {number} holds jars of jam from that many years." for number in range(30)))
+    try:
+        page.set_viewport_size({"width": width, "height": 800})
+        hand.go("memories")
+        page.get_by_role("listitem").filter(has_text="Shelf 29").get_by_role("checkbox").check()
+        last = page.get_by_role("listitem").filter(has_text="Shelf 0 holds")
+        last.scroll_into_view_if_needed()
+        expect(page.get_by_role("toolbar", name="What to do with the chosen ones")).to_be_in_viewport()
+        last.get_by_role("button", name="Pin").click()
+        last.get_by_role("button", name="Forget").click()
+        told = page.get_by_text("Forgotten: one memory.").first
+        expect(told).to_be_in_viewport()
+        hand.settled()
+        page.locator("#all").evaluate("one => one.scrollTo(0, one.scrollHeight)")
+        shown, below = page.locator("#all").bounding_box(), page.locator("#notice").bounding_box()
+        assert shown is not None
+        assert below is not None
+        assert shown["y"] + shown["height"] <= below["y"] + 1
+        assert (hand.overflow(), hand.violations()) == (0, [])
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        served.run(forgotten(served, "Shelf "))
+
+
+async def forgotten(served: ServedPage, begin: str) -> None:
+    held = await served.engine.memories.all(served.partition, None)
+    await served.engine.memories.forget_all([memory for memory in held if memory.text.startswith(begin)])
+
+
 def test_usage_is_grouped_anew(hand: Looking) -> None:
     hand.go("usage")
     hand.page.get_by_label("By").select_option("client")
@@ -269,7 +372,13 @@ CHAT = [
         },
     }
     for number, said in enumerate(
-        {"content": {"content_type": "text", "parts": [f"My garden has {n} pear trees."]}, "create_time": 1700000000}
+        {
+            "content": {
+                "content_type": "text",
+                "parts": [f"My garden has {n} pear trees and the key AKIAQ3EGRL5XJ7PWN2TB."],
+            },
+            "create_time": 1700000000,
+        }
         for n in range(1, 4)
     )
 ]
@@ -289,6 +398,10 @@ def test_a_file_is_dropped_looked_at_and_then_kept(hand: Looking, served: Served
     expect(
         page.get_by_text("conversations.json, read as chatgpt: 3 new, 0 here already, 0 unreadable.")
     ).to_be_visible()
+    expect(page.get_by_text("This file holds 3 messages as they were said, each with its answer.")).to_be_visible()
+    expect(page.get_by_text("A message is found by what is in it; no facts are drawn from it.")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("[REDACTED:")
+    expect(page.locator("main")).not_to_contain_text("AKIAQ3EGRL5XJ7PWN2TB")
     assert served.texts("My garden") == []
     assert hand.violations() == []
     page.get_by_role("button", name="Keep 3").click()
@@ -337,6 +450,8 @@ def test_transcripts_and_lists_are_kept_together_and_an_odd_file_says_why_it_is_
             expect(page.get_by_role("listitem").filter(has_text="heron-42").first).to_be_visible()
             page.set_viewport_size({"width": 360, "height": 800})
             assert (hand.violations(), hand.overflow()) == ([], 0)
+            page.get_by_label("File").set_input_files(files)
+            expect(page.get_by_role("heading", name="What would be kept")).to_be_in_viewport()
             page.set_viewport_size({"width": 1280, "height": 900})
             page.get_by_role("button", name=re.compile("^Keep 1 and learn from 4 messages$")).click()
             expect(

@@ -18,9 +18,11 @@ from bed.engines import opened_engine
 from click.testing import Result
 from typer.testing import CliRunner
 
+from litellm_memory.care.review import why_it_waits
 from litellm_memory.cli import app
 from litellm_memory.cli.inside import client_inside
 from litellm_memory.engine import Engine
+from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.models import Block, Given, Memory, Origin
 from litellm_memory.settings import Settings
 from litellm_memory.store import memory_id
@@ -66,9 +68,30 @@ async def test_the_queue_shows_what_waits_and_why(engine: Engine, api: httpx.Asy
     waits = await keep(engine, user, "I have a dog.", review=WHY, origin=Origin("assistant"))
     listed = (await api.get("/v1/review", params={"user": user})).json()
     shown = (await api.get(f"/v1/memories/{waits.id}")).json()
-    assert listed == {"data": [{**shown, "reason": WHY}], "next_cursor": None}
+    assert listed == {"data": [{**shown, "reason": WHY, "forgets": None}], "next_cursor": None}
     assert shown["review"] == WHY
     assert "I have a dog." not in await recalled(api, user, "dog")
+
+
+async def test_a_wish_to_forget_shows_the_texts_that_would_go_and_no_ids(
+    engine: Engine, api: httpx.AsyncClient, user: str
+) -> None:
+    printers = [await keep(engine, user, text) for text in ("The printer needs A3 paper.", "The printer is upstairs.")]
+    stranger = await keep(engine, f"{user}-other", "The printer is mine.")
+    named = ", ".join(one.id for one in (*printers, stranger))
+    wish = await keep(engine, user, "Forget the printers.", review=f"{ASKS_TO_FORGET}{named}, {'f' * 40}")
+    [row] = (await api.get("/v1/review", params={"user": user})).json()["data"]
+    assert row["forgets"] == [(await api.get(f"/v1/memories/{one.id}")).json() for one in printers]
+    assert row["reason"] == "it asks to forget “The printer needs A3 paper.”; “The printer is upstairs.”"
+    assert why_it_waits(wish) == "it asks to forget 4 memories"
+    edit = {"action": "edit", "text": "Keep them."}
+    assert (await api.post(f"/v1/review/{wish.id}", json=edit)).status_code == 422
+    assert (await api.post(f"/v1/review/{wish.id}", json={"action": "accept"})).status_code == 200
+    left = (await api.get("/v1/memories", params={"user": user})).json()["data"]
+    assert left == []
+    back = [one.id for one in (wish, *printers)]
+    assert (await api.post("/v1/bulk", json={"action": "undo", "ids": back})).json()["done"] == back
+    assert (await api.get("/v1/review", params={"user": user})).json()["data"] == [row]
 
 
 async def test_what_is_accepted_is_recalled(engine: Engine, api: httpx.AsyncClient, user: str) -> None:

@@ -224,7 +224,7 @@ async def test_what_was_exported_comes_back_as_it_was(ada: httpx.AsyncClient, us
     before, text = await of(ada, user), await exported(ada, user)
     await ada.delete(f"/v1/memories/{gone['id']}")
     answer = await ada.post("/v1/import", content=text)
-    assert answer.json() == {"imported": 1, "known": 1, "refused": 0, "errors": []}
+    assert answer.json() == {"imported": 1, "known": 1, "refused": 0, "errors": [], "waiting": 0, "memories": []}
     assert await of(ada, user) == before
     assert (await ada.post("/v1/import", content=text)).json()["imported"] == 0
 
@@ -257,7 +257,14 @@ async def test_an_import_needs_nothing_but_texts(ada: httpx.AsyncClient, user: s
     lines = '{"text": "The office is in Lisbon."}\n\n{"text": "The lease ends in March.", "id": "mem0:17"}'
     for imported in (2, 0):
         answer = await ada.post("/v1/import", params={"user": user}, content=lines)
-        assert answer.json() == {"imported": imported, "known": 2 - imported, "refused": 0, "errors": []}
+        assert answer.json() == {
+            "imported": imported,
+            "known": 2 - imported,
+            "refused": 0,
+            "errors": [],
+            "waiting": 0,
+            "memories": [],
+        }
     assert {(m["text"], m["kind"], m["origin"]["role"]) for m in await of(ada, user)} == {
         ("The office is in Lisbon.", "fact", "import"),
         ("The lease ends in March.", "fact", "import"),

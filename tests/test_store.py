@@ -113,6 +113,7 @@ FULL = {
     "tokens": 9,
     "reply": "Noted.",
     "message": "f" * 32,
+    "kept": NOON + timedelta(days=2),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from bed.engines import opened_engine
 
 from litellm_memory.engine import Engine, Request
 from litellm_memory.ledger.blocks import BLOCKS_KEPT, prune_blocks
-from litellm_memory.models import Caller
+from litellm_memory.models import Caller, Superseded
 from litellm_memory.sidecar import create_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -217,6 +218,43 @@ async def test_what_is_forgotten_is_not_in_a_trace_either(engine: Engine, ada: h
     await ada.delete(f"/v1/memories/{memory}")
     [found] = (await ada.get(f"/v1/traces/{asked.id}")).json()["candidates"]
     assert (found["memory"], found["text"]) == (memory, None)
+
+
+async def test_a_trace_shows_what_stood_in_the_block_before_a_correction_and_nothing_once_it_is_forgotten(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    memory = await keep(ada, user)
+    asked = request(user, QUESTION)
+    first = await traced(engine, ada, asked)
+    assert [(one["text"], one["stood"]) for one in first["candidates"]] == [(FACT, None)]
+    now = "My staging database is called heron-4."
+    await ada.patch(f"/v1/memories/{memory}", json={"text": now})
+    [found] = (await ada.get(f"/v1/traces/{asked.id}")).json()["candidates"]
+    assert (found["text"], found["stood"]) == (now, f"- {FACT}")
+    await ada.delete(f"/v1/memories/{memory}")
+    gone = (await ada.get(f"/v1/traces/{asked.id}")).text
+    assert (FACT in gone, now in gone) == (False, False)
+
+
+async def test_what_was_cut_out_of_blocks_with_its_correction_is_not_in_a_trace_either(
+    engine: Engine, ada: httpx.AsyncClient, user: str
+) -> None:
+    memory = await keep(ada, user)
+    asked = request(user, QUESTION)
+    await traced(engine, ada, asked)
+    await ada.patch(f"/v1/memories/{memory}", json={"text": "My staging database is new."}, params={"cut": "true"})
+    answer = await ada.get(f"/v1/traces/{asked.id}")
+    assert (answer.json()["candidates"][0]["stood"], "heron-42" in answer.text) == (None, False)
+
+
+async def test_a_trace_names_what_replaced_a_memory_since(engine: Engine, ada: httpx.AsyncClient, user: str) -> None:
+    memory = await keep(ada, user)
+    asked = request(user, QUESTION)
+    trace = await traced(engine, ada, asked)
+    taken = Superseded("e" * 40, "it is newer")
+    await engine.memories.correct(trace["partition"], memory, lambda known: replace(known, superseded_by=taken))
+    [found] = (await ada.get(f"/v1/traces/{asked.id}")).json()["candidates"]
+    assert (found["text"], found["stood"], found["superseded_by"]) == (FACT, None, taken.id)
 
 
 async def test_the_pages_of_traces_go_from_new_to_old(engine: Engine, ada: httpx.AsyncClient, user: str) -> None:

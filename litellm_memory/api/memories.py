@@ -164,7 +164,8 @@ async def undo_removal(engine: WithEngine, partition: WritePartition, memory_id:
 def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = API) -> Memory:
     """A new memory from the request, redacted."""
     user = user_in(partition, given.user, engine.settings.identity.default_user_id)
-    created = given.created or datetime.now(UTC)
+    now = datetime.now(UTC)
+    created = given.created or now
     memory = Memory(
         id=memory_id(namespace(partition, user), secrets.token_hex(16), key=engine.ledger.key),
         partition=partition,
@@ -179,6 +180,7 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
         tags=tuple(given.tags),
         origin=origin,
         pinned=given.pinned,
+        kept=now if given.created else None,
     )
     return engine.redactor.memory(memory)
 

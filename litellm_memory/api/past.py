@@ -14,7 +14,7 @@ from fastapi import Request as Asking
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, StringConstraints, ValidationError
 
-from litellm_memory.api.portable import alone
+from litellm_memory.api.portable import PlannedOut, alone
 from litellm_memory.api.preview import BY_PATH, few_values
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Moment, Name, Shape
@@ -22,7 +22,7 @@ from litellm_memory.engine import Engine, Heard, Request, SaidThen, Taken, heard
 from litellm_memory.gate.access import Access, ServedHere, WithAccess
 from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.identity import partition_of
-from litellm_memory.models import Caller, Memory, MemoryKind, Scope
+from litellm_memory.models import Caller, Scope
 
 MOST_CONVERSATIONS: Final = 200
 MOST_SAID: Final = 500
@@ -85,18 +85,6 @@ class OwnerOut(Shape):
     messages: int
 
 
-class LearnableOut(Shape):
-    """What would be learned; ``review``: why it would wait for approval."""
-
-    text: str
-    kind: MemoryKind
-    partition: str
-    user: str
-    project: str | None
-    said: datetime | None
-    review: str | None
-
-
 class PastOut(Shape):
     """The person's messages: new ones, known ones, and those that nothing is learned from, by the reason.
 
@@ -107,7 +95,7 @@ class PastOut(Shape):
     known: int
     left_out: dict[str, int]
     owners: list[OwnerOut]
-    memories: list[LearnableOut]
+    memories: list[PlannedOut]
 
 
 router = APIRouter(prefix="/v1", tags=["export and import"])
@@ -205,16 +193,4 @@ async def _answer(taken: Taken) -> Response:
         for (partition, user), count in taken.owners.most_common()
     ]
     counts = {"taken": taken.taken, "known": taken.known, "left_out": dict(taken.left_out.most_common())}
-    return await answer_with("memories", taken.memories, _learnable, **counts, owners=owners)
-
-
-def _learnable(memory: Memory) -> LearnableOut:
-    return LearnableOut(
-        text=memory.text,
-        kind=memory.kind,
-        partition=memory.partition,
-        user=memory.user,
-        project=memory.project,
-        said=memory.valid_from,
-        review=memory.review,
-    )
+    return await answer_with("memories", taken.memories, PlannedOut.shown, **counts, owners=owners)

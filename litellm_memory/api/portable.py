@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Final
 
@@ -19,7 +20,7 @@ from litellm_memory.gate.access import ReadPartition, ServedHere, WithAccess, Wi
 from litellm_memory.gate.apart import apart, shown_apart
 from litellm_memory.identity.layers import user_in
 from litellm_memory.identity.projects import safe_project
-from litellm_memory.models import Memory
+from litellm_memory.models import Memory, MemoryKind
 from litellm_memory.redact import Redactor
 
 NDJSON = "application/x-ndjson"
@@ -35,6 +36,8 @@ SPLIT_BYTES: Final = 16 * 2**10
 """Bytes that are searched for line ends at a time."""
 MAX_REFUSALS: Final = 100
 """At most this many rejected lines are listed in the answer."""
+MAX_SHOWN: Final = 100
+"""At most this many memories are shown in the answer to a dry run."""
 MOST_REFUSED: Final = 1000
 """With more rejected lines, it is no file of memories, and the import ends."""
 MOST_BLANK: Final = 100_000
@@ -47,13 +50,44 @@ class RefusedLine(Shape):
     message: str
 
 
+class PlannedOut(Shape):
+    """What an import would keep or learn, redacted; ``review``: why it would wait for its owner's word."""
+
+    text: str
+    kind: MemoryKind
+    partition: str
+    user: str
+    project: str | None
+    said: datetime | None
+    review: str | None
+
+    @classmethod
+    def shown(cls, memory: Memory) -> PlannedOut:
+        """A memory of a dry run, which is redacted already."""
+        return cls(
+            text=memory.text,
+            kind=memory.kind,
+            partition=memory.partition,
+            user=memory.user,
+            project=memory.project,
+            said=memory.valid_from,
+            review=memory.review,
+        )
+
+
 class ImportOut(Shape):
-    """What became of the lines: kept, here already, or not readable (the first hundred of these are listed)."""
+    """What became of the lines: kept, here already, or not readable (the first hundred of these are listed).
+
+    ``memories`` is there in a dry run alone: the first hundred as they would be kept, redacted. ``waiting``: how many
+    of all wait for their owner's word.
+    """
 
     imported: int
     known: int
     refused: int
     errors: list[RefusedLine]
+    waiting: int
+    memories: list[PlannedOut]
 
 
 router = APIRouter(prefix="/v1", tags=["export and import"])
@@ -160,7 +194,7 @@ class _Import:
     """One import in progress: lines become memories, which are stored in batches."""
 
     def __init__(self, engine: Engine, lines: ImportLines, *, dry: bool) -> None:
-        self.out = ImportOut(imported=0, known=0, refused=0, errors=[])
+        self.out = ImportOut(imported=0, known=0, refused=0, errors=[], waiting=0, memories=[])
         self._engine = engine
         self._lines = lines
         self._dry = dry
@@ -171,6 +205,9 @@ class _Import:
         imported = await self._engine.memories.restore(memories, dry=self._dry) if memories else 0
         self.out.imported += imported
         self.out.known += len(memories) - imported
+        self.out.waiting += sum(memory.review is not None for memory in memories)
+        if self._dry:
+            self.out.memories += map(PlannedOut.shown, memories[: MAX_SHOWN - len(self.out.memories)])
         self._refuse(refused)
 
     def _refuse(self, refused: list[LineRefusal]) -> None:

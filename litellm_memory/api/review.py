@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Literal
+from textwrap import shorten
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import Field, model_validator
@@ -11,24 +13,40 @@ from pydantic import Field, model_validator
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Name, Said, Shape
-from litellm_memory.care.review import accept, reject, waiting
+from litellm_memory.care.review import accept, is_wish, meant_by, reject, waiting
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 
+NAMED_CHARACTERS: Final = 100
+"""Of each memory that a wish means, in the reason why the wish waits."""
+
 
 class ReviewOut(MemoryOut):
-    """A memory that waits for its owner's word, and why."""
+    """A memory that waits for its owner's word, and why.
+
+    ``forgets``: what would go if it is accepted, of a wish to forget; null for anything else.
+    """
 
     reason: str
+    forgets: list[MemoryOut] | None
 
     @classmethod
-    def shown(cls, memory: Memory, redactor: Redactor) -> ReviewOut:
-        """A memory in review in every response."""
+    def of(cls, memory: Memory, meant: Mapping[str, Sequence[Memory]], redactor: Redactor) -> ReviewOut:
+        """A memory in review in every response; ``meant``: what goes with the wishes to forget, by their ids."""
         shown = MemoryOut.shown(memory, redactor)
-        return cls(**shown.model_dump(), reason=shown.review or "")
+        if memory.id not in meant:
+            return cls(**shown.model_dump(), reason=shown.review or "", forgets=None)
+        goes = [MemoryOut.shown(one, redactor) for one in meant[memory.id]]
+        return cls(**shown.model_dump(), reason=asks_to_forget([one.text for one in goes]), forgets=goes)
+
+
+def asks_to_forget(texts: Sequence[str]) -> str:
+    """Why a wish waits that means memories with these texts: for people, who read no ids."""
+    named = "; ".join(f"“{shorten(text, NAMED_CHARACTERS, placeholder=' …')}”" for text in texts)
+    return f"it asks to forget {named}" if named else "it asks to forget what is not here any more"
 
 
 class ReviewsOut(Shape):
@@ -67,7 +85,8 @@ async def list_waiting(
 ) -> Response:
     asked = waiting(partition, user)
     page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
-    shape = partial(ReviewOut.shown, redactor=engine.redactor)
+    meant = await meant_by(engine.memories, partition, page)
+    shape = partial(ReviewOut.of, meant=meant, redactor=engine.redactor)
     return await answer_with("data", page, shape, next_cursor=cursor_at(following))
 
 
@@ -86,6 +105,8 @@ async def decide(engine: WithEngine, partition: WritePartition, memory_id: str, 
     def unless_changed(memory: Memory) -> None:
         if word.read not in (None, engine.redactor.memory(memory).text.strip()):
             raise HTTPException(409, "Its text is another one by now: read it again.")
+        if text and is_wish(memory):
+            raise HTTPException(422, "A wish to forget has no words to keep: accept it or reject it.")
 
     removed = engine.ledger.removed
     accepted = await accept(engine.memories, removed, partition, memory_id, text=text, check=unless_changed)

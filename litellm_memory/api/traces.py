@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from litellm_memory.api.paging import Cursor, Limit
-from litellm_memory.care.blocks import blocks_then
+from litellm_memory.care.blocks import BlockThen, blocks_then
 from litellm_memory.care.given import Name, Shape
 from litellm_memory.care.why import of_candidate, of_memory, of_request
 from litellm_memory.errors import NotFoundError
 from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine
 from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.ledger import Trace
+from litellm_memory.ledger.traces import TracedMemory
 from litellm_memory.models import Memory, MemoryKind
 
 UNKNOWN = "There is no trace with this id: it is another key's, is older than `traces.keep_days`, or never was."
 
 
 class CandidateOut(Shape):
-    """A memory that was looked at. ``text`` is null when it is gone; ``left_out`` is null when it was recalled."""
+    """A memory that was looked at. ``text`` is null when it is gone; ``left_out`` is null when it was recalled.
+
+    ``stood``: its lines in the block, where its text was corrected since. ``superseded_by``: what took its place.
+    """
 
     memory: str
     because: str
     text: str | None
     kind: MemoryKind | None
+    stood: str | None
+    superseded_by: str | None
     score: float
     why: Mapping[str, float]
     left_out: str | None
@@ -155,14 +161,8 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
     ids += [candidate.memory for candidate in trace.candidates]
     ids += [learned.memory for learned in trace.learned if learned.memory is not None]
     known = {memory.id: engine.redactor.memory(memory) for memory in await _readable(access, trace, ids)}
-    candidates = [
-        CandidateOut(
-            **asdict(candidate),
-            **_of(known.get(candidate.memory)),
-            because=of_candidate(candidate, known.get(candidate.memory), trace),
-        )
-        for candidate in trace.candidates
-    ]
+    blocks = await _blocks(access, trace)
+    candidates = [_candidate(one, known.get(one.memory), trace, blocks) for one in trace.candidates]
     learned = [LearnedOut(**asdict(one), text=_of(known.get(one.memory or ""))["text"]) for one in trace.learned]
     return TraceOut(
         **_row(trace).model_dump(),
@@ -178,7 +178,7 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
         asked=AskedOut(memory=asked, because=of_memory(asked, known.get(asked), trace)) if asked else None,
         candidates=candidates,
         learned=learned,
-        blocks=await _blocks(access, trace),
+        blocks=[BlockOut(text=one.text, count=one.count, first_given=one.first_given, note=one.note) for one in blocks],
     )
 
 
@@ -190,13 +190,32 @@ async def _readable(access: Access, trace: Trace, ids: Sequence[str]) -> list[Me
     return [*own, *(await memories.entries(shared, ids) if shared else ())]
 
 
-async def _blocks(access: Access, trace: Trace) -> list[BlockOut]:
+async def _blocks(access: Access, trace: Trace) -> list[BlockThen]:
+    """The blocks of a trace, redacted, because they may be older than a rule."""
+
     async def still(ids: Sequence[str]) -> set[str]:
         return {memory.id for memory in await _readable(access, trace, ids)}
 
     then = await blocks_then(access.engine.ledger, trace, still)
     redacted = access.engine.redactor.text
-    return await apart(lambda: [BlockOut(**{**asdict(one), "text": one.text and redacted(one.text)}) for one in then])
+
+    def clean(one: BlockThen) -> BlockThen:
+        given = {memory: redacted(text) for memory, text in one.given.items()}
+        return replace(one, text=one.text and redacted(one.text), given=given)
+
+    return await apart(lambda: [clean(one) for one in then])
+
+
+def _candidate(one: TracedMemory, memory: Memory | None, trace: Trace, blocks: Sequence[BlockThen]) -> CandidateOut:
+    """``memory``: as it may be shown today."""
+    stood = [block.stood(memory) for block in blocks] if memory is not None else []
+    return CandidateOut(
+        **asdict(one),
+        **_of(memory),
+        because=of_candidate(one, memory, trace),
+        stood=next(filter(None, stood), None),
+        superseded_by=memory.superseded_by.id if memory and memory.superseded_by else None,
+    )
 
 
 def _of(memory: Memory | None) -> dict[str, Any]:

@@ -16,17 +16,17 @@ from litellm_memory.redact import Redactor
 from litellm_memory.render import NOTE
 from litellm_memory.screening import shown_aim, why_to_review
 
-Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "never_used"]
+Problem = Literal["own_block", "machine_text", "secret", "instruction_like", "duplicate", "unused"]
 
 IDLE = timedelta(days=180)
-"""A memory that was not recalled for this long is reported, but does not count as junk: it may still be wanted."""
+"""A memory that was not recalled for this long since it came here is reported, but is no junk: it may be wanted."""
 FIXES: dict[Problem, str] = {
     "own_block": "forget it: it repeats a block that memory gave",
     "machine_text": "forget it: no person wrote it",
     "secret": "redact it, and change the secret",
     "instruction_like": "let it wait for review: it speaks to the model or its tools",
     "duplicate": "forget it: an older memory in force says the same",
-    "never_used": "forget it, or pin it if it is wanted",
+    "unused": "forget it, or pin it if it is wanted",
 }
 """What to do about each problem."""
 _OURS = (NOTE, "<standing_wish>", "<answer_then>")
@@ -48,7 +48,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The flaws of some memories, and the junk rate. Memories that were never used are reported, but are not junk."""
+    """The flaws of some memories, and the junk rate. Memories that are not used are reported, but are not junk."""
 
     memories: int
     flaws: tuple[Flaw, ...]
@@ -56,7 +56,7 @@ class Audit:
     @property
     def junk_rate(self) -> float:
         """From 0 to 1; each memory counts once."""
-        junk = {flaw.memory for flaw in self.flaws if flaw.problem != "never_used"}
+        junk = {flaw.memory for flaw in self.flaws if flaw.problem != "unused"}
         return len(junk) / self.memories if self.memories else 0.0
 
 
@@ -93,7 +93,7 @@ def _problems(memory: Memory, now: datetime, redactor: Redactor | None) -> list[
         "machine_text": machine,
         "secret": redactor is not None and redactor.memory(memory) != memory,
         "instruction_like": not (ours or machine) and shown_aim(memory.text) is not None,
-        "never_used": memory.uses == 0 and not memory.pinned and memory.created < now - IDLE,
+        "unused": not memory.pinned and memory.touched < now - IDLE,
     }
     return [problem for problem, there in checks.items() if there]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from litellm_memory.ledger import Ledger, Trace
 from litellm_memory.ledger.blocks import BLOCKS_KEPT, blocks_of
-from litellm_memory.models import Block
+from litellm_memory.models import Block, Memory
+from litellm_memory.render import says
 
 MOST_BLOCKS: Final = 100
 """Of one request, the newest: earlier ones are told by the traces of earlier requests."""
@@ -28,6 +29,13 @@ class BlockThen:
     count: int
     first_given: bool
     note: str | None
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The lines of each memory that is shown, by its id."""
+
+    def stood(self, memory: Memory) -> str | None:
+        """What it says in a memory's place, where that is not what the memory says now."""
+        lines = self.given.get(memory.id)
+        return None if lines is None or says(lines, memory) else lines
 
 
 async def blocks_then(
@@ -67,4 +75,5 @@ def _without(block: Block, memories: Sequence[str], shown: Collection[str], *, f
     text = block.without([given.memory for given in block.given if given.memory not in left]).text
     gone = len(memories) - len(left)
     told = CUT.format(gone="One memory" if gone == 1 else f"{gone} memories", are="is" if gone == 1 else "are")
-    return BlockThen(text or None, len(memories), first_given, told if gone else None)
+    lines = {given.memory: given.text for given in block.given if given.memory in left}
+    return BlockThen(text or None, len(memories), first_given, told if gone else None, lines)

@@ -55,6 +55,7 @@ class ImportLine(Shape):
     origin: OriginIn | None = None
     confidence: float = Field(1.0, ge=0, le=1)
     created: Moment | None = None
+    kept: Moment | None = Field(None, description="When it came here; read of what an export of here wrote.")
     valid_from: Moment | None = None
     valid_until: Moment | None = None
     superseded_by: SupersededIn | None = None
@@ -138,6 +139,7 @@ class ImportLines:
             last_used=line.last_used,
             reply=line.reply or None,
             review=line.review,
+            kept=line.kept if self._is_ours(line) else datetime.now(UTC) if line.created else None,
         )
         return self.redactor.memory(memory)
 

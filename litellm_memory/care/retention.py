@@ -77,7 +77,7 @@ def expendable(scope: Iterable[Memory], retention: RetentionSettings, *, now: da
 
 def _is_old(memory: Memory, retention: RetentionSettings, now: datetime) -> bool:
     rule = next((rule for rule in retention.rules if _fits(rule, memory)), retention)
-    return rule.max_age_days is not None and _touched(memory) < now - timedelta(days=rule.max_age_days)
+    return rule.max_age_days is not None and memory.touched < now - timedelta(days=rule.max_age_days)
 
 
 def _fits(rule: RetentionRule, memory: Memory) -> bool:
@@ -87,8 +87,4 @@ def _fits(rule: RetentionRule, memory: Memory) -> bool:
 
 def _worth(memory: Memory, now: datetime) -> tuple[bool, bool, bool, datetime]:
     """Sorts memories no longer in force first, then unused ones, then episodes, then those idle for longest."""
-    return memory.in_force(now), memory.uses > 0, memory.kind != "episode", _touched(memory)
-
-
-def _touched(memory: Memory) -> datetime:
-    return max(memory.created, memory.last_used or memory.created)
+    return memory.in_force(now), memory.uses > 0, memory.kind != "episode", memory.touched

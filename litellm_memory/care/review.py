@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ async def accept(
     foreign one, and one that does not wait, and what ``check`` raises for the memory as it is.
     """
     waits = await _waiting(memories, partition, memory_id)
-    if waits.review is not None and waits.review.startswith(ASKS_TO_FORGET):
+    if is_wish(waits):
         check(waits)
         return await _forget_as_asked(memories, removed, waits)
 
@@ -67,10 +67,34 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
     await memories.forget(partition, memory_id)
 
 
+def is_wish(memory: Memory) -> bool:
+    """True for a wish to forget, which waits for its owner's word."""
+    return memory.review is not None and memory.review.startswith(ASKS_TO_FORGET)
+
+
+async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory]) -> dict[str, list[Memory]]:
+    """The memories that would go with each of these wishes to forget, by the wish's id, as far as they are here."""
+    asked = [wish for wish in wishes if is_wish(wish)]
+    ids = [id for wish in asked for id in _named_by(wish)]
+    found = {(one.id, one.user): one for one in await memories.entries(partition, ids)}
+    return {one.id: [found[key] for id in _named_by(one) if (key := (id, one.user)) in found] for one in asked}
+
+
+def _named_by(wish: Memory) -> list[str]:
+    return (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
+
+
+def why_it_waits(memory: Memory) -> str:
+    """Why a memory waits, for people: of a wish to forget, how many memories it means and not their ids."""
+    if not is_wish(memory):
+        return memory.review or ""
+    count = len(_named_by(memory))
+    return f"it asks to forget {'a memory' if count == 1 else f'{count} memories'}"
+
+
 async def _forget_as_asked(memories: Memories, removed: Removed, wish: Memory) -> Memory:
     """Forgets what a wish names, and the wish; returns the wish."""
-    ids = (wish.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
-    meant = [memory for memory in await memories.entries(wish.partition, ids) if memory.user == wish.user]
+    meant = (await meant_by(memories, wish.partition, [wish]))[wish.id]
     await removed.keep([*meant, wish])
     await memories.forget_all([*meant, wish])
     return wish

@@ -47,6 +47,7 @@ class MemoryOut(Shape):
     tokens: int
     reply: str | None
     review: str | None
+    kept: datetime | None
 
     @classmethod
     def shown(cls, memory: Memory, redactor: Redactor) -> MemoryOut:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from litellm_memory.care.review import why_it_waits
 from litellm_memory.ledger import Trace, TracedMemory
 from litellm_memory.models import Memory
 
@@ -131,7 +132,7 @@ def of_candidate(candidate: TracedMemory, memory: Memory | None, trace: Trace) -
         why = f"{team}{_explained(candidate.why)}{since}"
         return f"Recalled: its score {candidate.score:.2f} reached {trace.min_score}.{why}"
     if memory is not None and memory.review is not None and candidate.left_out == "not_valid_now":
-        return REVIEW.format(review=memory.review)
+        return REVIEW.format(review=why_it_waits(memory))
     known = {"score": candidate.score, "min_score": trace.min_score, "limit": trace.limit, "budget": trace.budget}
     reason = LEFT_OUT.get(candidate.left_out, candidate.left_out).format(**known)
     return f"Not recalled: {reason}.{_successor(memory)}{_explained(candidate.why)}{since}"
@@ -168,7 +169,7 @@ def of_memory(memory_id: str, memory: Memory | None, trace: Trace) -> str:
     if trace.limit is None or trace.status in ("late", "error"):
         return f"Not looked at: {of_request(trace)[0]}"
     if memory.review is not None:
-        return REVIEW.format(review=memory.review)
+        return REVIEW.format(review=why_it_waits(memory))
     return "Not recalled: so many others came nearer that it is not among those that the trace tells of."
 
 

@@ -86,7 +86,7 @@ def _ask(audits: Sequence[Audited], mended: Collection[str], in_json: bool) -> N
     typer.confirm(f"Forget these {len(going)}?", abort=True, err=True)
 
 
-FORGOTTEN: Final = ("own_block", "machine_text", "duplicate", "never_used")
+FORGOTTEN: Final = ("own_block", "machine_text", "duplicate", "unused")
 """The problems whose fix is to forget the memory."""
 
 
@@ -121,6 +121,7 @@ def _audited(rows: list[dict[str, Any]], *, now: datetime) -> Audit:
 def memory_of(row: dict[str, Any]) -> Memory:
     """A memory from what the API shows of it."""
     until, by, used = row["valid_until"], row["superseded_by"], row["last_used"]
+    kept = row.get("kept")
     return Memory(
         id=row["id"],
         partition=row.get("partition") or "",
@@ -135,4 +136,5 @@ def memory_of(row: dict[str, Any]) -> Memory:
         uses=row["uses"],
         last_used=datetime.fromisoformat(used) if used else None,
         review=row["review"],
+        kept=datetime.fromisoformat(kept) if kept else None,
     )

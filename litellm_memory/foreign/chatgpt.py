@@ -16,7 +16,6 @@ def fits(record: Json) -> bool:
 def lines(record: Json) -> Iterator[Line]:
     """What the person said, each message as an episode with the answer to it."""
     mapping = record.get("mapping")
-    """Each message of the person as an episode, with the answer to it."""
     if not isinstance(mapping, dict):
         raise ShapeError("this is no conversation: it has no mapping")
     said = [message for message in _branch(mapping, record.get("current_node")) if _text(message)]

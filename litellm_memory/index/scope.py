@@ -179,7 +179,7 @@ class ScopeIndex:
             self._make_searchable(entry, position)
         self._memories.append(memory)
         self._positions[memory.id] = position
-        self._text_bytes += memory.characters
+        self._text_bytes += _characters(memory)
 
     def _make_searchable(self, entry: Entry, position: int) -> None:
         memory = entry.memory
@@ -202,7 +202,7 @@ class ScopeIndex:
             return
         memory = self._memories[position]
         assert memory is not None
-        self._text_bytes -= memory.characters
+        self._text_bytes -= _characters(memory)
         self._memories[position] = None
         if self._searched:
             self._standing.pop(memory_id, None)
@@ -236,3 +236,8 @@ def _lowest(scores: Floats, count: int, fewer: int) -> tuple[float, float]:
         return 0.0, 0.0
     ordered = np.partition(above, places)
     return float(ordered[places[0]]) if len(above) >= count else 0.0, float(ordered[places[1]])
+
+
+def _characters(memory: Memory) -> int:
+    """The length of its text and its reply together."""
+    return len(memory.text) + len(memory.reply or "")

@@ -32,7 +32,7 @@ class FlawOut(Shape):
 class AuditOut(Shape):
     """What is wrong with the newest thousand memories in force; ``junk_rate`` is a share from 0 to 1.
 
-    Memories that were never used are reported and are not junk.
+    Memories that are not used are reported and are not junk.
     """
 
     memories: int

@@ -63,6 +63,7 @@ def with_page(app: FastAPI, claims: Claims | None = None, clock: Callable[[], fl
         Route("/api/{path:path}", PassingOn(doors), include_in_schema=False),
     )
     app.add_middleware(Headers, framed_by=served.engine.settings.sidecar.framed_by)
+    app.state.prepare_page = doors.prepare_ahead
     return app
 
 

@@ -1,6 +1,6 @@
 """Renders memories to the block of text that a request is given, within a token budget."""
 
-from litellm_memory.render.block import CLOSING, NOTE, OPENING, Format, render
+from litellm_memory.render.block import CLOSING, NOTE, OPENING, Format, render, says
 from litellm_memory.render.budget import BlockBudget, Rejection
 from litellm_memory.render.content import shown
 
@@ -12,5 +12,6 @@ __all__ = [
     "Format",
     "Rejection",
     "render",
+    "says",
     "shown",
 ]

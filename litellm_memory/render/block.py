@@ -62,6 +62,14 @@ def render(
     return Block(mark, "\n".join(lines), given)
 
 
+def says(lines: str, memory: Memory) -> bool:
+    """True when these lines of a block, in whichever format, say what the memory says now."""
+    reply = shown_reply(memory)
+    forms = FORMATS.values()
+    now = {line for form in forms for line in (form.standing_instruction(memory.text), form.entry(memory.text, reply))}
+    return lines in now or lines == summary_entry(memory)
+
+
 def _entry(memory: Memory, form: EntryFormat, summarized: Collection[str]) -> str:
     if is_standing(memory):
         return form.standing_instruction(memory.text)

@@ -25,7 +25,10 @@ RETRY_SECONDS = 2.0
 
 
 async def serve(app: FastAPI, engine: Engine) -> None:
-    """Serves until cancelled. A taken port is logged and retried; it never stops the proxy."""
+    """Serves until cancelled. A taken port is logged and retried; it never stops the proxy.
+
+    Where the app has the page, what its first view needs is prepared in the background.
+    """
     sidecar = engine.settings.sidecar
     with _lock_file(engine.settings.data_dir / "sidecar.lock") as lock:
         while True:
@@ -39,6 +42,8 @@ async def serve(app: FastAPI, engine: Engine) -> None:
                 else:
                     engine.health.sidecar = None
                     _sign(lock, listening)
+                    if prepare := getattr(app.state, "prepare_page", None):
+                        engine.spawn(prepare())
                     await _run(app, listening)
                     return
             await asyncio.sleep(RETRY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from litellm_memory.errors import StoreError, StoreMovedError
 from litellm_memory.store.collections import Collections, Metadata
@@ -28,6 +29,11 @@ class StoreFacts:
     embedder: str
     dimension: int
     count: int
+
+
+def fresh_marker(layout: Kind, embedder: str, dimension: int) -> Metadata:
+    """The marker of a new store."""
+    return {"store_id": uuid4().hex, "schema": SCHEMA, "layout": layout, "embedder": embedder, "dimension": dimension}
 
 
 async def current_marker(collections: Collections, opened: Metadata) -> Metadata:

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TypeVar
-from uuid import uuid4
 
 from litellm_memory.errors import StoreError
 from litellm_memory.models import Memory, is_memory_id, namespace
@@ -19,11 +18,11 @@ from litellm_memory.store.marker import (
     COPY,
     COPY_DIMENSION,
     MARKER,
-    SCHEMA,
     StoreFacts,
     check,
     current_marker,
     facts_of,
+    fresh_marker,
 )
 from litellm_memory.store.records import (
     Entry,
@@ -123,8 +122,7 @@ class Store:
 
     async def load(self, partition: str, user: str | None = None) -> list[Entry]:
         """Every entry of one user, or of the whole partition, in insertion order within a collection."""
-        entries = {entry.memory.id: entry async for page in self.pages(partition, user) for entry in page}
-        return list(entries.values())
+        return list({one.memory.id: one async for page in self.pages(partition, user) for one in page}.values())
 
     async def pages(
         self, partition: str, user: str | None = None, *, vectors: bool = True
@@ -237,8 +235,7 @@ class Store:
     async def reopened(self) -> Store:
         """The store as it is now, on the same connection. Raises StoreError when this version cannot use it any
         more."""
-        marker = await self.collections.describe(MARKER) or {}
-        return known_store(self.collections, self.layout.kind, marker)
+        return known_store(self.collections, self.layout.kind, await self.collections.describe(MARKER) or {})
 
     async def aclose(self) -> None:
         """Closes the connection to Chroma."""
@@ -247,8 +244,7 @@ class Store:
 
 async def record_ids(collections: Collections, layout: Layout, name: str, where: Metadata | None) -> AsyncIterator[str]:
     """The ids of a collection's records whose metadata equal ``where``, in insertion order."""
-    limit = ALL if layout.kind == "buckets" else PAGE
-    offset = 0
+    limit, offset = ALL if layout.kind == "buckets" else PAGE, 0
     while page := await collections.ids(name, where, limit=limit, offset=offset):
         for memory_id in page:
             yield memory_id
@@ -280,14 +276,7 @@ async def open_collections(collections: Collections, layout: Layout) -> Store:
     or that this version cannot use."""
     marker = await collections.describe(MARKER)
     if marker is None:
-        fresh: Metadata = {
-            "store_id": uuid4().hex,
-            "schema": SCHEMA,
-            "layout": layout.kind,
-            "embedder": layout.embedder,
-            "dimension": layout.dimension,
-        }
-        await collections.create(MARKER, fresh)
+        await collections.create(MARKER, fresh_marker(layout.kind, layout.embedder, layout.dimension))
         # Read again: another process may have written it first.
         marker = await collections.describe(MARKER) or {}
     store = known_store(collections, layout.kind, marker)

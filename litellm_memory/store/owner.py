@@ -34,6 +34,7 @@ from litellm_memory.files.address import (
 from litellm_memory.files.preparing import put_damaged_aside, scrub, shut_out_others
 from litellm_memory.store import frames
 from litellm_memory.store.collections import WRITE_SECONDS, Collections
+from litellm_memory.store.layout import COLLECTIONS
 from litellm_memory.store.peer import Peer, Service
 
 log = logging.getLogger("litellm_memory.store.owner")
@@ -169,16 +170,26 @@ async def serve_directory(
 ) -> None:
     """Opens the directory's Chroma and serves it until stopped or idle. Raises StoreError when it cannot be opened."""
     collections = await _opened(data_dir, options, unfilled)
+    opening = asyncio.create_task(open_all(collections))
     owner = Owner(collections, scrub_path(data_dir), idle_seconds=options.idle_seconds, service=service)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, owner.stop)
     try:
         await owner.serve(Path(record.socket))
     finally:
+        opening.cancel()
         if service is not None:
             await service.aclose()
         if collections is not None:
             await collections.aclose()
+
+
+async def open_all(collections: Collections | None) -> None:
+    """Lets Chroma open each collection before somebody waits for it: 0.3 s of processor time for 100,000 memories."""
+    if collections is not None:
+        with suppress(StoreError):
+            for name in await collections.names(COLLECTIONS):
+                await collections.get(name, ["nobody"], vectors=False)
 
 
 async def _opened(data_dir: Path, options: Options, unfilled: Mapping[str, int]) -> Collections | None:

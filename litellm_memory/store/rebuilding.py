@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from litellm_memory.files.salvage import Damaged
 from litellm_memory.models import is_memory_id
 from litellm_memory.store.collections import Collections, Metadata, Rows, Vectors
 from litellm_memory.store.layout import Layout
-from litellm_memory.store.marker import MARKER, SCHEMA, facts_of
+from litellm_memory.store.marker import MARKER, facts_of, fresh_marker
 from litellm_memory.store.memories import BATCH, by_collection
 
 DOCUMENT = "chroma:document"
@@ -57,14 +56,7 @@ async def rebuild(data_dir: Path, aside: Path, embed: Embed, *, embedder: str, d
     moved = put_aside(directory, aside)
     from litellm_memory.store.chroma import open_directory
 
-    marker: Metadata = {
-        "store_id": uuid4().hex,
-        "schema": SCHEMA,
-        "layout": "buckets",
-        "embedder": embedder,
-        "dimension": dimension,
-        **_known(found.marker),
-    }
+    marker: Metadata = {**fresh_marker("buckets", embedder, dimension), **_known(found.marker)}
     facts = facts_of(marker, count=0)
     layout = Layout("buckets", facts.embedder, facts.dimension)
     collections = await open_directory(directory)

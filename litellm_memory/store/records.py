@@ -145,6 +145,7 @@ def _about(memory: Memory) -> str:
         "message": memory.message,
         "conversation": memory.conversation,
         "review": memory.review,
+        "kept": _time(memory.kept),
     }
     about = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     if len(about) > VALUE_BYTES:
@@ -179,6 +180,7 @@ def _entry(row_id: str, document: str | None, metadata: Metadata, vector: Vector
             message=about["message"],
             conversation=_shared(about.get("conversation")),
             review=about.get("review"),
+            kept=_read_time(about.get("kept")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(

@@ -1,8 +1,9 @@
 // What works, what is wrong with what is kept, what waits, and how clients are told apart.
 import { ask, bulk, get, post, session } from "./api.js";
+import { SWITCHES, state } from "./me.js";
 import { button, empty, failed, field, h, notice, said, show, size, table, visible, when } from "./parts.js";
 
-const PROBLEMS = { own_block: "It repeats a block that memory gave", machine_text: "No person wrote it", secret: "It holds a secret", instruction_like: "It speaks to the model or its tools", duplicate: "An older memory says the same", never_used: "It was never used, for half a year" };
+const PROBLEMS = { own_block: "It repeats a block that memory gave", machine_text: "No person wrote it", secret: "It holds a secret", instruction_like: "It speaks to the model or its tools", duplicate: "An older memory says the same", unused: "It was not given for half a year, nor did it come here since" };
 const TEN_MINUTES = 600;
 
 export async function health(place) {
@@ -63,19 +64,15 @@ function jobs({ data }) {
     h("progress", { max: "3", value: String(STEPS[job.progress]), "aria-label": `Erasure: ${job.progress}` }), job.forgotten, job.finished ? when(job.finished) : "", visible(job.problem ?? "")]), "Erasures");
 }
 
-const SWITCHES = { recall: "recall", learn: "learning" };
-const SAYS = { settings: "the settings say so", policy: "a policy says so", key: "the key, its team, organization or project says so", person: "you paused it" };
-
 function switches(place, me) {
   const change = async (name, to) => {
     try { switches(place, await ask("PUT", "v1/me", { [name]: to })); place.querySelector(`[data-what=${name}] button`)?.focus(); } catch (error) { notice(error.message); }
   };
-  const state = (one) => h("span", {}, one.allowed ? "on" : `off: ${SAYS[one.by]}`, one.until && [", until ", when(one.until)]);
   const policy = (one) => (one.policy ? `${one.policy}, by ${one.policy_from}` : "none");
   const acts = (name, what, one) => [
     one.policy === "opt_in" && button(one.agreed ? `No longer agree to ${what}` : `Agree to ${what}`, () => change(name, { agreed: !one.agreed })),
     one.by === "person" && !one.allowed ? button(`Resume ${what}`, () => change(name, { paused: false })) : one.allowed && button(`Pause ${what}`, () => change(name, { paused: true }))].filter(Boolean);
-  show(place, table(["what", "now", "policy", "change"], Object.entries(SWITCHES).map(([name, what]) => [what, state(me[name]), visible(policy(me[name])), h("span", { "data-what": name }, acts(name, what, me[name]))]), "What memory may do for you"));
+  show(place, table(["what", "now", "policy", "change"], Object.entries(SWITCHES).map(([name, what]) => [what, h("span", {}, state(me[name])), visible(policy(me[name])), h("span", { "data-what": name }, acts(name, what, me[name]))]), "What memory may do for you"));
 }
 
 export async function clients(place) {

@@ -55,12 +55,13 @@ async function opened(file, format) {
 }
 
 async function sendLines(lines, user, dry, step) {
-  const sum = { imported: 0, known: 0, refused: 0, errors: [] };
+  const sum = { imported: 0, known: 0, refused: 0, waiting: 0, errors: [], memories: [] };
   const whose = user ? `&user=${encodeURIComponent(user)}` : "";
   for (const batch of batches(lines, LINES_AT_ONCE)) {
     const answer = await patiently(() => ask("POST", `v1/import?dry_run=${dry}${whose}`, batch.map((line) => JSON.stringify(line)).join("\n")));
-    for (const name of ["imported", "known", "refused"]) sum[name] += answer[name];
+    for (const name of ["imported", "known", "refused", "waiting"]) sum[name] += answer[name];
     sum.errors.push(...answer.errors);
+    if (sum.memories.length < SHOWN) sum.memories.push(...answer.memories);
     step(batch.length);
   }
   return sum;
@@ -93,7 +94,7 @@ export async function importing(place) {
   const format = h("select", {}, option(""), h("optgroup", { label: "Memories" }, MEMORIES.map(option)), h("optgroup", { label: "Conversations" }, CONVERSATIONS.map(option)));
   const user = h("input", { type: "text", maxlength: "256", autocomplete: "off", placeholder: session.user });
   const out = h("div", { role: "status" });
-  const drop = h("div", { class: "drop" }, h("p", { id: "what" }, "Drop files here, or choose some: transcripts of Claude Code, Codex, Gemini CLI and opencode, exports of Open WebUI and LiteLLM's spend logs, what ChatGPT, Claude, mem0, claude-mem, MAIA or ai-mem exported (a zip or its JSON), lists in Markdown, or an export of this."), h("div", { class: "filters" }, field("File", file), field("Folder", folder)));
+  const drop = h("div", { class: "drop" }, h("p", { id: "what" }, "Drop files here, or choose some: transcripts of Claude Code, Codex, Gemini CLI and opencode, exports of Open WebUI and LiteLLM's spend logs, what ChatGPT, Claude, mem0, claude-mem, MAIA or ai-mem exported (a zip or its JSON), lists in Markdown, or an export of this."), h("p", { class: "soft" }, "Lists and exports of memories are kept as they are. What ChatGPT and Claude exported is kept as messages, each with its answer, and no facts are drawn from it. From transcripts, chats of Open WebUI and spend logs facts are learned, as from requests of today."), h("div", { class: "filters" }, field("File", file), field("Folder", folder)));
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
@@ -132,12 +133,14 @@ export async function importing(place) {
       const as = new Map((several ? choices.filter((one) => one.box.checked) : choices).map((one) => [one.name, one.as.value.trim() || one.name]));
       look(sources, { as, own: rows && !own.value }).catch((error) => show(out, failed(error)));
     }, { class: "main" });
-    show(out, h("h2", {}, "Whose are they?"),
+    found(h("h2", {}, "Whose are they?"),
       several && h("p", { class: "soft" }, session.operator ? `These are chats of ${people.size} people. Choose whose are kept, and the user that each becomes.` : `These are chats of ${people.size} people: choose your own.`),
       several && table(["keep", "there", "chats", "user here"], choices.map((one) => one.row), "People"),
       rows && field("Rows of the spend logs", own), h("div", { class: "row" }, go, never()));
   }
 
+  // On a small screen what was found stands below the form, where nobody would look for it.
+  const found = (...inside) => { show(out, ...inside); out.scrollIntoView(); };
   const never = () => button("Never mind", () => { file.value = folder.value = ""; show(out); });
   const total = (sources) => sources.reduce((sum, one) => sum + one.lines.length + one.talks.length, 0);
 
@@ -160,18 +163,32 @@ export async function importing(place) {
     const answers = await send(sources, choice, true, "Looking at what is here already");
     const sum = (of) => answers.reduce((all, one) => all + of(one), 0);
     const imported = sum((one) => one.lines.imported), taken = sum((one) => one.talks.taken);
-    const memories = [...sources.flatMap((one) => one.lines.map((line) => ({ ...line, said: line.created }))), ...answers.flatMap((one) => one.talks.memories)];
-    const waits = memories.filter((one) => one.review).length;
+    // As the sidecar would keep them: what is in the file may hold secrets.
+    const kept = answers.flatMap((one) => one.lines.memories), learned = answers.flatMap((one) => one.talks.memories);
+    const waits = sum((one) => one.lines.waiting) + learned.filter((one) => one.review).length;
     const keep = button([imported || !taken ? `Keep ${imported}` : "", taken ? `${imported ? " and learn" : "Learn"} from ${count(taken, "message")}` : ""].join(""), async () => {
       try { done(await send(sources, choice, false, "Keeping"), waits); } catch (error) {
         show(out, failed(error), h("p", {}, "What was sent before is kept; the same files again go on where it stopped."));
       }
     }, { class: "main", disabled: !imported && !taken });
-    show(out, h("h2", {}, "What would be kept"), answers.map(summary), waits > 0 && h("p", { class: "soft" }, `${waits} of them would wait for your word first.`), owners(answers),
-      imported + taken > 0 || sources.some((one) => !one.problem) ? h("div", { class: "row" }, keep, never()) : null, cards(memories));
+    found(h("h2", {}, "What would be kept"), answers.map(summary), waits > 0 && h("p", { class: "soft" }, `${waits} of them would wait for your word first.`), owners(answers),
+      imported + taken > 0 || sources.some((one) => !one.problem) ? h("div", { class: "row" }, keep, never()) : null, cards([...kept, ...learned], sum((one) => one.source.lines.length) + learned.length));
   }
 
   const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
+  // What becomes of it: messages stay as they were said, and from statements a model and the search know more.
+  const isMessage = (one) => one.kind === "episode";
+  const kinds = (memories) => {
+    const said = memories.filter(isMessage).length, facts = memories.length - said;
+    return [facts > 0 && count(facts, "fact"), said > 0 && `${count(said, "message")} as ${said === 1 ? "it was" : "they were"} said`].filter(Boolean).join(" and ");
+  };
+  function as(lines) {
+    const said = lines.filter(isMessage), answered = said.filter((one) => one.reply).length;
+    const replies = !answered ? "" : answered < said.length ? `, ${answered} of them with the answer` : said.length === 1 ? ", with its answer" : ", each with its answer";
+    const told = `This file holds ${kinds(lines)}${replies}.`;
+    return said.length ? `${told} A message is found by what is in it; no facts are drawn from it.` : `${told} Each is kept as it is.`;
+  }
 
   function summary({ source, skipped, lines, talks }) {
     if (source.problem) return h("p", { class: "error", role: "alert" }, visible(source.problem));
@@ -179,9 +196,10 @@ export async function importing(place) {
     const refused = [...source.refused, ...talks.refused];
     const left = [...talks.left.values()].reduce((sum, one) => sum + one, 0);
     if (!source.lines.length && !source.talks.length) return [h("p", {}, `${head}nothing in it would be kept.`), problems(refused)];
-    if (source.lines.length) return [h("p", {}, `${head}${lines.imported} new, ${lines.known} here already, ${refused.length + lines.refused} unreadable.`), problems(refused)];
+    if (source.lines.length) return [h("p", {}, `${head}${lines.imported} new, ${lines.known} here already, ${refused.length + lines.refused} unreadable.`), h("p", { class: "soft" }, as(source.lines)), problems(refused)];
+    const drawn = talks.memories.length ? `${kinds(talks.memories)} would be learned from them.` : "";
     const others = skipped ? `, ${count(skipped, "chat")} of others left out` : "";
-    return [h("p", {}, `${head}${count(talks.taken, "message")} to learn from, ${talks.known} known already, ${left} left out${others}.`),
+    return [h("p", {}, `${head}${count(talks.taken, "message")} to learn from, ${talks.known} known already, ${left} left out${others}.`), drawn && h("p", { class: "soft" }, drawn),
       left > 0 && h("details", {}, h("summary", {}, `Left out: ${count(left, "message")}`), h("ul", {}, [...talks.left].map(([reason, number]) => h("li", {}, `${number} ${visible(REASONS[reason] ?? reason.replaceAll("_", " "))}`)))), problems(refused)];
   }
 
@@ -193,16 +211,16 @@ export async function importing(place) {
     return table(["user", ...(session.operator ? ["partition"] : []), "messages"], rows, "For whom");
   }
 
-  const cards = (memories) => [h("ul", { class: "cards" }, memories.slice(0, SHOWN).map((one) => h("li", { class: "card" }, h("div", {}, said(one.text, true), one.review && h("p", { class: "why" }, "Would wait, because ", visible(one.review), "."),
+  const cards = (memories, all) => [h("ul", { class: "cards" }, memories.slice(0, SHOWN).map((one) => h("li", { class: "card" }, h("div", {}, said(one.text, true), one.review && h("p", { class: "why" }, "Would wait, because ", visible(one.review), "."),
     h("div", { class: "facts" }, [one.kind ?? "fact", one.said && when(one.said), one.project && visible(one.project), one.user && `user ${visible(one.user)}`].filter(Boolean).map((each) => h("span", {}, each))))))),
-    memories.length > SHOWN && h("p", { class: "soft" }, `And ${memories.length - SHOWN} more.`)];
+    all > SHOWN && h("p", { class: "soft" }, `And ${all - SHOWN} more.`)];
 
   function done(answers, waits) {
     const told = answers.filter((one) => !one.source.problem).map(({ source, lines, talks }) => [
       source.lines.length > 0 && h("p", {}, `${visible(source.name)}: ${lines.imported} kept, ${lines.known} were here already, ${lines.refused} refused.`),
       source.talks.length > 0 && h("p", {}, `${visible(source.name)}: ${count(talks.taken, "message")} being learned from, ${talks.known} known already.`),
       problems([...lines.errors.map((error) => ({ where: `line ${error.line}`, refused: error.message })), ...talks.refused])]);
-    show(out, told, h("p", {}, h("a", { href: "#/memories" }, "Look at the memories"), waits ? [" or ", h("a", { href: "#/review" }, "review what waits")] : null));
+    found(told, h("p", {}, h("a", { href: "#/memories" }, "Look at the memories"), waits ? [" or ", h("a", { href: "#/review" }, "review what waits")] : null));
     notice("The import is done.");
   }
 

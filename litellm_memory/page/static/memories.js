@@ -1,7 +1,8 @@
 // The list of memories, and the page of one.
 import { bulk, ask, get, post, session } from "./api.js";
+import { standing } from "./me.js";
 import { score } from "./traces.js";
-import { button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
+import { because, button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
 
 const STATES = { in_force: "in force", pinned: "pinned", waiting: "waiting for review", replaced: "replaced", over: "over", any: "any state" };
 const KINDS = ["fact", "preference", "decision", "instruction", "episode"];
@@ -34,6 +35,7 @@ function body(cursor) {
 export async function memories(place) {
   const chosen = new Set();
   const list = h("ul", { class: "cards", "aria-label": "Memories" });
+  const mine = h("div", {});
   const told = h("p", { class: "soft", role: "status" });
   const more = h("div", { class: "row" });
   const actions = h("div", { class: "row bulk", role: "toolbar", "aria-label": "What to do with the chosen ones", hidden: true });
@@ -87,7 +89,7 @@ export async function memories(place) {
 
   function card({ memory, score: found }) {
     const box = h("input", { type: "checkbox", "aria-label": `Choose: ${visible(memory.text).slice(0, 60)}`, onchange: () => { box.checked ? chosen.add(memory.id) : chosen.delete(memory.id); choose(); } });
-    const wait = memory.review && h("p", { class: "why" }, "Waits: ", visible(memory.review));
+    const wait = memory.review && h("p", { class: "why" }, "Waits: ", because(memory.review));
     const acts = h("div", { class: "row" },
       h("a", { href: `#/memories/${memory.id}`, "aria-label": `About it: ${visible(memory.text).slice(0, 60)}` }, "About it"),
       button(memory.pinned ? "Unpin" : "Pin", () => each(memory.pinned ? "unpin" : "pin", [memory.id])),
@@ -124,7 +126,7 @@ export async function memories(place) {
   const bound = (name, control) => { control.value = asked[name]; control.addEventListener("input", () => changed(name, control)); return control; };
   const text = (name, about = {}) => bound(name, h("input", { type: "text", maxlength: "256", autocomplete: "off", ...about }));
   const choice = (name, options) => bound(name, h("select", {}, Object.entries(options).map(([value, label]) => h("option", { value }, label))));
-  show(place, h("h1", {}, "Memories"),
+  show(place, h("h1", {}, "Memories"), mine,
     h("form", { role: "search", onsubmit: (event) => { event.preventDefault(); load(); } },
       field("Search, ranked as for a request", bound("query", h("input", { type: "search", id: "search", maxlength: "8000", autocomplete: "off", placeholder: "what do I want to find?" }))),
       h("details", { open: matchMedia("(min-width: 48rem)").matches }, h("summary", {}, "Filters"), h("div", { class: "filters" },
@@ -132,6 +134,7 @@ export async function memories(place) {
         field("User", text("user", { list: "users" })), field("Project", text("project")), field("Tag", text("tag")), field("Client", text("client")),
         field("From day", bound("since", h("input", { type: "date" }))), field("Before day", bound("until", h("input", { type: "date" })))))),
     h("datalist", { id: "users" }), actions, told, list, more);
+  standing(mine).catch((error) => show(mine, failed(error)));
   await load();
 }
 
@@ -162,20 +165,21 @@ export async function memory(place, id) {
   const call = it.origin.call_id;
   show(place, back(), h("h1", {}, "One memory"), said(it.text),
     it.reply && [h("p", { class: "soft" }, "Kept with the answer:"), said(it.reply, true)],
-    it.review && h("p", { class: "why" }, "It waits for your word, because ", visible(it.review), ". ", h("a", { href: "#/review" }, "Review")), facts(it),
+    it.review && h("p", { class: "why" }, "It waits for your word, because ", because(it.review), ". ", h("a", { href: "#/review" }, "Review")), facts(it),
     h("div", { class: "row" },
       button(it.pinned ? "Unpin" : "Pin", () => act(async () => { await bulk(it.pinned ? "unpin" : "pin", [id]); await again(); })),
+      button("Correct", () => text.focus()),
       button("Forget", () => act(() => forget([id], gone)), { class: "bad" })),
     h("h2", {}, "Where it came from"),
     h("dl", {}, [["said by", it.origin.role], ["client", it.origin.client ?? "none named"], ["session", it.session ?? "none named"],
-      ["on", when(it.created)], ["request", call ? h("a", { href: `#/traces/${call}` }, "what was done with it") : "none: it was added or imported"],
+      ["on", when(it.created)], ...(it.kept ? [["came here", when(it.kept)]] : []), ["request", call ? h("a", { href: `#/traces/${call}` }, "what was done with it") : "none: it was added or imported"],
       ["confidence", it.confidence.toFixed(2)], ["tokens", String(it.tokens)], ["id", h("code", {}, it.id)]]
       .map(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "string" ? visible(value) : value)])),
     others("It replaced", about.replaced),
     about.replaced_by && others(`Replaced, because ${visible(it.superseded_by.reason)}`, [about.replaced_by]),
     h("h2", {}, "When it was given"),
     about.given.length
-      ? table(["when", "client", "conversation", "model", "score", "reason"], about.given.map((one) => [when(one.at), visible(one.client ?? ""), visible(one.session ?? ""), visible(one.model ?? ""), Number(one.score.toFixed(2)), h("a", { href: `#/traces/${one.trace}` }, "why")]), "Requests that it was given to")
+      ? table(["when", "reason", "score", "client", "conversation", "model"], about.given.map((one) => [when(one.at), h("a", { href: `#/traces/${one.trace}` }, "why"), Number(one.score.toFixed(2)), visible(one.client ?? ""), visible(one.session ?? ""), visible(one.model ?? "")]), "Requests that it was given to")
       : h("p", { class: "soft" }, it.uses ? `It was given ${it.uses} times; the traces of that are no longer kept.` : "It was not given to any request yet."),
     h("h2", {}, "Correct it"),
     h("form", { onsubmit: (event) => { event.preventDefault(); save(); } }, field("Text", text),

@@ -35,6 +35,14 @@ export function when(time) {
   return h("time", { datetime: time, title: at.toISOString() }, at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }));
 }
 
+// Why a memory waits: of a wish to forget, how many it means and not their ids; Review shows which.
+export function because(review) {
+  const ids = /^it asks to forget memory ([0-9a-f, ]+)$/.exec(review);
+  if (!ids) return visible(review);
+  const count = ids[1].split(",").length;
+  return count === 1 ? "it asks to forget a memory" : `it asks to forget ${count} memories`;
+}
+
 export function facts(memory) {
   const told = [memory.kind, when(memory.created), memory.project && `project ${visible(memory.project)}`, `user ${visible(memory.user)}`];
   told.push(memory.origin.client && `from ${visible(memory.origin.client)}`, memory.pinned && "pinned", memory.superseded_by && "replaced");

@@ -34,9 +34,17 @@ export async function review(place) {
     const box = h("input", { type: "checkbox", checked: chosen.has(row.id), tabindex: "-1", "aria-label": "Choose", onchange: () => { box.checked ? chosen.add(row.id) : chosen.delete(row.id); draw(false); } });
     const keyed = (text, key, run, about) => h("button", { type: "button", onclick: (event) => { event.stopPropagation(); at = index; run(); }, ...about }, text, h("kbd", { "aria-hidden": "true" }, key));
     return h("li", { class: index === at ? "card now" : "card", tabindex: index === at ? "0" : "-1", onfocus: () => { if (at !== index) { at = index; mark(); } } },
-      box, h("div", {}, said(row.text, true), h("p", { class: "why" }, "Waits, because ", visible(row.reason), "."), facts(row),
-        h("div", { class: "row" }, keyed("Accept", "a", accept, { class: "main" }), keyed("Edit", "e", edit), keyed("Reject", "r", reject, { class: "bad" }), keyed("Skip", "s", skip))));
+      box, h("div", {}, said(row.text, true), waits(row), facts(row),
+        h("div", { class: "row" }, keyed("Accept", "a", accept, { class: "main" }), !row.forgets && keyed("Edit", "e", edit), keyed("Reject", "r", reject, { class: "bad" }), keyed("Skip", "s", skip))));
   }
+
+  // A wish to forget is judged by what would go with it.
+  const waits = (row) => !row.forgets ? h("p", { class: "why" }, "Waits, because ", visible(row.reason), ".")
+    : [h("p", { class: "why" }, row.forgets.length ? "Waits, because it asks to forget this:" : "Waits, because it asks to forget what is not here any more."),
+      row.forgets.length > 0 && h("ul", { class: "goes", "aria-label": "What would be forgotten" }, row.forgets.map((one) => h("li", {}, said(one.text, true), facts(one), h("a", { href: `#/memories/${one.id}`, "aria-label": `About it: ${visible(one.text).slice(0, 60)}` }, "About it"))))];
+
+  // How an accepted one is undone: what a wish forgot comes back with it, anything else waits again.
+  const undoing = (row) => row.forgets ? { action: "undo", row, ids: [row.id, ...row.forgets.map((one) => one.id)] } : { action: "wait", row };
 
   const mark = () => [...list.children].forEach((one, index) => { one.classList.toggle("now", index === at); one.tabIndex = index === at ? 0 : -1; });
   // One after another: a quick hand presses the next key before the last answer is here.
@@ -48,22 +56,22 @@ export async function review(place) {
     if (!row) return;
     const word = typeof text === "string" ? { action: "edit", text, read: row.text } : { action: "accept", read: row.text };
     const kept = await post(`v1/review/${row.id}`, word);
-    undone.push({ action: kept.id === row.id ? "wait" : "known", row });
-    notice("Accepted.", { label: "Undo", run: undo }, 600);
+    undone.push(kept.id === row.id ? undoing(row) : { action: "known", row });
+    notice(row.forgets ? `Accepted: ${row.forgets.length === 1 ? "one memory is" : `${row.forgets.length} memories are`} forgotten.` : "Accepted.", { label: "Undo", run: undo }, 600);
     await done([row.id]);
   });
   const reject = () => safely(async () => {
     const row = rows[at];
     if (!row) return;
     await bulk("reject", [row.id]);
-    undone.push({ action: "undo", row });
+    undone.push({ action: "undo", row, ids: [row.id] });
     notice("Rejected and forgotten.", { label: "Undo", run: undo }, 600);
     await done([row.id]);
   });
   const skip = () => { at = (at + 1) % Math.max(1, rows.length); mark(); list.children[at]?.focus(); };
 
   function edit() {
-    if (!rows[at]) return;
+    if (!rows[at] || rows[at].forgets) return;
     const text = h("textarea", { "aria-label": "The text as it shall be kept", maxlength: "8000" }); text.value = rows[at].text;
     const form = h("form", { onsubmit: (event) => { event.preventDefault(); accept(text.value.trim()); } }, text,
       h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, "Accept as edited"), button("Cancel", () => draw())));
@@ -76,7 +84,7 @@ export async function review(place) {
   const many = (action, ids) => safely(async () => {
     const known = rows.filter((row) => ids.includes(row.id));
     const told = await bulk(action, ids);
-    for (const row of known) if (told.done.includes(row.id)) undone.push({ action: action === "accept" ? "wait" : "undo", row });
+    for (const row of known) if (told.done.includes(row.id)) undone.push(action === "accept" ? undoing(row) : { action: "undo", row, ids: [row.id] });
     notice(`${action === "accept" ? "Accepted" : "Rejected"}: ${told.done.length}.`, { label: "Undo all", run: async () => { for (let left = told.done.length; left > 0; left--) await undo(); } }, 600);
     await done(ids);
   });
@@ -86,8 +94,8 @@ export async function review(place) {
     if (!last) { notice("There is nothing to undo."); return; }
     if (last.action === "known") { notice("That was known already and went into what was known: nothing to undo."); return; }
     const { row } = last;
-    const told = await (last.action === "undo" ? bulk("undo", [row.id]) : bulk("wait", [row.id], { reason: row.reason }));
-    if (told.skipped.length) { notice("It cannot be undone any more: ten minutes are over, or it was changed since."); return; }
+    const told = await (last.action === "undo" ? bulk("undo", last.ids) : bulk("wait", [row.id], { reason: row.reason }));
+    if (!told.done.includes(row.id)) { notice("It cannot be undone any more: ten minutes are over, or it was changed since."); return; }
     if (last.action === "wait") await ask("PATCH", `v1/memories/${row.id}`, { text: row.text, review: row.reason });
     notice("Undone: it waits again.");
     at = 0;

@@ -5,6 +5,8 @@ import { button, empty, facts, failed, field, h, said, show, table, visible, whe
 const PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"];
 const bodyOf = { "/v1/responses": (text) => ({ input: text }) };
 
+const why = (one) => h("a", { href: `#/traces/${one.id}`, "aria-label": `Why, for the request of ${new Date(one.at).toLocaleString()}` }, "why");
+
 export async function traces(place) {
   const rows = [];
   const list = h("div", {}), more = h("div", {});
@@ -12,7 +14,7 @@ export async function traces(place) {
     const found = await get(`v1/traces?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     if (!cursor) rows.length = 0;
     rows.push(...found.data);
-    show(list, rows.length ? table(["when", "what was done", "given", "tokens", "user", "client", "model", "reason"], rows.map((one) => [when(one.at), `${one.status}: ${one.reason}`, one.count, one.tokens, visible(one.user), visible(one.client ?? ""), visible(one.model ?? ""), h("a", { href: `#/traces/${one.id}`, "aria-label": `Why, for the request of ${new Date(one.at).toLocaleString()}` }, "why")]), "Requests")
+    show(list, rows.length ? table(["when", "reason", "what was done", "given", "tokens", "user", "client", "model"], rows.map((one) => [when(one.at), why(one), `${one.status}: ${one.reason}`, one.count, one.tokens, visible(one.user), visible(one.client ?? ""), visible(one.model ?? "")]), "Requests")
       : empty("No request came by yet, or their traces are no longer kept (", h("code", {}, "traces.keep_days"), "). Ask a model something through the proxy, or ", h("a", { href: "#/try" }, "try a question here"), "."));
     show(more, found.next_cursor && button("Show more", () => load(found.next_cursor)));
   }
@@ -37,6 +39,15 @@ function stood(blocks) {
     earlier.length > 0 && h("details", {}, h("summary", {}, `Blocks of earlier messages: ${earlier.length}`), earlier.map((one) => [h("p", { class: "soft" }, `${memories(one.count)}:`), block(one)]))];
 }
 
+// What it said then, which the block still tells, before what it says today.
+function looked(one) {
+  if (one.text === null) return [h("p", { class: "soft" }, "It was forgotten since.")];
+  const newer = one.superseded_by && h("p", { class: "why" }, "A newer one took its place: ", h("a", { href: `#/memories/${one.superseded_by}` }, "what replaced it"), ".");
+  if (one.stood === null) return [said(one.text, true), newer];
+  return [h("p", { class: "soft" }, "It stood in the block so:"), said(one.stood, true),
+    h("p", { class: "why" }, "It was corrected since, and says today:"), said(one.text, true), newer];
+}
+
 function told(found) {
   const about = [["when", when(found.at)], ["outcome", `${found.status}: ${found.reason}`], ["user", found.user], ["project", found.project], ["session", found.session], ["client", found.client], ["model", found.model], ["route", found.route]];
   const stages = Object.entries(found.stages);
@@ -46,7 +57,7 @@ function told(found) {
     stood(found.blocks),
     h("h2", {}, "What was looked at"),
     found.candidates.length ? h("ul", { class: "cards" }, found.candidates.map((one) => h("li", { class: "card" }, h("div", {},
-      score(one.score, found.min_score ?? session.min_score), one.text === null ? h("p", { class: "soft" }, "It was forgotten since.") : said(one.text, true),
+      score(one.score, found.min_score ?? session.min_score), ...looked(one),
       h("p", { class: one.left_out ? "why" : "soft" }, visible(one.because)),
       one.text !== null && h("a", { href: `#/memories/${one.memory}` }, "About it"))))) : h("p", { class: "soft" }, "No memory was looked at."),
     stages.length > 0 && [h("h2", {}, "How long it took"), table(["stage", "ms", "share"], stages.map(([name, ms]) => [name, Number(ms.toFixed(2)), h("meter", { min: "0", max: String(longest), value: String(ms), "aria-label": name })]), "Stages")],
