@@ -93,7 +93,9 @@ async def read_proposal(access: WithAccess, partition: ReadPartition, memory_id:
 @router.delete("/proposals/{memory_id}", status_code=204, response_class=Response, summary="Withdraw a proposal")
 async def withdraw_proposal(access: WithAccess, partition: WritePartition, memory_id: str) -> None:
     engine = access.engine
-    await withdraw(engine.ledger, engine.memories, namespace(partition, access.user), memory_id)
+    proposers = await engine.ledger.people.proposals.proposers(memory_id, partition)
+    for user in [user for user in proposers if access.speaks_for(partition, user)] or [access.user]:
+        await withdraw(engine.ledger, engine.memories, namespace(partition, user), memory_id)
 
 
 async def _name_of(access: Access, memory: Memory) -> str:

@@ -186,12 +186,11 @@ def _newest(connection: Connection, partition: str, user: str | None, limit: int
 def _trace(row: Any) -> Trace:
     about = dict(row.about)
     about["candidates"] = tuple(TracedMemory(**candidate) for candidate in about["candidates"])
-    lines = [json.loads(line) for line in row.learned.splitlines()]
-    about["learned"] = tuple(Learned(**learned) for learned in (*about.get("learned", ()), *lines))
+    learned = (*about.get("learned", ()), *map(json.loads, row.learned.splitlines()))
+    about["learned"] = tuple(Learned(**one) for one in learned)
     for name in ("unreadable", "carried", "cut", "refused", "blocks"):
         about[name] = tuple(about.get(name, ()))
-    whose = {"partition": row.partition, "user": row.user, "namespace": row.namespace}
-    return Trace(id=row.id, at=aware(row.at), **whose, **about)
+    return Trace(row.id, aware(row.at), row.partition, row.user, row.namespace, **about)
 
 
 def _prune(connection: Connection, oldest: datetime, most: int) -> None:

@@ -65,6 +65,11 @@ class Proposals:
         found = await self._database.read(lambda c: c.execute(query).first())
         return None if found is None else (found[0], bool(found[1]))
 
+    async def proposers(self, proposed: str, partition: str) -> list[str]:
+        """The users of a partition who proposed this memory of a layer. Raises LedgerError."""
+        query = select(proposals.c.user).where(proposals.c.memory == proposed, proposals.c.partition == partition)
+        return await self._database.read(lambda c: list(c.scalars(query)))
+
     async def of(self, originals: Collection[str]) -> list[tuple[str, str]]:
         """The layers and ids of what waits of these memories, and of nobody else's. Raises LedgerError."""
         theirs = _WAITING.where(proposals.c.original.in_(originals), proposals.c.memory.not_in(_of_several()))
