@@ -294,7 +294,9 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             "DROP TABLE answers;"
             "CREATE TABLE answers (answer VARCHAR(64) PRIMARY KEY, mark VARCHAR(64) NOT NULL, carried JSON NOT NULL,"
             " at DATETIME NOT NULL);"
-            "DROP INDEX ix_blocks_shared; ALTER TABLE blocks DROP COLUMN shared; DROP TABLE proposals;"
+            "DROP INDEX ix_blocks_shared; ALTER TABLE blocks DROP COLUMN shared;"
+            "DROP INDEX ix_proposals_original; ALTER TABLE proposals DROP COLUMN original;"
+            "INSERT INTO proposals VALUES ('m', 'n', 'p', 'ada', 'layer', '2026-01-01');"
             "INSERT INTO blocks VALUES ('m', 'the namespace', 'c', '', '[]', 1, '2026-01-01');"
             "INSERT INTO answers VALUES ('known', 'm', '[]', '2026-01-01'), ('unknown', 'x', '[]', '2026-01-01');"
             "DROP TABLE days;"
@@ -316,6 +318,7 @@ async def test_an_older_ledger_is_copied_and_brought_up_to_date(home: Path) -> N
             ("unknown", ""),
         ]
         assert file.execute("SELECT value FROM facts WHERE name = 'schema'").fetchall() == [(str(SCHEMA_VERSION),)]
+        assert file.execute("SELECT original FROM proposals").fetchall() == [(None,)]
         assert file.execute("SELECT day, user, client, calls, input_tokens, cost FROM days").fetchall() == [
             ("2026-01-01", "ada", "", 1, 11, 0.5)
         ]

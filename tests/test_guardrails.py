@@ -19,6 +19,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy.hooks import PROXY_HOOKS
 from litellm.proxy.hooks.prompt_injection_detection import _OPTIONAL_PromptInjectionDetection
 
+from litellm_memory.care.why import REFUSED
 from litellm_memory.hooks.guardrails import _changes
 from litellm_memory.hooks.handler import MemoryHandler
 
@@ -160,14 +161,18 @@ def test_a_guardrail_that_hits_a_memory_takes_the_memory_out_and_not_the_request
 
 
 def test_a_block_that_was_given_before_is_given_without_what_a_guardrail_now_refuses(
-    client: httpx.Client, provider: Provider, memories: Memories, user: str
+    client: httpx.Client, proxy: Proxy, provider: Provider, memories: Memories, user: str
 ) -> None:
-    memories.add(f"The cello in Graz of my sister has a {FORBIDDEN} on it.", user=user)
+    kept = memories.add(f"The cello in Graz of my sister has a {FORBIDDEN} on it.", user=user)
     say(client, user, QUESTION)
     assert FORBIDDEN in asked(provider)[0]
     answer = say(client, user, QUESTION, "The cello.", "Since when?", guardrails=["refuse-before"])
     assert answer.status_code == 200
     assert FORBIDDEN not in repr([received.body for received in provider.take()])
+    with proxy.sidecar() as sidecar:
+        told = sidecar.get(f"/v1/traces/{answer.headers['x-memory-trace']}", params={"memory": kept["id"]}).json()
+    assert (told["refused"], told["carried"]) == ([kept["id"]], [])
+    assert f"One memory of earlier blocks stayed out: {REFUSED}." in told["why"]
 
 
 def test_a_memory_is_given_masked_where_the_request_meets_a_masking_guardrail(

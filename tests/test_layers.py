@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from bed.engines import opened_engine
 
+from litellm_memory.care.bulk import Bulk, BulkIn
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.identity import layer_of, partition_of
 from litellm_memory.identity.layers import layer_partition
@@ -58,11 +59,15 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engin
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def engine(house: Engine) -> Engine:
-    """The engine, with the settings that it was opened with and empty layers."""
+    """The engine, with the settings that it was opened with, and nothing in its layers or of those who propose."""
     use(house)
-    for team in ("t-1", "t-2"):
-        await house.memories.forget_all(await house.memories.all(layer_partition(team), None))
+    for partition in (layer_partition("t-1"), layer_partition("t-2"), own_partition(ADA), own_partition(BEN)):
+        await house.memories.forget_all(await house.memories.all(partition, None))
     return house
+
+
+def own_partition(caller: Caller) -> str:
+    return str(partition_of(caller, "user"))
 
 
 def use(engine: Engine, **changed: Any) -> None:
@@ -96,19 +101,30 @@ async def shared(engine: Engine, doors: dict[str, httpx.AsyncClient]) -> dict[st
 
 
 async def approved(doors: Mapping[str, httpx.AsyncClient], text: str, by: str = "ada", **about: Any) -> dict[str, Any]:
-    """A memory of ``by``, proposed and accepted by Cora."""
-    proposal = await proposed(doors, text, by, **about)
+    """A memory that ``by`` proposed and Cora accepted, and of which ``by`` keeps nothing."""
+    own, proposal = await both_of(doors, text, by, **about)
+    accepted = await decided(doors, proposal, "accept")
+    await doors[by].delete(f"/v1/memories/{own['id']}")
+    return accepted
+
+
+async def decided(doors: Mapping[str, httpx.AsyncClient], proposal: Mapping[str, Any], action: str) -> dict[str, Any]:
     path = f"/v1/review/{proposal['id']}"
-    answer = await doors["cora"].post(path, params={"partition": "layer:Engines"}, json={"action": "accept"})
+    answer = await doors["cora"].post(path, params={"partition": "layer:Engines"}, json={"action": action})
     assert answer.is_success, answer.text
-    return dict(answer.json())
+    return dict(answer.json()) if answer.content else {}
+
+
+async def both_of(
+    doors: Mapping[str, httpx.AsyncClient], text: str, by: str = "ada", **about: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A new memory of ``by``, and what waits of it in the layer."""
+    own = (await doors[by].post("/v1/memories", json={"text": text, **about})).raise_for_status().json()
+    return own, (await doors[by].post("/v1/shared", json={"memory": own["id"]})).raise_for_status().json()
 
 
 async def proposed(doors: Mapping[str, httpx.AsyncClient], text: str, by: str = "ada", **about: Any) -> dict[str, Any]:
-    own = (await doors[by].post("/v1/memories", json={"text": text, **about})).raise_for_status().json()
-    answer = await doors[by].post("/v1/shared", json={"memory": own["id"]})
-    await doors[by].delete(f"/v1/memories/{own['id']}")
-    return dict(answer.raise_for_status().json())
+    return (await both_of(doors, text, by, **about))[1]
 
 
 def conversation(*said: str) -> list[dict[str, str]]:
@@ -205,7 +221,7 @@ async def test_nothing_is_shared_before_a_curator_says_so_and_nobody_else_sees_o
     proposal = await proposed(doors, SHARED)
     assert (proposal["partition"], proposal["user"]) == (layer_partition("t-1"), "team")
     assert proposal["review"].endswith("proposes it to the team")
-    for caller in (ADA, BEN, CORA):
+    for caller in (BEN, CORA):
         assert CANARY not in sent(await asks(engine, caller))
     assert CANARY not in (await doors["ben"].get("/v1/shared")).raise_for_status().text
     layer = [f"layer:{name}" for name in ("t-1", "Engines", "")] + [layer_partition("t-1")]
@@ -259,6 +275,71 @@ async def test_a_person_proposes_their_own_memory_alone_lists_and_withdraws_it(
     waits = await doors["ada"].patch(f"/v1/memories/{mine['id']}", json={"review": "it is doubtful"})
     assert (waits.status_code, (await doors["ada"].post("/v1/shared", json=asked)).status_code) == (200, 409)
     await doors["ada"].delete(f"/v1/memories/{mine['id']}")
+
+
+async def waiting(doors: Mapping[str, httpx.AsyncClient]) -> str:
+    """All that a curator sees of what waits."""
+    return (await doors["cora"].get("/v1/review", params={"partition": "layer:t-1"})).raise_for_status().text
+
+
+async def test_what_became_of_a_proposal_is_told_to_its_person_alone(
+    engine: Engine, doors: dict[str, httpx.AsyncClient]
+) -> None:
+    async def told(who: str = "ada") -> Any:
+        answer = await doors[who].get(f"/v1/shared/of/{own['id']}")
+        return answer.json().get("state") if answer.is_success else answer.status_code
+
+    own = (await doors["ada"].post("/v1/memories", json={"text": SHARED})).json()
+    states = [await told()]
+    copy = (await doors["ada"].post("/v1/shared", json={"memory": own["id"]})).json()
+    states += [await told(), await told("ben"), await told("cora")]
+    await decided(doors, copy, "reject")
+    states.append(await told())
+    copy = (await doors["ada"].post("/v1/shared", json={"memory": own["id"]})).json()
+    await decided(doors, copy, "accept")
+    states.append(await told())
+    assert states == [None, "proposed", 404, 404, None, "shared"]
+    await doors["ada"].delete(f"/v1/memories/{own['id']}")
+    assert CANARY in sent(await asks(engine, BEN))
+
+
+@pytest.mark.parametrize("way", ["forget", "bulk", "session", "the engine"])
+async def test_a_proposal_is_withdrawn_when_its_original_goes_and_no_curator_sees_it(
+    way: str, engine: Engine, doors: dict[str, httpx.AsyncClient]
+) -> None:
+    about = {"session": "s-1"} if way == "session" else {}
+    own, copy = await both_of(doors, SHARED, **about)
+    assert SHARED in await waiting(doors)
+    ada, path = doors["ada"], f"/v1/memories/{own['id']}"
+    if way == "bulk":
+        bulk = Bulk(engine.ledger, engine.memories, engine.redactor, own_partition(ADA))
+        assert (await bulk(BulkIn(action="forget", ids=[own["id"]]))).done == [own["id"]]
+    elif way == "session":
+        job = (await ada.delete("/v1/namespaces/default", params={"session": "s-1"})).raise_for_status().json()
+        await erased(engine, ada, job["id"])
+    elif way == "the engine":
+        await engine.memories.forget_all(await engine.memories.entries(own_partition(ADA), [own["id"]]))
+    else:
+        assert (await ada.delete(path)).status_code == 204
+    assert CANARY not in await waiting(doors)
+    assert (await ada.get("/v1/shared/proposals")).json()["data"] == []
+    late = await doors["cora"].post(
+        f"/v1/review/{copy['id']}", params={"partition": "layer:t-1"}, json={"action": "accept"}
+    )
+    assert (late.status_code, CANARY in sent(await asks(engine, BEN))) == (404, False)
+
+
+async def test_what_another_proposes_too_waits_on_when_the_first_person_forgets_theirs(
+    engine: Engine, doors: dict[str, httpx.AsyncClient]
+) -> None:
+    mine, copy = await both_of(doors, SHARED)
+    theirs, same = await both_of(doors, SHARED, by="ben")
+    assert same["id"] == copy["id"]
+    await doors["ada"].delete(f"/v1/memories/{mine['id']}")
+    assert CANARY in await waiting(doors)
+    assert (await doors["ada"].get("/v1/shared/proposals")).json()["data"] == []
+    await doors["ben"].delete(f"/v1/memories/{theirs['id']}")
+    assert CANARY not in await waiting(doors)
 
 
 async def test_a_proposal_that_reads_like_an_attack_says_so(doors: dict[str, httpx.AsyncClient]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 from bed.answers import Answer, Received
-from bed.memories import Memories
+from bed.memories import Memories, mentioning
 from bed.provider import Provider
 from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
@@ -200,6 +200,33 @@ def test_a_config_that_is_read_again_gives_a_request_no_second_block(
     answer = ask(client, proxy, ROUTES[0], f"{QUESTION} reloaded-")
     [given_once] = given(provider)
     assert (answer.headers["x-memory-status"], given_once.raw.decode().count(SECRET)) == ("injected", 1)
+
+
+MAY_GROW = {"threads": 3, "files": 8, "processes": 0, "megabytes": 24}
+"""From the middle of a soak to its end. LiteLLM itself starts threads and opens connections as they are needed."""
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(300, marks=pytest.mark.long)])
+def test_callbacks_that_are_edited_while_configs_are_read_again_leak_and_double_nothing(
+    client: httpx.Client, proxy: Proxy, provider: Provider, rounds: int
+) -> None:
+    held = []
+    for number in range(rounds):
+        client.post("/bed/callbacks/edited").raise_for_status()
+        if number % 10 == 9:
+            proxy.write_config(proxy.config)  # Memory reads its section again.
+            answer = ask(client, proxy, ROUTES[0], f"{QUESTION} soak-{rounds}-{number}")
+            [given_once] = given(provider)
+            assert (answer.headers["x-memory-status"], given_once.raw.decode().count(SECRET)) == ("injected", 1)
+            held.append(client.get("/bed/process").json())
+    grown = {name: held[-1][name] - held[len(held) // 2 - 1][name] for name in MAY_GROW}
+    assert {name: by for name, by in grown.items() if by > MAY_GROW[name]} == {}, held
+    with proxy.sidecar() as sidecar:
+        memories, user = Memories(proxy, sidecar), f"soaked-{rounds}"
+        said = [f"My brother collects stamps from Norway, {rounds} of them."]
+        ROUTES[0].send(client, said, key=proxy.master_key, headers={"x-memory-user-id": user})
+        found = memories.wait_for(user, lambda found: bool(mentioning(found, "stamps")))
+    assert len(mentioning(found, "stamps")) == 1
 
 
 def test_ready_the_metric_check_and_the_log_tell_that_litellm_calls_memory_no_more(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -22,12 +23,19 @@ from mcp.client.streamable_http import streamable_http_client
 
 from litellm_memory.engine import Engine, Request
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.models import Caller
+from litellm_memory.identity.layers import layer_partition
+from litellm_memory.models import Caller, Memory, memory_id, namespace
+from litellm_memory.settings import LayersSettings
 from litellm_memory.sidecar import create_app, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CALLERS = {"ada": Caller(user="ada"), "eve": Caller(user="eve"), "master": Caller(master=True)}
+CALLERS = {
+    "ada": Caller(user="ada"),
+    "cora": Caller(user="cora", team="t-1"),
+    "eve": Caller(user="eve"),
+    "master": Caller(master=True),
+}
 NAMES = itertools.count()
 TOOLS = ["search", "add", "correct", "forget", "list", "why"]
 FACT = "The staging database is called heron-42."
@@ -114,6 +122,20 @@ async def test_a_memory_is_added_found_corrected_listed_and_forgotten(served: Se
         assert await done(client, "list") == {"data": [changed], "next_cursor": None}
         assert await done(client, "forget", id=added["id"]) == {"forgotten": added["id"]}
         assert await done(client, "list") == {"data": [], "next_cursor": None}
+
+
+async def test_what_a_team_shares_is_found_by_its_peoples_agents_alone_when_they_ask_for_it(served: Served) -> None:
+    served.engine.use(served.engine.settings.model_copy(update={"layers": LayersSettings(teams=["t-1"])}))
+    layer = layer_partition("t-1")
+    id = memory_id(namespace(layer, "team"), "ferdinand", key=served.engine.ledger.key)
+    shared = Memory(id, layer, "team", "The team's heron is called Ferdinand.", "fact", datetime.now(UTC))
+    await served.engine.memories.keep([shared])
+    found = {}
+    for who, asks in itertools.product(("cora", "ada"), (True, False)):
+        async with agent(served.url, who) as client:
+            results = (await done(client, "search", query="what is the team's heron called", shared=asks))["results"]
+        found[who, asks] = [one["memory"]["partition"] for one in results if "Ferdinand" in one["memory"]["text"]]
+    assert found == {("cora", True): [layer], ("cora", False): [], ("ada", True): [], ("ada", False): []}
 
 
 async def test_an_agent_is_told_why_a_memory_was_recalled(served: Served, user: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ from playwright.sync_api import Browser, expect
 from litellm_memory.errors import UnauthorizedError
 from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.models import Caller
-from litellm_memory.settings import LadderSettings, PoliciesSettings
+from litellm_memory.settings import LadderSettings, LayersSettings, PoliciesSettings
 
-CALLERS = {"sk-ada": ADA, "sk-operator": Caller(master=True)}
+CALLERS = {
+    "sk-ada": ADA,
+    "sk-operator": Caller(master=True),
+    "sk-member": replace(ADA, team="t-1", team_alias="Engines"),
+}
 VIEWS = {
     "memories": "Memories",
     "review": "Review",
@@ -350,6 +355,34 @@ def test_a_person_agrees_and_pauses_and_sees_which_policy_says_so(hand: Looking,
             told.get_by_role("button", name=press, exact=True).click()
             expect(told.locator("td").nth(1)).to_have_text(then)
     finally:
+        served.engine.settings = before
+
+
+def test_a_memory_is_shared_with_the_team_and_taken_back_one_or_many(browser: Browser, served: ServedPage) -> None:
+    before = served.engine.settings
+    served.engine.settings = before.model_copy(update={"layers": LayersSettings(teams=["t-1"])})
+    look = Looking(browser, served.url)
+    try:
+        look.sign_in("sk-member")
+        page = look.page
+        page.get_by_role("link", name=re.compile("^About it")).first.click()
+        place = page.get_by_role("group", name="Shared with your team")
+        place.get_by_role("button", name="Share with Engines").click()
+        expect(place).to_contain_text("Proposed to Engines: a curator decides.")
+        place.get_by_role("button", name="Withdraw").click()
+        expect(place.get_by_role("button", name="Share with Engines")).to_be_visible()
+        look.go("memories")
+        for number in range(2):
+            page.get_by_role("checkbox", name=re.compile("^Choose: ")).nth(number).check()
+        page.get_by_role("button", name="Share", exact=True).click()
+        told = page.locator("#notice")
+        expect(told).to_contain_text("Proposed: 2.")
+        told.get_by_role("button", name="Withdraw").click()
+        expect(told).to_contain_text("Withdrawn.")
+        look.settled()
+        assert look.wrong == []
+    finally:
+        look.close()
         served.engine.settings = before
 
 

@@ -18,7 +18,7 @@ from litellm_memory.care.given import Moment, Name, Said, Shape, Tags
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.care.undo import undo
 from litellm_memory.engine import Engine
-from litellm_memory.gate.access import ReadPartition, WithAccess, WithEngine, WritePartition
+from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
 from litellm_memory.identity.layers import user_in
 from litellm_memory.identity.projects import safe_project
@@ -124,10 +124,8 @@ async def add_memory(access: WithAccess, partition: WritePartition, memory: Memo
 
 @router.post("/search", summary="Search memories, best first", response_model=SearchOut)
 async def search_memories(access: WithAccess, partition: ReadPartition, search: SearchIn) -> Response:
-    engine, query = access.engine, search_of(access.engine, search, partition)
-    if search.shared and (layer := access.given(partition, query.scope.user)) is not None:
-        query = replace(query, shared=layer.scope)
-    found = await engine.recall(query, now=datetime.now(UTC))
+    engine = access.engine
+    found = await engine.recall(search_of(access, search, partition), now=datetime.now(UTC))
     return await answer_with("results", found.recalled, partial(Found.shown, redactor=engine.redactor))
 
 
@@ -195,15 +193,15 @@ def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:
     return redactor.memory(replace(memory, **changes))
 
 
-def search_of(engine: Engine, given: SearchIn, partition: str) -> Search:
+def search_of(access: Access, given: SearchIn, partition: str) -> Search:
     """The recall for a search: any score is enough unless it asks for more; no standing instructions are added."""
+    engine = access.engine
+    user = user_in(partition, given.user, engine.settings.identity.default_user_id)
+    layer = access.given(partition, user) if given.shared else None
     return Search(
         text=given.query,
-        scope=Scope(
-            partition,
-            user_in(partition, given.user, engine.settings.identity.default_user_id),
-            project=given.project and safe_project(given.project),
-        ),
+        scope=Scope(partition, user, project=given.project and safe_project(given.project)),
+        shared=layer.scope if layer is not None else None,
         limit=given.limit,
         min_score=given.min_score,
         kinds=frozenset(given.kinds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import Field
@@ -11,7 +11,7 @@ from pydantic import Field
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, page_after, position_at
 from litellm_memory.api.shapes import MemoriesOut, shown_as
 from litellm_memory.care.given import Name, Said, Shape
-from litellm_memory.care.sharing import UnfitError, propose, proposed, withdraw
+from litellm_memory.care.sharing import UnfitError, became, propose, proposed, withdraw
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
@@ -76,10 +76,26 @@ async def list_proposals(
     return MemoriesOut(data=[MemoryOut.shown(one, engine.redactor) for one in page], next_cursor=following)
 
 
+class BecameOut(Shape):
+    """`memory`: the copy's id, by which it is withdrawn; `state`: it waits, or is shared; null: neither."""
+
+    memory: str | None
+    state: Literal["proposed", "shared"] | None
+
+
+@router.get("/of/{memory_id}", summary="What became of a memory that you proposed")
+async def read_proposal(access: WithAccess, partition: ReadPartition, memory_id: str) -> BecameOut:
+    engine = access.engine
+    memory = await engine.memories.get(partition, memory_id)
+    return BecameOut.model_validate(await became(engine.ledger, memory), from_attributes=True)
+
+
 @router.delete("/proposals/{memory_id}", status_code=204, response_class=Response, summary="Withdraw a proposal")
 async def withdraw_proposal(access: WithAccess, partition: WritePartition, memory_id: str) -> None:
     engine = access.engine
-    await withdraw(engine.ledger, engine.memories, namespace(partition, access.user), memory_id)
+    proposers = await engine.ledger.people.proposals.proposers(memory_id, partition)
+    for user in [user for user in proposers if access.speaks_for(partition, user)] or [access.user]:
+        await withdraw(engine.ledger, engine.memories, namespace(partition, user), memory_id)
 
 
 async def _name_of(access: Access, memory: Memory) -> str:

@@ -93,7 +93,7 @@ class TraceOut(TraceRow):
     """All of a trace. ``stages`` are milliseconds; ``carried`` are the memories that the conversation carries.
 
     ``shared`` is the partition of what the team shared with the request; ``cut`` are the shared memories that were cut
-    from earlier blocks.
+    from earlier blocks; ``refused`` are those of earlier blocks that a guardrail did not let through.
     ``why`` says in sentences what was done to the request, and ``blocks`` are the newest hundred blocks of its prompt,
     oldest first.
     """
@@ -104,6 +104,7 @@ class TraceOut(TraceRow):
     carried: list[str]
     shared: str | None
     cut: list[str]
+    refused: list[str]
     limit: int | None
     budget: int | None
     min_score: float | None
@@ -170,6 +171,7 @@ async def trace_out(access: Access, trace: Trace, *, asked: str | None = None) -
         carried=list(trace.carried),
         shared=trace.shared,
         cut=list(trace.cut),
+        refused=list(trace.refused),
         limit=trace.limit,
         budget=trace.budget,
         min_score=trace.min_score,

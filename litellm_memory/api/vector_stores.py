@@ -13,7 +13,7 @@ from litellm_memory.api.memories import SearchIn, search_of
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import LONGEST_SAID, Said, Shape, named
 from litellm_memory.care.shown import MemoryOut
-from litellm_memory.gate.access import WithAccess, WithEngine
+from litellm_memory.gate.access import WithAccess
 from litellm_memory.models import Recalled
 from litellm_memory.redact import Redactor
 
@@ -104,12 +104,12 @@ router = APIRouter(prefix="/v1/vector_stores", tags=["vector stores"])
 
 @router.post("/{store_id}/search", summary="Search a partition's memories as an OpenAI vector store")
 async def search_store(
-    engine: WithEngine, store: Annotated[tuple[str, str | None], Depends(store_of)], search: StoreSearchIn
+    access: WithAccess, store: Annotated[tuple[str, str | None], Depends(store_of)], search: StoreSearchIn
 ) -> StoreSearchOut:
-    partition, user = store
+    engine, (partition, user) = access.engine, store
     queries = [search.query] if isinstance(search.query, str) else search.query
     asked = SearchIn(query="\n".join(queries)[:LONGEST_SAID], limit=search.max_num_results or 10, user=user)
-    found = await engine.recall(search_of(engine, asked, partition), now=datetime.now(UTC))
+    found = await engine.recall(search_of(access, asked, partition), now=datetime.now(UTC))
     least = search.ranking_options.score_threshold if search.ranking_options else 0.0
     data = [Hit.shown(one, engine.redactor) for one in found.recalled if one.score >= least]
     return StoreSearchOut(search_query=queries, data=data)

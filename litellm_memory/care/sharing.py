@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
 from litellm_memory.ledger import Ledger
@@ -16,6 +18,17 @@ from litellm_memory.screening import why_each_to_review
 
 MOST_OPEN: Final = 100
 """Proposals of one person that wait."""
+
+
+UNKNOWN: Final = "There is no memory with this id."
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """The id of a copy that was proposed, and its state; None for neither."""
+
+    memory: str | None
+    state: Literal["proposed", "shared"] | None
 
 
 class UnfitError(LiteLLMMemoryError):
@@ -56,9 +69,19 @@ async def propose(
     [kept] = await memories.keep([redactor.memory(copy)])
     if kept.id != copy.id:
         await proposals.drop(copy.id, memory.namespace)
-        if kept.review is not None:
-            await proposals.add(kept.id, layer.partition, memory)
+        await proposals.add(kept.id, layer.partition, memory)
+    if not await memories.entries(memory.partition, [memory.id]):
+        # It was forgotten meanwhile, before its copy was there to go with it.
+        with suppress(NotFoundError):
+            await withdraw(ledger, memories, memory.namespace, kept.id)
+        raise NotFoundError(UNKNOWN)
     return kept
+
+
+async def became(ledger: Ledger, memory: Memory) -> Became:
+    """What became of what its person proposed of this memory."""
+    found = await ledger.people.proposals.became(memory.id, memory.namespace)
+    return Became(found[0], "proposed" if found[1] else "shared") if found else Became(None, None)
 
 
 async def proposed(ledger: Ledger, memories: Memories, space: str) -> list[Memory]:

@@ -85,6 +85,7 @@ PARTS: Final[Mapping[str, str]] = {
 UNTOLD_BELOW: Final = 0.005
 """A part that would be shown as 0.00 is not told."""
 UNKNOWN: Final = "This user has no memory with this id: there never was one, or it was forgotten since."
+REFUSED: Final = "a guardrail that this request met did not let it through"
 NO_MORE: Final = "a team shares it, and not with this request: by its key, a policy, or the person's own word"
 SHARED: Final = " It is shared by the team."
 REVIEW: Final = "Not recalled: it waits for its owner's word, because {review}."
@@ -108,6 +109,8 @@ def _of_request(trace: Trace) -> Iterator[str]:
         yield f"{_counted(earlier).capitalize()} stood in blocks of earlier messages, which were put back as they were."
     if trace.cut:
         yield f"{_counted(len(trace.cut)).capitalize()} of earlier blocks went out of them: {NO_MORE}."
+    if trace.refused:
+        yield f"{_counted(len(trace.refused)).capitalize()} of earlier blocks stayed out: {REFUSED}."
     yield from _of_standing(trace.standing)
     for header in trace.unreadable:
         yield f"The header `{header}` could not be read, and was counted as unreadable."
@@ -162,6 +165,8 @@ def of_memory(memory_id: str, memory: Memory | None, trace: Trace) -> str:
         return f"Not looked at: {of_request(trace)[0]}"
     if memory_id in trace.cut:
         return f"Cut from an earlier block: {NO_MORE}."
+    if memory_id in trace.refused:
+        return f"Left out of an earlier block: {REFUSED}."
     if memory is None or (memory.partition != trace.shared and memory.user != trace.user):
         return UNKNOWN
     if memory.created > trace.at:

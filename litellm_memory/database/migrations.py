@@ -122,6 +122,15 @@ def _blocks_know_what_is_shared(connection: Connection) -> None:
             connection.execute(text("CREATE INDEX IF NOT EXISTS ix_blocks_shared ON blocks (shared)"))
 
 
+def _proposals_know_their_original(connection: Connection) -> None:
+    """Adds to proposals the memory that was proposed; of those so far it is unknown."""
+    if inspect(connection).has_table("proposals"):
+        there = {column["name"] for column in inspect(connection).get_columns("proposals")}
+        if "original" not in there:
+            connection.execute(text("ALTER TABLE proposals ADD COLUMN original VARCHAR(64)"))
+            connection.execute(text("CREATE INDEX IF NOT EXISTS ix_proposals_original ON proposals (original)"))
+
+
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
     1: _answers_know_their_namespace,
     2: _days_are_summed_up,
@@ -129,5 +138,6 @@ MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
     4: _exchanges_know_their_place,
     5: _calls_know_their_key,
     6: _blocks_know_what_is_shared,
+    7: _proposals_know_their_original,
 }
 """The step from each version to the next."""

@@ -41,6 +41,7 @@ proposals = Table(
     Column("partition", String(64), nullable=False),
     Column("user", String(256), nullable=False),
     Column("layer", String(64), nullable=False, comment="The partition of what the team shares."),
+    Column("original", String(64), index=True, comment="The person's own memory; unknown before schema 8."),
     Column("at", DateTime(timezone=True), nullable=False),
     comment="Who proposed to share a memory with their team, until the memory or the person is erased.",
 )

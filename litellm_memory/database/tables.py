@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 FILLED = "listed"
 """The fact that names the store for which these rows are complete."""
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raise it with each change that needs a step in ``migrations``."""
 
 WHERE = "where"

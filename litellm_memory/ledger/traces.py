@@ -83,6 +83,8 @@ class Trace:
     """The partition of what the request's team shares with it."""
     cut: tuple[str, ...] = ()
     """The shared memories that were cut from earlier blocks, because they are shared with it no more."""
+    refused: tuple[str, ...] = ()
+    """Memories of earlier blocks that a guardrail of this request did not let through."""
     blocks: tuple[tuple[str, int], ...] = ()
     """The messages with a block, by mark, and how many memories each had: of ``carried``, the last ones."""
 
@@ -184,12 +186,11 @@ def _newest(connection: Connection, partition: str, user: str | None, limit: int
 def _trace(row: Any) -> Trace:
     about = dict(row.about)
     about["candidates"] = tuple(TracedMemory(**candidate) for candidate in about["candidates"])
-    lines = [json.loads(line) for line in row.learned.splitlines()]
-    about["learned"] = tuple(Learned(**learned) for learned in (*about.get("learned", ()), *lines))
-    for name in ("unreadable", "carried", "cut", "blocks"):
+    learned = (*about.get("learned", ()), *map(json.loads, row.learned.splitlines()))
+    about["learned"] = tuple(Learned(**one) for one in learned)
+    for name in ("unreadable", "carried", "cut", "refused", "blocks"):
         about[name] = tuple(about.get(name, ()))
-    whose = {"partition": row.partition, "user": row.user, "namespace": row.namespace}
-    return Trace(id=row.id, at=aware(row.at), **whose, **about)
+    return Trace(row.id, aware(row.at), row.partition, row.user, row.namespace, **about)
 
 
 def _prune(connection: Connection, oldest: datetime, most: int) -> None:

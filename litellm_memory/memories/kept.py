@@ -215,7 +215,8 @@ class Memories:
         await self.forget_all([await self.get(partition, memory_id)])
 
     async def forget_all(self, memories: Sequence[Memory]) -> None:
-        """Deletes memories. Idempotent: those that are already gone are skipped."""
+        """Deletes memories, and what waits of them before a curator. Idempotent: what is gone already is skipped."""
+        memories = [*memories, *await _proposed(self._ledger, self.store, memories)]
         pairs = [(memory.namespace, memory.id) for memory in memories]
         # The ledger goes first: an interrupted deletion must not leave text in blocks whose memory is gone, nor
         # messages from which a model would learn the memory again.
@@ -279,6 +280,12 @@ class Memories:
                     await self._ledger.changes.publish(changed)
             self.following.skip(await self._ledger.listing.changed(memories))
             await self._changed()
+
+
+async def _proposed(ledger: Ledger, store: Store, memories: Sequence[Memory]) -> list[Memory]:
+    """What waits of these memories in layers."""
+    waiting = await ledger.people.proposals.of([memory.id for memory in memories])
+    return [entry.memory for layer, one in waiting for entry in await store.get(layer, [one])]
 
 
 async def _entry(store: Store, partition: str, memory_id: str) -> Entry:

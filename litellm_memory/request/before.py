@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -88,7 +88,12 @@ class Before:
     async def _screened(self, reading: Reading, frozen: Frozen) -> Frozen:
         """The frozen blocks as the request's guardrails, which may be new, let them through."""
         screen = reading.request.screen
-        return replace(frozen, blocks=await all_screened(frozen.blocks, screen)) if screen is not None else frozen
+        if screen is None:
+            return frozen
+        blocks = await all_screened(frozen.blocks, screen)
+        left = _given_in(blocks)
+        reading.notes.refused = tuple(one for one in _given_in(frozen.blocks) if one not in left)
+        return replace(frozen, blocks=blocks)
 
     def _excluded(self, request: Request, excluded: Excluded) -> Outcome:
         if not request.dry and excluded.reason != "unknown_shape":
@@ -96,6 +101,11 @@ class Before:
             if trace is not None:
                 self._journal.trace(trace)
         return Outcome(Injection(excluded.status, excluded.reason), excluded.scope)
+
+
+def _given_in(blocks: Mapping[str, Block]) -> dict[str, None]:
+    """The memories in these blocks, in order."""
+    return {given.memory: None for block in blocks.values() for given in block.given}
 
 
 def _why_not(recall: Allowance) -> str:

@@ -21,6 +21,8 @@ class Notes:
     candidates: tuple[TracedMemory, ...] = ()
     cut: tuple[str, ...] = ()
     """Ids of memories that were cut from the conversation's blocks: its team shares them no more with this request."""
+    refused: tuple[str, ...] = ()
+    """Ids of memories in the conversation's blocks that a guardrail of this request did not let through."""
     used: list[str] = field(default_factory=list)
     """Ids of the memories in the new block; empty when there is none."""
     stages: dict[str, float] = field(default_factory=dict)

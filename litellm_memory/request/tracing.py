@@ -43,6 +43,7 @@ def trace_of(reading: Reading, injection: Injection) -> Trace:
         standing=reading.standing.told,
         shared=reading.shared.partition if reading.shared else None,
         cut=notes.cut,
+        refused=notes.refused,
         # A dry run freezes nothing that could be looked up.
         blocks=() if request.dry else injection.blocks,
     )

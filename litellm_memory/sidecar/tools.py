@@ -73,6 +73,7 @@ class Search(Shape):
     limit: int = Field(10, ge=1, le=50, description="Most memories.")
     project: ProjectName = None
     kinds: list[MemoryKind] = Field(default_factory=list, description="Only these kinds.")
+    shared: bool = Field(False, description="Also what the person's team shares.")
 
 
 class Add(Shape):
@@ -119,8 +120,9 @@ async def _search(acting: Acting, given: Search) -> dict[str, Any]:
         user=scope.user,
         project=given.project or scope.project,
         kinds=given.kinds,
+        shared=given.shared,
     )
-    query = search_of(acting.engine, asked, acting.partition)
+    query = search_of(acting.access, asked, acting.partition)
     found = await acting.engine.recall(query, now=datetime.now(UTC))
     shown = (Found.shown(item, acting.engine.redactor) for item in found.recalled)
     return {"results": [item.model_dump(mode="json") for item in shown]}

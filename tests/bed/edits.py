@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+from pathlib import Path
 from typing import Any
 
 import litellm
@@ -44,6 +47,33 @@ async def _reloaded() -> dict[str, int]:
         litellm_settings={"callbacks": named},
     )
     return _counted()
+
+
+@router.post("/bed/callbacks/edited")
+async def _edited() -> dict[str, int]:
+    """Somebody adds a callback in LiteLLM's UI, another is taken off, and the config is read again meanwhile."""
+    manager = litellm.logging_callback_manager
+    manager.add_litellm_callback(added := Other())
+    manager.add_litellm_async_success_callback(added)
+    await _reloaded()
+    for listed in (litellm.callbacks, litellm._async_success_callback):
+        manager.remove_callback_from_list_by_object(listed, added)
+    return _counted()
+
+
+@router.get("/bed/process")
+def _process() -> dict[str, int]:
+    """What this process holds."""
+    gc.collect()
+    own = Path("/proc/self")
+    children = "".join(path.read_text() for path in own.glob("task/*/children"))
+    kilobytes = next(line for line in (own / "status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]
+    return {
+        "threads": threading.active_count(),
+        "files": len(list((own / "fd").iterdir())),
+        "processes": len(children.split()),
+        "megabytes": int(kilobytes) // 1024,
+    }
 
 
 def _counted() -> dict[str, int]:

@@ -35,7 +35,8 @@ NEST = "BED_NEST"
 """Where the socket of the process is from which keepers are forked."""
 LONGEST_JOB = 1 << 20
 """Bytes of a job; an environment has some ten thousand."""
-LITELLM = ("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server")
+LITELLM = ("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server", "encodings.ascii")
+"""The last, because a thread of LiteLLM's imports it while gunicorn forks: see ``Proxy``."""
 KEEPERS = (
     "litellm_memory.engine.work",
     "litellm_memory.engine.search_work",

@@ -207,7 +207,7 @@ class Proxy:
 
     def _make_environment(self, provider: str, extra: Mapping[str, str]) -> dict[str, str]:
         kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
-        # Workers that one process forks start their keeper as users' do: beside the nest, one of two was seen to hang.
+        # Workers that one process forks start their keeper as users' do.
         kept = (*kept, NEST) if self._workers == 1 else kept
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
@@ -220,6 +220,9 @@ class Proxy:
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_TELEMETRY": "False",
             "NO_PROXY": "*",
+            # LiteLLM's gunicorn forks workers while a thread of it may import `encodings.ascii`. A worker that was
+            # forked just then waits for that import for ever, at the first look for the name of the time zone.
+            "TZ": "UTC",
             **extra,
         }
 

@@ -1,6 +1,7 @@
 // The list of memories, and the page of one.
 import { bulk, ask, get, post, session } from "./api.js";
 import { standing } from "./me.js";
+import { share, sharing, team } from "./share.js";
 import { score } from "./traces.js";
 import { because, button, empty, facts, failed, field, h, notice, rested, said, show, table, visible, when } from "./parts.js";
 
@@ -39,7 +40,8 @@ export async function memories(place) {
   const told = h("p", { class: "soft", role: "status" });
   const more = h("div", { class: "row" });
   const actions = h("div", { class: "row bulk", role: "toolbar", "aria-label": "What to do with the chosen ones", hidden: true });
-  let asking = 0;
+  let asking = 0, shares = false;
+  team().then((name) => { shares = name !== null; }, () => {});
 
   async function load(cursor, tries = 0) {
     // An Undo may come when this list was left and another one is shown.
@@ -116,7 +118,7 @@ export async function memories(place) {
     show(actions, h("span", {}, `${chosen.size} chosen`),
       button(chosen.size === all.length ? "Choose none" : "Choose all shown", () => { const on = chosen.size !== all.length; for (const one of all) if (one.checked !== on) one.click(); }),
       button("Pin", () => each("pin", ids())), button("Unpin", () => each("unpin", ids())), tag,
-      button("Tag", tagged("tag")), button("Untag", tagged("untag")),
+      button("Tag", tagged("tag")), button("Untag", tagged("untag")), shares && button("Share", () => act(async () => { await share(ids()); list.ariaBusy = null; })),
       button("Forget", () => act(() => forget(ids(), load)), { class: "bad" }));
   }
 
@@ -170,6 +172,7 @@ export async function memory(place, id) {
       button(it.pinned ? "Unpin" : "Pin", () => act(async () => { await bulk(it.pinned ? "unpin" : "pin", [id]); await again(); })),
       button("Correct", () => text.focus()),
       button("Forget", () => act(() => forget([id], gone)), { class: "bad" })),
+    await sharing(id),
     h("h2", {}, "Where it came from"),
     h("dl", {}, [["said by", it.origin.role], ["client", it.origin.client ?? "none named"], ["session", it.session ?? "none named"],
       ["on", when(it.created)], ...(it.kept ? [["came here", when(it.kept)]] : []), ["request", call ? h("a", { href: `#/traces/${call}` }, "what was done with it") : "none: it was added or imported"],
