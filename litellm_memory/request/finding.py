@@ -71,6 +71,4 @@ def _candidates(found: Recollection) -> tuple[TracedMemory, ...]:
 
 
 def _traced(item: Recalled | Rejected, left_out: str | None) -> TracedMemory:
-    # Four digits: a trace holds some hundred such numbers.
-    why = {name: round(value, 4) for name, value in item.why.items()}
-    return TracedMemory(item.memory.id, round(item.score, 4), why, left_out)
+    return TracedMemory(item.memory.id, item.score, item.why, left_out)
