@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -207,16 +208,18 @@ class _Scored:
     def _scores_of(self, hits: Sequence[_Hit]) -> Iterator[tuple[float, dict[str, float]]]:
         """The score of each hit and the parts that explain it."""
         rows = np.array([hit.row for hit in hits if hit.row is not None], np.intp)
-        # Four digits, because a trace holds some hundred such numbers; all at once, because there are so many.
-        table = np.array([column.take(rows) for column in (self.scores, *self.columns.values())], float)
-        names, sure = [*self.columns, "sure"], round(self.sure, 4)
-        scores = iter(table.round(4).T.tolist())
+        names = [*self.columns, "sure"]
+        scores = zip(
+            self.scores.take(rows).tolist(),
+            zip(*(column.take(rows).tolist() for column in self.columns.values()), repeat(self.sure), strict=False),
+            strict=True,
+        )
         for hit in hits:
             if hit.row is None:
                 yield 1.0, {"standing_wish": 1.0}
             else:
-                score, *parts = next(scores)
-                yield score, dict(zip(names, (*parts, sure), strict=True))
+                score, parts = next(scores)
+                yield score, dict(zip(names, parts, strict=True))
 
 
 def search(
