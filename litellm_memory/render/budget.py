@@ -36,6 +36,8 @@ class BlockBudget:
         if memory.message in self._messages or memory.text in self._texts:
             return "repeated"
         summarized = not is_standing(memory) and not self._full_entries
+        if memory.tokens > self._tokens and not summarized:
+            return "budget"  # An entry costs at least its text, and most candidates are looked at when a block is full.
         above = heading(memory, name_projects=self._name_projects)
         tokens = entry_tokens(memory, summarized=summarized)
         if above not in self._headings:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from litellm_memory.ledger import TracedMemory
 from litellm_memory.memories.query import Query
 from litellm_memory.memories.recall import Recall, Recollection, Rejected
@@ -66,11 +68,12 @@ class Finder:
 
 def _candidates(found: Recollection) -> tuple[TracedMemory, ...]:
     """The recalled memories, then the rejected ones, each by descending score."""
-    kept = [_traced(item, None) for item in found.recalled]
-    return (*kept, *(_traced(item, item.reason) for item in found.rejected))
-
-
-def _traced(item: Recalled | Rejected, left_out: str | None) -> TracedMemory:
-    # Four digits: a trace holds some hundred such numbers.
-    why = {name: round(value, 4) for name, value in item.why.items()}
-    return TracedMemory(item.memory.id, round(item.score, 4), why, left_out)
+    items: list[tuple[Recalled | Rejected, str | None]] = [(item, None) for item in found.recalled]
+    items += [(item, item.reason) for item in found.rejected]
+    # Four digits, because a trace holds some hundred such numbers; all at once, because there are so many.
+    numbers = np.array([number for item, _ in items for number in (item.score, *item.why.values())], float)
+    rounded = iter(numbers.round(4).tolist())
+    return tuple(
+        TracedMemory(item.memory.id, next(rounded), {name: next(rounded) for name in item.why}, reason)
+        for item, reason in items
+    )
