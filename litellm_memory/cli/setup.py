@@ -147,8 +147,8 @@ def check(
 
 
 async def _rebuilt(config: Path) -> list[str]:
-    from litellm_memory.care.rebuild import rebuild_all
     from litellm_memory.settings import read_settings
+    from litellm_memory.setup.rebuild import rebuild_all
 
     return await rebuild_all(read_settings(config))
 
