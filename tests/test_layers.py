@@ -479,7 +479,7 @@ async def given_before(engine: Engine, said: str) -> str:
     ("why", "settings", "caller"),
     [
         pytest.param("left", {}, LEFT, id="the person left the team"),
-        pytest.param("moved", {}, replace(BEN, team="t-2"), id="the person went to another team"),
+        pytest.param("moved", {}, replace(BEN, team="t-2", team_alias="Looms"), id="the person went to another team"),
         pytest.param("ended", {"layers": {}}, BEN, id="the settings share nothing any more"),
         pytest.param(
             "policy", {"policies": {"shared": {"users": {"ben": "off"}}}}, BEN, id="a policy on what is shared"
