@@ -20,8 +20,8 @@ _SENTENCE: Final = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]�
 _MONTH: Final = re.compile(
     r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
 )
-SPEECH: Final = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
-"""A quotation, with its marks."""
+SPEECH: Final = re.compile(r"\"[^\"\n]{3,}\"|“[^“”\n]{3,}”|„[^„“”\n]{3,}[“”]|«[^«»\n]{3,}»|「[^「」\n]{3,}」")
+"""A quotation, with its marks. No opening mark is in it: else each of many that nothing closes is read to the end."""
 _BULLET: Final = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _HELD: Final = {mark: chr(0xE000 + number) for number, mark in enumerate(".!?…。！？ ")}
 _RELEASED: Final = str.maketrans({held: mark for mark, held in _HELD.items()})
