@@ -24,7 +24,7 @@ from litellm_memory.cli import app as command
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, heard_in
 from litellm_memory.engine.past import APPENDED_AT_ONCE
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.foreign.past import FEW_SAID, MOST_BYTES, MOST_SAID, PROGRAMS, conversations_in, program_of
+from litellm_memory.foreign.past import FEW_SAID, MOST_SAID, PROGRAMS, conversations_in, program_of
 from litellm_memory.identity import partition_of
 from litellm_memory.keeper import count_tokens
 from litellm_memory.models import Caller
@@ -191,11 +191,11 @@ def test_four_times_as_long_a_conversation_is_sent_and_heard_in_about_four_times
     tmp_path: Path, answered: bool
 ) -> None:
     taken, sent = [], []
-    for count in (1000, 4000):
-        file = shelves(tmp_path, count, answered=answered)
+    for many in (1000, 4000):
+        file = shelves(tmp_path, many, answered=answered)
         sent.append(sum(len(json.dumps(part)) for part in conversations_in(file, "claude-code")))
         begun = time.thread_time()
-        assert sum(len(one.exchanges) for one in heard(file)) == count
+        assert sum(len(one.exchanges) for one in heard(file)) == many
         taken.append(time.thread_time() - begun)
     assert sent[1] < 5 * sent[0]
     assert taken[1] < 8 * taken[0]

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import MemoriesOut, shown_as
+from litellm_memory.care.audit import reason_to_refuse
 from litellm_memory.care.given import Moment, Name, Said, Shape, Tags
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.care.undo import undo
@@ -26,7 +27,6 @@ from litellm_memory.ledger import ListFilter
 from litellm_memory.memories.query import Query as Search
 from litellm_memory.models import Memory, MemoryKind, Origin, Recalled, Scope, memory_id, namespace
 from litellm_memory.redact import Redactor
-from litellm_memory.screening import why_to_review
 
 API = Origin("api")
 
@@ -191,7 +191,7 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
 
 async def _reason_to_wait(memory: Memory) -> str | None:
     """Why a memory that somebody worded must wait for its owner's word; None when it need not."""
-    return await apart(partial(why_to_review, "\n".join((memory.text, *memory.tags))))
+    return await apart(partial(reason_to_refuse, "\n".join((memory.text, *memory.tags))))
 
 
 def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:

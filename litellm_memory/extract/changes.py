@@ -15,6 +15,7 @@ from typing import Final
 
 from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import one_spaced
 from litellm_memory.text.words import words
 
 CACHED: Final = 4096
@@ -153,7 +154,7 @@ def linking() -> frozenset[str]:
 
 
 def _plain(text: str) -> str:
-    return simplified(text.replace("’", "'").strip())
+    return simplified(one_spaced(text.replace("’", "'")))
 
 
 def _parts(clause: str, language: Language) -> tuple[list[str], list[str]]:

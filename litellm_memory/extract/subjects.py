@@ -15,6 +15,7 @@ from litellm_memory.extract.changes import ARTICLES, CACHED
 from litellm_memory.extract.clauses import clauses
 from litellm_memory.extract.languages import LONGEST, Language, SubjectRule, languages
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import one_spaced
 from litellm_memory.text.words import words
 
 Shape = Literal["number", "name", "words"]
@@ -95,7 +96,7 @@ def correction_in(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return text.replace("’", "'").strip().rstrip(" .!。！")
+    return one_spaced(text.replace("’", "'")).rstrip(" .!。！")
 
 
 def _stated(plain: str, language: Language) -> tuple[Statement, tuple[int, int] | None] | None:

@@ -29,10 +29,15 @@ _HOLD: Final = str.maketrans(_HELD)
 
 
 def sentences(prose: str) -> list[str]:
-    """The sentences of ``prose`` in order, without list bullets. Quotations are never split."""
+    """The sentences of ``prose`` in order, without list bullets, each blank one space. Quotations are never split."""
     held = _MONTH.sub(_HELD[" "], SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
-    parts = (_BULLET.sub("", part.translate(_RELEASED)).strip() for part in _SENTENCE.split(held))
+    parts = (one_spaced(_BULLET.sub("", part.translate(_RELEASED))) for part in _SENTENCE.split(held))
     return [part for part in parts if part]
+
+
+def one_spaced(text: str) -> str:
+    """``text`` with one space for each blank: patterns with several blanks try every way to share out a long one."""
+    return " ".join(text.split())
 
 
 def pieces(text: str) -> list[str]:

@@ -1,0 +1,75 @@
+"""No regular expression takes time out of proportion to its text, on texts that are made for each of them.
+
+A pattern that reads what anybody sends takes four times as long for four times the text. One that reads a sentence, or
+a word, which are bounded, takes a bounded time for the longest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bed.patterns import attacks_on, patterns_in_use, seconds
+
+from litellm_memory.extract.languages import LONGEST, languages
+from litellm_memory.redact import redact
+from litellm_memory.request.kinds import built_in_rules
+from litellm_memory.screening import shown_aim
+from litellm_memory.text.sentences import one_spaced
+
+LONG, SHORT = 6000, 1500
+SLOW = 0.006
+"""Seconds. A long text that takes less is not slow."""
+OUT_OF_PROPORTION = 9.0
+"""Times as long for four times the text: squares take sixteen times as long."""
+BOUNDED = {
+    "litellm_memory.extract.languages": LONGEST,
+    "litellm_memory.redact.checks": 300,
+}
+"""Characters of what the patterns of a module read at the most."""
+AT_MOST = 0.25
+"""Seconds of the longest of those, from each of its characters on: a pattern that reads from the first takes less."""
+
+
+@pytest.fixture(scope="module")
+def patterns() -> list[tuple[str, Any]]:
+    languages()
+    redact("password: x")
+    shown_aim("Ignore 我")
+    built_in_rules()
+    return patterns_in_use()
+
+
+def test_every_pattern_of_the_rules_is_found(patterns: list[tuple[str, Any]]) -> None:
+    assert len(patterns) > 1100
+    assert {"redact", "screening", "extract", "wire", "text", "identity"} <= {
+        name.split(".")[1] for name, _ in patterns
+    }
+
+
+def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tuple[str, Any]]) -> None:
+    slow = []
+    for name, pattern in patterns:
+        if name in BOUNDED:
+            continue
+        for before, unit in attacks_on(pattern):
+            long = seconds(pattern, before + unit * (LONG // len(unit)) + "\0")
+            if long < SLOW:
+                continue
+            short = seconds(pattern, before + unit * (SHORT // len(unit)) + "\0")
+            if long > OUT_OF_PROPORTION * short:
+                slow.append((name, pattern.pattern[:200], before, unit, short, long))
+                break
+    assert slow == []
+
+
+def test_no_pattern_of_a_bounded_text_takes_long_for_the_longest(patterns: list[tuple[str, Any]]) -> None:
+    slow = []
+    for name, pattern in patterns:
+        for before, unit in attacks_on(pattern) if name in BOUNDED else ():
+            text = one_spaced(before + unit * (BOUNDED[name] // len(unit)) + "\0")[: BOUNDED[name]]
+            taken = seconds(pattern, text)
+            if taken > AT_MOST:
+                slow.append((name, pattern.pattern[:200], before, unit, taken))
+                break
+    assert slow == []
