@@ -16,6 +16,7 @@ from litellm_memory.extract.languages import LONGEST, languages
 from litellm_memory.redact import redact
 from litellm_memory.request.kinds import built_in_rules
 from litellm_memory.screening import shown_aim
+from litellm_memory.screening.signs import _languages as signs_of_languages
 from litellm_memory.text.sentences import one_spaced
 
 LONG, SHORT = 6000, 1500
@@ -45,7 +46,9 @@ def matched() -> set[str]:
     held = [getattr(importlib.import_module(module), name) for module, names in MATCHED.items() for name in names]
     every = [one for item in held for one in (item.values() if isinstance(item, dict) else [item])]
     rules = [one for rule in built_in_rules() for one in (rule.text, rule.system) if one is not None]
-    return {one.pattern for one in (*every, *rules)}
+    # A sign of a language with spaces is tried at the beginnings of words.
+    signs = [sign for language in signs_of_languages() if language.spaced for sign in language.signs.values()]
+    return {one.pattern for one in (*every, *rules, *signs)}
 
 
 @pytest.fixture(scope="module")

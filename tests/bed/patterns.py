@@ -10,6 +10,7 @@ import re
 import sys
 import time
 import types
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -148,7 +149,10 @@ def attacks_on(pattern: Any) -> list[tuple[str, str]]:
     """Beginnings and what is repeated after them, which are slow for ``pattern`` if anything is."""
     plain = re.sub(r"\\[pP]\{[^}]*\}", "a", pattern.pattern)
     try:
-        tree = parser.parse(plain, pattern.flags & (re.IGNORECASE | re.DOTALL | re.MULTILINE | re.VERBOSE))
+        with warnings.catch_warnings():
+            # A class of `regex` may read like a set difference of tomorrow's `re`.
+            warnings.simplefilter("ignore", FutureWarning)
+            tree = parser.parse(plain, pattern.flags & (re.IGNORECASE | re.DOTALL | re.MULTILINE | re.VERBOSE))
     except re.error:
         return [("", one) for one in "a 1\n"]
     attacks = Attacks()
