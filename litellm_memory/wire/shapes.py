@@ -80,14 +80,14 @@ _SAYS_I: Final = re.compile(rf"(?<!\w)(?:{_FIRST_PERSON})")
 # The person's words inside a text that a program made: of DSPy, CrewAI, LangChain, chat bridges, and of Claude Code for
 # what was typed while it worked.
 _FRAMES: Final = {
-    "[[ ## ": re.compile(r"(?s).*\[\[ ## \w+ ## \]\]\s*(.*?)\s*(?:Respond with the corresponding output field|\Z)"),
+    "[[ ## ": re.compile(r"(?s).*\[\[ ## \w+ ## \]\](.*?)(?:Respond with the corresponding output field|\Z)"),
     "Current Task:": re.compile(
-        r"(?s)\s*Current Task:\s*(.*?)\s*(?:This is the expec|Begin! This is|Provide your complete response|\Z)"
+        r"(?s)\s*Current Task:(.*?)(?:This is the expec|Begin! This is|Provide your complete response|\Z)"
     ),
-    "\nBegin!": re.compile(r"(?s).*\nBegin!\s.*?Question: (.*?)\s*\nThought:"),
+    "\nBegin!": re.compile(r"(?s)(?>.*\nBegin!\s)(?>.*?Question: )(.*?)\nThought:"),
     "[Current message": re.compile(r"(?s).*\[Current message[^\]\n]*\]\s*(.*)"),
     "The user sent ": re.compile(
-        r"(?s).*?The user sent (?:a new|the following) message[^\n:]{0,60}:\s*(.*?)\s*"
+        r"(?s).*?The user sent (?:a new|the following) message[^\n:]{0,60}:(.*?)"
         r"(?:\n\n(?:Please|IMPORTANT)|</|\Z)"
     ),
 }
