@@ -85,7 +85,7 @@ _FRAMES: Final = {
         r"(?s)\s*Current Task:(.*?)(?:This is the expec|Begin! This is|Provide your complete response|\Z)"
     ),
     "\nBegin!": re.compile(r"(?s)(?>.*\nBegin!\s)(?>.*?Question: )(.*?)\nThought:"),
-    "[Current message": re.compile(r"(?s).*\[Current message[^\]\n]*\]\s*(.*)"),
+    "[Current message": re.compile(r"(?s).*\[Current message[^\]\n]{0,200}\]\s*(.*)"),
     "The user sent ": re.compile(
         r"(?s).*?The user sent (?:a new|the following) message[^\n:]{0,60}:(.*?)"
         r"(?:\n\n(?:Please|IMPORTANT)|</|\Z)"
