@@ -686,7 +686,7 @@ def _with_environment(value: Any, path: tuple[str, ...], environment: Environmen
     return value
 
 
-_SHELL: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}")
+_SHELL: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+)[^{}]*\}")
 """A variable as shells and compose files write it."""
 
 

@@ -11,8 +11,10 @@ import pytest
 from bed.engines import opened_engine
 
 from litellm_memory.engine import Engine
+from litellm_memory.errors import NotFoundError, StoreError
+from litellm_memory.gate.access import Access
 from litellm_memory.ledger import ListFilter, ListPosition
-from litellm_memory.models import Memory, Origin, Superseded, namespace
+from litellm_memory.models import Caller, Memory, Origin, Superseded, namespace
 from litellm_memory.store import Entry, memory_id
 from litellm_memory.store.collections import Rows
 
@@ -161,3 +163,21 @@ async def test_a_new_ledger_lists_what_the_store_held_before(tmp_path: Path) -> 
 
 def test_positions_are_ordered_as_lists_are_read_backwards() -> None:
     assert ListPosition(1, "b") < ListPosition(2, "a") < ListPosition(2, "b")
+
+
+async def test_a_first_listing_that_failed_is_begun_again_and_a_name_waits_for_it(tmp_path: Path) -> None:
+    partition, operator = "a" * 32, Caller(master=True)
+    async with opened_engine(tmp_path) as engine:
+        own = memory_id(namespace(partition, "ann"), "1", key=b"k")
+        await engine.memories.keep([replace(made(1), partition=partition, id=own)])
+    lose_ledger(tmp_path)
+    async with opened_engine(tmp_path) as engine:
+        store = engine.memories.store
+        engine.memories._store = None  # as while the store does not answer
+        await engine.memories.lists.aclose()
+        with pytest.raises(StoreError):
+            await Access(engine, operator, partition).partition(writes=False)
+        engine.memories._store = store
+        assert await Access(engine, operator, partition[:8]).partition(writes=False) == partition
+        with pytest.raises(NotFoundError):
+            await Access(engine, operator, "b" * 32).partition(writes=False)

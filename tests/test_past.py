@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from itertools import count, pairwise
@@ -23,7 +24,7 @@ from litellm_memory.cli import app as command
 from litellm_memory.engine import Engine, Heard, Request, SaidThen, heard_in
 from litellm_memory.engine.past import APPENDED_AT_ONCE
 from litellm_memory.errors import UnauthorizedError
-from litellm_memory.foreign.past import MOST_SAID, PROGRAMS, conversations_in, program_of
+from litellm_memory.foreign.past import FEW_SAID, MOST_SAID, PROGRAMS, conversations_in, program_of
 from litellm_memory.identity import partition_of
 from litellm_memory.keeper import count_tokens
 from litellm_memory.models import Caller
@@ -87,7 +88,9 @@ def heard(file: Path, name: str | None = None) -> list[Heard]:
     name = name or program_of(file)
     assert name is not None
     return [
-        heard_in(
+        piece
+        for one in conversations_in(file, name)
+        for piece in heard_in(
             Request(
                 "call",
                 "pass_through_endpoint",
@@ -103,7 +106,6 @@ def heard(file: Path, name: str | None = None) -> list[Heard]:
             may_learn=lambda *_: True,
             user=one.get("user"),
         )
-        for one in conversations_in(file, name)
     ]
 
 
@@ -157,12 +159,46 @@ def test_a_conversation_of_more_messages_than_a_request_takes_comes_in_parts_tha
     file = tmp_path / "long.jsonl"
     file.write_text("\n".join(json.dumps(one) for pair in zip(said, replies, strict=True) for one in pair))
     parts = list(conversations_in(file, "claude-code"))
-    assert [len(part["said"]) for part in parts] == [MOST_SAID, MOST_SAID, 200]
-    assert MOST_SAID == past.MOST_SAID
+    assert [len(part["said"]) for part in parts] == [FEW_SAID, FEW_SAID, 200]
+    assert MOST_SAID <= past.MOST_SAID
     found = [
         (one.text, one.reply and one.reply.text, one.place) for heard_of in heard(file) for one in heard_of.exchanges
     ]
     assert found == [(f"My shelf number {n} is oak.", f"Noted {n}.", n + 1) for n in range(1200)]
+
+
+def shelves(tmp_path: Path, count: int, *, answered: bool) -> Path:
+    """A transcript of so many messages of a person; ``answered``: each with an answer."""
+    lines = (FILES / "claude-code.jsonl").read_text(encoding="utf-8").splitlines()
+    first = next(line for line in map(json.loads, lines) if line["type"] == "user" and not line.get("isMeta"))
+    rows = [{**first, "message": {"role": "user", "content": f"My shelf number {n} is oak."}} for n in range(count)]
+    reply = {**first, "type": "assistant", "message": {"role": "assistant", "content": "Noted."}}
+    file = tmp_path / f"{count}.jsonl"
+    file.write_text("\n".join(json.dumps(one) for row in rows for one in ((row, reply) if answered else (row,))))
+    return file
+
+
+def test_a_conversation_that_is_too_long_for_a_request_goes_on_as_another_one_and_loses_nothing(tmp_path: Path) -> None:
+    file = shelves(tmp_path, MOST_SAID + 1, answered=True)
+    parts = [len(part["said"]) for part in conversations_in(file, "claude-code")]
+    assert parts == [500, 500, 1000, 2000, 2000, 1]
+    found = [one.text for piece in heard(file) for one in piece.exchanges]
+    assert found == [f"My shelf number {n} is oak." for n in range(MOST_SAID + 1)]
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "unanswered"])
+def test_four_times_as_long_a_conversation_is_sent_and_heard_in_about_four_times_the_time(
+    tmp_path: Path, answered: bool
+) -> None:
+    taken, sent = [], []
+    for many in (1000, 4000):
+        file = shelves(tmp_path, many, answered=answered)
+        sent.append(sum(len(json.dumps(part)) for part in conversations_in(file, "claude-code")))
+        begun = time.thread_time()
+        assert sum(len(one.exchanges) for one in heard(file)) == many
+        taken.append(time.thread_time() - begun)
+    assert sent[1] < 5 * sent[0]
+    assert taken[1] < 8 * taken[0]
 
 
 def test_of_a_chat_only_the_branch_that_the_person_saw_last_is_heard(tmp_path: Path) -> None:
@@ -209,7 +245,8 @@ def test_what_was_said_through_the_proxy_has_the_same_mark_in_the_transcript() -
         part["type"] = "input_text"
     request = Request("c", "aresponses", "/v1/responses", conversation["headers"], live, Caller(user="ada"))
     said = [SaidThen(datetime.now(UTC))]
-    [now] = heard_in(request, said, Settings(), KEY, Redactor(), may_learn=lambda *_: True).exchanges
+    [piece] = heard_in(request, said, Settings(), KEY, Redactor(), may_learn=lambda *_: True)
+    [now] = piece.exchanges
     assert now.mark == found.exchanges[0].mark
 
 

@@ -14,12 +14,13 @@ from pydantic import Field
 
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import MemoriesOut, shown_as
+from litellm_memory.care.audit import reason_to_refuse
 from litellm_memory.care.given import Moment, Name, Said, Shape, Tags
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.care.undo import undo
 from litellm_memory.engine import Engine
 from litellm_memory.gate.access import Access, ReadPartition, WithAccess, WithEngine, WritePartition
-from litellm_memory.gate.apart import answer_with
+from litellm_memory.gate.apart import answer_with, apart
 from litellm_memory.identity.layers import user_in
 from litellm_memory.identity.projects import safe_project
 from litellm_memory.ledger import ListFilter
@@ -118,7 +119,8 @@ async def list_memories(
 async def add_memory(access: WithAccess, partition: WritePartition, memory: MemoryIn) -> MemoryOut:
     engine = access.engine
     access.comply("learn", partition, user_in(partition, memory.user, engine.settings.identity.default_user_id))
-    [kept] = await engine.memories.keep([memory_of(engine, memory, partition)])
+    given = memory_of(engine, memory, partition)
+    [kept] = await engine.memories.keep([replace(given, review=await _reason_to_wait(given))])
     return MemoryOut.shown(kept, engine.redactor)
 
 
@@ -142,6 +144,10 @@ async def correct_memory(
     patch: MemoryPatch,
     cut: Annotated[bool, Query(description="Take it out of the blocks of running conversations too.")] = False,
 ) -> MemoryOut:
+    known = await engine.memories.get(partition, memory_id)
+    told = corrected(engine.redactor, patch, known)
+    if (told.text, told.tags) != (known.text, known.tags) and not told.review and (why := await _reason_to_wait(told)):
+        patch = patch.model_copy(update={"review": why})
     memory = await engine.memories.correct(partition, memory_id, partial(corrected, engine.redactor, patch))
     if cut or patch.review:
         # What waits is not sent again, and a text that had to go is not either.
@@ -181,6 +187,11 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
         kept=now if given.created else None,
     )
     return engine.redactor.memory(memory)
+
+
+async def _reason_to_wait(memory: Memory) -> str | None:
+    """Why a memory that somebody worded must wait for its owner's word; None when it need not."""
+    return await apart(partial(reason_to_refuse, "\n".join((memory.text, *memory.tags))))
 
 
 def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:

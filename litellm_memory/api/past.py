@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,8 @@ from litellm_memory.identity import partition_of
 from litellm_memory.models import Caller, Scope
 
 MOST_CONVERSATIONS: Final = 200
-MOST_SAID: Final = 500
+MOST_SAID: Final = 20_000
+"""Of a conversation: as many as can be read of one."""
 MASTER_KEY: Final = "litellm_proxy_master_key"
 """As LiteLLM names the master key in a spend row."""
 NOT_YOURS: Final = "another_partition"
@@ -141,22 +142,30 @@ async def import_conversations(
     dry_run: Annotated[bool, Query(description="Nothing is kept: what would be learned is told.")] = False,
 ) -> Response:
     with alone(served.turns.importing, owner or ""):
-        heard = [await apart(partial(_heard, served.engine, access, one, owner)) for one in given.conversations]
+        pieces = [_pieces(_heard(served.engine, access, one, owner)) for one in given.conversations]
+        heard = [piece for each in pieces async for piece in each]
         return await _answer(await take(served.engine, heard, dry=dry_run))
 
 
-def _heard(engine: Engine, access: Access, one: ConversationIn, owner: str | None) -> Heard:
+async def _pieces(heard: Iterator[Heard]) -> AsyncIterator[Heard]:
+    """Each piece, off the event loop; between two of them it is another request's turn."""
+    while (piece := await apart(partial(next, heard, None))) is not None:
+        yield piece
+
+
+def _heard(engine: Engine, access: Access, one: ConversationIn, owner: str | None) -> Iterator[Heard]:
     caller = access.caller if one.caller is None else _caller(one.caller)
     partition = owner
     if one.caller is not None:
         partition = partition_of(caller, engine.settings.identity.partition)
         # A person's key imports its own rows alone, and the operator, where one partition is named, that one's.
         if partition is None or owner not in (None, partition):
-            return Heard.none(NOT_YOURS, len(one.said))
+            yield Heard.none(NOT_YOURS, len(one.said))
+            return
     request = Request(secrets.token_hex(16), BY_PATH, one.path or None, _lower(one.headers), one.body, caller)
     now = datetime.now(UTC)
     said = [SaidThen(min(now, at.at), at.reply) for at in one.said]
-    return heard_in(
+    yield from heard_in(
         request,
         said,
         engine.settings,

@@ -105,5 +105,5 @@ def _says_the_same(memory: Memory, other: Memory) -> bool:
 
 
 def reason_to_refuse(text: str) -> str | None:
-    """Why a model may not store this text by itself; None when it may."""
+    """Why a text is not in force at once: a model may not store it, and a person is asked again; None when it is."""
     return why_to_review(text)

@@ -136,6 +136,7 @@ class Housekeeping:
         await self._memories.follow()
         await self._memories.embed_missing()
         if round_ % CHECK_EVERY == 0 or self._health.store is not None:
+            self._memories.lists.begin_fill()
             await self._memories.store.health()
 
     async def _keepers_round(self, round_: int) -> None:

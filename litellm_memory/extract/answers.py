@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from litellm_memory.extract.clauses import is_question
-from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.patterns import LONGEST
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import words

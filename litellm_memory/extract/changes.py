@@ -13,8 +13,9 @@ from functools import cache, lru_cache
 from itertools import chain, pairwise
 from typing import Final
 
-from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import one_spaced
 from litellm_memory.text.words import words
 
 CACHED: Final = 4096
@@ -56,6 +57,8 @@ class Change:
 @lru_cache(maxsize=CACHED)
 def affirmed(text: str) -> str | None:
     """The sentence that ``text`` denies: "I live in Rome" for "I no longer live in Rome"; None when it denies none."""
+    if len(text) > LONGEST:
+        return None
     plain = _plain(text)
     for language in languages():
         if not language.over.search(plain):
@@ -70,12 +73,14 @@ def affirmed(text: str) -> str | None:
 
 def ends_something(text: str) -> bool:
     """True when ``text`` says of something true that it is so no more, in any language."""
-    return any(language.ended.search(_plain(text)) for language in languages())
+    return any(language.ended.search(_plain(text[:LONGEST])) for language in languages())
 
 
 @lru_cache(maxsize=CACHED)
 def change_in(text: str) -> Change | None:
     """What ``text`` says to be over; None when it says that of nothing."""
+    if len(text) > LONGEST:
+        return None
     plain = _plain(text)
     for language in languages():
         clauses = [_parts(clause, language) for clause in _CLAUSE.split(plain)]
@@ -108,6 +113,8 @@ def _change(plain: str, clauses: list[tuple[list[str], list[str]]]) -> Change:
 def content(text: str) -> frozenset[str]:
     """The words of what a sentence says to be true: without what it says to be over, articles and words of change."""
     plain = _plain(text)
+    if len(plain) > LONGEST:
+        return _words_of([plain])
     for language in languages():
         clauses = [_parts(clause, language) for clause in _CLAUSE.split(plain)]
         rest = [part for _, other in clauses for part in other]
@@ -147,7 +154,7 @@ def linking() -> frozenset[str]:
 
 
 def _plain(text: str) -> str:
-    return simplified(text.replace("’", "'").strip())
+    return simplified(one_spaced(text.replace("’", "'")))
 
 
 def _parts(clause: str, language: Language) -> tuple[list[str], list[str]]:

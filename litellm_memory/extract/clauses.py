@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.text.chinese import simplified
-from litellm_memory.text.sentences import bare, ends_in_question_mark
+from litellm_memory.text.sentences import bare, ends_in_question_mark, one_spaced
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
 MOST_WORDS_OF_A_NAME = 5
@@ -15,18 +15,18 @@ LONGEST_NAME = 40
 
 def is_question(sentence: str) -> bool:
     """True for a question: it ends with a question mark, or starts like a question and has no full stop."""
-    plain = simplified(bare(sentence))
-    return ends_in_question_mark(plain) or any(language.asks.match(plain) for language in languages())
+    plain = simplified(one_spaced(bare(sentence)))
+    return ends_in_question_mark(plain) or any(language.asks.match(plain[:LONGEST]) for language in languages())
 
 
 def states_nothing(sentence: str, language: Language) -> bool:
     """True for a sentence that, in this language, supposes or doubts."""
-    return bool(language.unsure.search(simplified(sentence)))
+    return bool(language.unsure.search(simplified(one_spaced(sentence[:LONGEST]))))
 
 
 def reports(sentence: str, language: Language) -> bool:
     """True for a sentence that, in this language, reports what somebody else says."""
-    return bool(language.reports.search(simplified(sentence)))
+    return bool(language.reports.search(simplified(one_spaced(sentence[:LONGEST]))))
 
 
 def frames_a_letter(line: str) -> bool:

@@ -12,11 +12,11 @@ import numpy as np
 
 from litellm_memory.extract.changes import ARTICLES, CACHED, among, linking
 from litellm_memory.extract.clauses import is_question, states_nothing
-from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.meaning import MOST_CHARACTERS, available, needed, nets, vectors
 from litellm_memory.text.chinese import simplified
-from litellm_memory.text.sentences import sentences
+from litellm_memory.text.sentences import one_spaced, sentences
 from litellm_memory.text.words import words
 
 ASKS_TO_FORGET: Final = "it asks to forget memory "
@@ -75,7 +75,9 @@ class MemoryCommand:
 @lru_cache(maxsize=CACHED)
 def command_in(sentence: str) -> MemoryCommand | None:
     """The wish in a sentence; None when there is none."""
-    plain = simplified(sentence.replace("’", "'")).strip().lstrip("¿¡")
+    if len(sentence) > LONGEST:
+        return None
+    plain = simplified(one_spaced(sentence.replace("’", "'"))).lstrip("¿¡")
     for language in languages():
         if states_nothing(_bare(plain, language), language):
             return None

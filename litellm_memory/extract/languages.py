@@ -50,6 +50,9 @@ _PATTERNS: Final = (
     "asks negations possessed joints addressed new over ended cuts passing forgets removes memory filler beyond pause"
 ).split()
 _WORDS: Final = "small attributes numbers linking".split()
+LONGEST: Final = 500
+"""Characters of a sentence that patterns read: nobody states one fact, or makes one wish, in a longer one. Many have
+several open ends, so the time that they take grows faster than the text."""
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 
 

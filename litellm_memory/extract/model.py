@@ -13,9 +13,8 @@ from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.extract.answers import is_supported
 from litellm_memory.extract.clauses import clauses, is_question, reports, states_nothing
 from litellm_memory.extract.commands import command_in
-from litellm_memory.extract.languages import Language, languages
+from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.patterns import LONGEST
 from litellm_memory.text.sentences import sentences
 from litellm_memory.text.words import names, same_text, words
 

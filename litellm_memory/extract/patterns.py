@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 
 from litellm_memory.extract.changes import affirmed, change_in, ends_something
 from litellm_memory.extract.clauses import clauses, is_question, reports, states_nothing
-from litellm_memory.extract.languages import Language, StatementRule, languages
+from litellm_memory.extract.languages import LONGEST, Language, StatementRule, languages
 from litellm_memory.extract.subjects import correction_in, statement_of
 from litellm_memory.models import MemoryKind
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH
 from litellm_memory.text.words import words
 
-LONGEST = 500
-"""Characters. Nobody states one fact in a longer sentence."""
 FEW_WORDS = 4
 """Words. So few words before a clause belong to it."""
 SPOKEN_WORDS = 5

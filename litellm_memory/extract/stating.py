@@ -31,7 +31,7 @@ MOST_SENTENCES, MOST_CLAUSES = 24, 8
 """Sentences of a message, and clauses of one, that are read: whoever says more at once pastes or lists."""
 
 _JOINT: Final = regex.compile(
-    r"(?<=[,;:，；：、—–])\s*|\s+(?=[—–-]\s)|\s+(?=(?:and|but|so|und|aber|et|mais|donc|y|pero)\s)"
+    r"(?<=[,;:，；：、—–])\s*|(?<!\s)\s+(?=[—–-]\s|(?:and|but|so|und|aber|et|mais|donc|y|pero)\s)"
 )
 """Where a sentence may be cut: what is worth it is judged afterwards."""
 _EDGE: Final = " \t,;:，；：、—–-"

@@ -13,8 +13,9 @@ from typing import Literal
 
 from litellm_memory.extract.changes import ARTICLES, CACHED
 from litellm_memory.extract.clauses import clauses
-from litellm_memory.extract.languages import Language, SubjectRule, languages
+from litellm_memory.extract.languages import LONGEST, Language, SubjectRule, languages
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import one_spaced
 from litellm_memory.text.words import words
 
 Shape = Literal["number", "name", "words"]
@@ -51,6 +52,8 @@ def statement_of(text: str) -> Statement | None:
 
     "Carla left, my manager is now Devin" gives the last clause that any language knows.
     """
+    if len(text) > LONGEST:
+        return None
     plain = _plain(text)
     for language in languages():
         found = _stated(plain, language)
@@ -70,7 +73,7 @@ def corrected(text: str, known: str) -> str | None:
     None also when the two values have different shapes, such as a name and a number.
     """
     value = correction_in(text)
-    stated = next((found for language in languages() if (found := _stated(_plain(known), language))), None)
+    stated = next((found for language in languages() if (found := _stated(_plain(known[:LONGEST]), language))), None)
     if value is None or stated is None or stated[1] is None:
         return None
     begin, end = stated[1]
@@ -83,6 +86,8 @@ def corrected(text: str, known: str) -> str | None:
 @lru_cache(maxsize=CACHED)
 def correction_in(text: str) -> str | None:
     """The name or number in a correction that names no subject; None for other sentences."""
+    if len(text) > LONGEST:
+        return None
     plain = simplified(_plain(text))
     matches = (pattern.fullmatch(plain) for language in languages() for pattern in language.corrections)
     value = next((str(match["value"]) for match in matches if match is not None), "")
@@ -91,7 +96,7 @@ def correction_in(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return text.replace("’", "'").strip().rstrip(" .!。！")
+    return one_spaced(text.replace("’", "'")).rstrip(" .!。！")
 
 
 def _stated(plain: str, language: Language) -> tuple[Statement, tuple[int, int] | None] | None:

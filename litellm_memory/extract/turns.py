@@ -21,7 +21,9 @@ FEWEST_WORDS = 3
 """Words. A shorter message is not worth an episode."""
 
 # File names and line numbers are no statement, however many words they consist of.
-_NAMED = regex.compile(r"[\w.~-]*/[\w./~-]+|\b[\w-]+\.[a-z]{1,4}\b|(?i:line|zeile|ligne|línea)s?\s\d+")
+_NAMED = regex.compile(
+    r"(?<![\w.~-])[\w.~-]*/[\w./~-]+|(?<![\w-])[\w-]+\.[a-z]{1,4}\b|(?i:line|zeile|ligne|línea)s?\s\d+"
+)
 _SIGNS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -38,8 +39,12 @@ PROGRAMS: Final[Mapping[str, Program]] = {
 """By the name that people use."""
 OF_SEVERAL: Final = frozenset({"open-webui", "spend-logs"})
 """Whose files may hold several people's conversations."""
-MOST_SAID: Final = 500
-"""Messages of a person that the route takes of one conversation."""
+FEW_SAID: Final = 500
+"""Messages of a person in the first part of a long conversation."""
+MOST_SAID: Final = 6_000
+"""Messages of a person that are sent as one conversation; the route reads 40,000 messages, parts and texts in all."""
+MOST_BYTES: Final = 2 * 2**20
+"""Of a conversation: of a request the route takes twice as many."""
 
 
 def files_below(path: Path) -> list[Path]:
@@ -67,14 +72,41 @@ def conversations_in(path: File | Path, name: str) -> Iterator[Json]:
 
 
 def _parts(told: Json) -> Iterator[Json]:
-    """A conversation as requests that end with each 500th message of the person: what was said before is known then."""
+    """A conversation as requests, each with all that was said before: what an earlier one told is known then.
+
+    Each doubles what was told, so that all of them together send no more than twice the conversation. One that is too
+    long for a request goes on as another one, which begins with the same system texts.
+    """
     said, messages = told["said"], told["body"].get("messages")
-    if len(said) <= MOST_SAID or not isinstance(messages, list):
+    if len(said) == 1 or not isinstance(messages, list):
         yield told
         return
-    places = [place for place, message in enumerate(messages) if message["role"] == "user"]
-    for begin in range(0, len(said), MOST_SAID):
-        part = said[begin : begin + MOST_SAID]
-        # Up to the person's next message, so that the answer to the last one is in it.
-        end = places[begin + len(part)] if begin + len(part) < len(places) else len(messages)
-        yield {**told, "body": {**told["body"], "messages": messages[:end]}, "said": part}
+    # Each ends before the person's next message, so that the answer to the last one is in it.
+    places = [place for place, message in enumerate(messages) if message["role"] == "user"][-len(said) :]
+    ends = [*places[1:], len(messages)]
+    opening = messages[: places[0]]
+    for first, after in _chapters(said, messages, places, ends):
+        begin = first
+        while begin < after:
+            end = min(after, begin + max(begin - first, FEW_SAID))
+            heard = messages[places[first] : ends[end - 1]]
+            yield {**told, "body": {**told["body"], "messages": [*opening, *heard]}, "said": said[begin:end]}
+            begin = end
+
+
+def _chapters(
+    said: Sequence[Json], messages: Sequence[Json], places: Sequence[int], ends: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Which of the person's messages fit into a request together: the first one, and the one after the last."""
+    first = size = 0
+    for number, one in enumerate(said):
+        more = _bytes([one, *messages[places[number] : ends[number]]])
+        if number > first and (size + more > MOST_BYTES or number - first == MOST_SAID):
+            yield first, number
+            first, size = number, 0
+        size += more
+    yield first, len(said)
+
+
+def _bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

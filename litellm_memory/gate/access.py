@@ -12,7 +12,7 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 
 from litellm_memory.engine import Engine
-from litellm_memory.errors import UnauthorizedError
+from litellm_memory.errors import NotFoundError, UnauthorizedError
 from litellm_memory.gate.rates import KEY_HEADERS, Authenticate, Rates, name_of
 from litellm_memory.gate.turns import CALLER, Turns
 from litellm_memory.identity import Layer, is_partition, layer_of, own_user, partition_of
@@ -160,7 +160,12 @@ class Access:
             return name
         if name in await ledger.partitions.all():
             return name
-        return await ledger.people.register.partition(name)
+        try:
+            return await ledger.people.register.partition(name)
+        except NotFoundError:
+            # A ledger that is new to its store knows the partitions there once it has listed all memories.
+            await self.engine.memories.lists.fill()
+            return await ledger.people.register.partition(name)
 
 
 async def served(request: Request) -> Served:

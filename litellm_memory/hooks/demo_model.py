@@ -15,7 +15,7 @@ from litellm.types.utils import GenericStreamingChunk, Usage
 from litellm_memory.llm import count_tokens
 
 # As any model sees one: in an element whose opening tag has a note.
-_BLOCK = re.compile(r'<memory note="[^"]*">\n(.*?)</memory>', re.DOTALL)
+_BLOCK = re.compile(r'<memory note="[^"]*">\n((?:(?!<memory ).)*?)</memory>', re.DOTALL)
 _REMEMBERED = re.compile(
     r"^(?:<standing_wish>|- (?:Standing wish: )?)([^\n]*(?:\n  (?!<answer_then>|- answer then: )[^\n]*)*)", re.MULTILINE
 )

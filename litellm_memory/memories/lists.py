@@ -76,11 +76,16 @@ class MemoryLists:
 
         There is work only when the ledger is newer than the store. Raises StoreError and LedgerError.
         """
+        self.begin_fill()
+        assert self._filling is not None
+        await asyncio.shield(self._filling)
+
+    def begin_fill(self) -> None:
+        """As ``fill``, in the background; again when that has failed."""
         if self._filling is None or _has_failed(self._filling):
             self._filling = asyncio.create_task(self._fill())
             # Retrieves the exception: otherwise asyncio warns when nobody is waiting.
             self._filling.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.shield(self._filling)
 
     async def aclose(self) -> None:
         """Cancels a fill that is in progress."""

@@ -14,6 +14,7 @@ from litellm_memory.text.chinese import simplified
 # Homoglyphs: letters of other scripts that look like Latin ones; leetspeak: digits in place of letters.
 _LOOKS: Final = str.maketrans("аеорсухіѕјԁһοανкмтвнѵ", "aeopcyxisjdhoavkmtbhv")
 _FIGURES: Final = str.maketrans("013457@$", "oieastas")
+_BLANK: Final = re.compile(r"\s+")
 _MIXED: Final = re.compile(r"\b(?=\w*[a-z])(?=\w*[Ͱ-ӿ])\w+\b")
 _FIGURED: Final = re.compile(r"(?<![\w@$])(?=[\w@$]{0,30}[a-z])(?=[\w@$]{0,30}[013457@$])[\w@$]{3,40}(?![\w@$])")
 _SPREAD: Final = re.compile(r"(?<!\w)(?:[a-z][ .\-_*]){3,40}[a-z](?!\w)")
@@ -24,7 +25,8 @@ def readings(text: str) -> Iterator[str]:
     """``text`` in lower case, Unicode NFKC and simplified Chinese; then, where it is obfuscated, the decoded ones."""
     folded = unicodedata.normalize("NFKC", text).replace("’", "'")
     shown = "".join(character for character in folded if unicodedata.category(character) != "Cf")
-    plain = simplified(shown).lower()
+    # A sign has several blanks, and tries every way to share out a long one among them.
+    plain = _BLANK.sub(lambda found: "\n" if "\n" in found[0] else " ", simplified(shown).lower())
     yield plain
     bare = _SPREAD.sub(lambda found: re.sub(r"[^a-z]", "", found[0]), plain)
     bare = _MIXED.sub(lambda found: found[0].translate(_LOOKS), bare)

@@ -54,7 +54,7 @@ def _in_words(text: str) -> Iterator[tuple[str, Span]]:
     for word in _WORD.finditer(text):
         start = word.start()
         for sign, pattern in _beginning_with(text[start : start + BEGINNING]):
-            match = pattern.match(text, start)
+            match = pattern.match(text, start, start + LONGEST)
             if match is not None:
                 yield sign, match.span()
 

@@ -59,6 +59,8 @@ CODES = {
     500: "internal",
     503: "unavailable",
 }
+RETRY_AFTER: Final = "5"
+"""Seconds: by then another process has been started, or a scope of 100,000 memories was read."""
 
 
 _PARTS: Final = (
@@ -159,7 +161,7 @@ async def _too_many(_: Request, error: Exception) -> JSONResponse:
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     served: Served = request.app.state.litellm_memory
-    return _error(503, without_paths(str(error), served.engine.settings.data_dir))
+    return _error(503, without_paths(str(error), served.engine.settings.data_dir), {"retry-after": RETRY_AFTER})
 
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

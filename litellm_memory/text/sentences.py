@@ -20,8 +20,8 @@ _SENTENCE: Final = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]�
 _MONTH: Final = re.compile(
     r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
 )
-SPEECH: Final = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|„[^“”\n]{3,}[“”]|«[^»\n]{3,}»|「[^」\n]{3,}」")
-"""A quotation, with its marks."""
+SPEECH: Final = re.compile(r"\"[^\"\n]{3,}\"|“[^“”\n]{3,}”|„[^„“”\n]{3,}[“”]|«[^«»\n]{3,}»|「[^「」\n]{3,}」")
+"""A quotation, with its marks. No opening mark is in it: else each of many that nothing closes is read to the end."""
 _BULLET: Final = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _HELD: Final = {mark: chr(0xE000 + number) for number, mark in enumerate(".!?…。！？ ")}
 _RELEASED: Final = str.maketrans({held: mark for mark, held in _HELD.items()})
@@ -29,10 +29,15 @@ _HOLD: Final = str.maketrans(_HELD)
 
 
 def sentences(prose: str) -> list[str]:
-    """The sentences of ``prose`` in order, without list bullets. Quotations are never split."""
+    """The sentences of ``prose`` in order, without list bullets, each blank one space. Quotations are never split."""
     held = _MONTH.sub(_HELD[" "], SPEECH.sub(lambda speech: speech.group().translate(_HOLD), prose))
-    parts = (_BULLET.sub("", part.translate(_RELEASED)).strip() for part in _SENTENCE.split(held))
+    parts = (one_spaced(_BULLET.sub("", part.translate(_RELEASED))) for part in _SENTENCE.split(held))
     return [part for part in parts if part]
+
+
+def one_spaced(text: str) -> str:
+    """``text`` with one space for each blank: patterns with several blanks try every way to share out a long one."""
+    return " ".join(text.split())
 
 
 def pieces(text: str) -> list[str]:

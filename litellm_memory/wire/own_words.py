@@ -63,7 +63,7 @@ _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 
 # Claude Code's slash commands: tags, of which one has what the person added, and then the command's own text.
 _COMMAND = re.compile(r"<command-(?:name|message)>")
-_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_ARGUMENTS = ("<command-args>", "</command-args>")
 _LOCAL = "<local-command-"
 """How the output of a command begins that sends nothing to the model; the person's words may follow it."""
 _INTERRUPTED = "[Request interrupted by user"
@@ -152,8 +152,8 @@ def _without_command(text: str) -> str:
     words = _without_wrappers(text)
     if not words.strip() or _LOCAL in text or _COMMAND.search(text) is None:
         return words
-    added = _ARGUMENTS.search(text)
-    return added[1] if added else ""
+    added, closed, _ = text.partition(_ARGUMENTS[0])[2].partition(_ARGUMENTS[1])
+    return added if closed else ""
 
 
 def _without_wrappers(text: str) -> str:

@@ -64,7 +64,8 @@ _STAMP: Final = re.compile(r"\[(?=[^\]\n]{0,120}(?:\d:\d\d|\d{4}-\d\d-\d\d))[^\]
 _METADATA: Final = re.compile(r"[^\n(]{3,60}\(untrusted[^)\n]{0,60}\):\s*```\w*\n.*?\n```\s*", re.DOTALL)
 # What happened meanwhile, a line for each: "System: [2026-03-18 11:45] The channel is up."
 _EVENTS: Final = re.compile(r"(?:System(?: \([^)\n]{1,40}\))?: {1,4}\[[^\n]*(?:\n+|\Z))+")
-_ENDING: Final = re.compile(r"\s*\[message_?id:[^\]\n]{1,80}\]\s*\Z", re.IGNORECASE)
+# From the first of several blanks: from each of them, it would read all of them.
+_ENDING: Final = re.compile(r"(?<!\s)\s*\[message_?id:[^\]\n]{1,80}\]\s*\Z", re.IGNORECASE)
 _NAME: Final = re.compile(
     r"[^\W\d_][\w.'’-]{0,30}(?:[ ][^\W\d_][\w.'’-]{0,30}){0,2}(?:[ ]?\([^)\n]{1,60}\))?:[ \t]+(?=\S)"
 )
@@ -79,14 +80,14 @@ _SAYS_I: Final = re.compile(rf"(?<!\w)(?:{_FIRST_PERSON})")
 # The person's words inside a text that a program made: of DSPy, CrewAI, LangChain, chat bridges, and of Claude Code for
 # what was typed while it worked.
 _FRAMES: Final = {
-    "[[ ## ": re.compile(r"(?s).*\[\[ ## \w+ ## \]\]\s*(.*?)\s*(?:Respond with the corresponding output field|\Z)"),
+    "[[ ## ": re.compile(r"(?s).*\[\[ ## \w+ ## \]\](.*?)(?:Respond with the corresponding output field|\Z)"),
     "Current Task:": re.compile(
-        r"(?s)\s*Current Task:\s*(.*?)\s*(?:This is the expec|Begin! This is|Provide your complete response|\Z)"
+        r"(?s)\s*Current Task:(.*?)(?:This is the expec|Begin! This is|Provide your complete response|\Z)"
     ),
-    "\nBegin!": re.compile(r"(?s).*\nBegin!\s.*?Question: (.*?)\s*\nThought:"),
-    "[Current message": re.compile(r"(?s).*\[Current message[^\]\n]*\]\s*(.*)"),
+    "\nBegin!": re.compile(r"(?s)(?>.*\nBegin!\s)(?>.*?Question: )(.*?)\nThought:"),
+    "[Current message": re.compile(r"(?s).*\[Current message[^\]\n]{0,200}\]\s*(.*)"),
     "The user sent ": re.compile(
-        r"(?s).*?The user sent (?:a new|the following) message[^\n:]{0,60}:\s*(.*?)\s*"
+        r"(?s).*?The user sent (?:a new|the following) message[^\n:]{0,60}:(.*?)"
         r"(?:\n\n(?:Please|IMPORTANT)|</|\Z)"
     ),
 }
@@ -94,7 +95,7 @@ _DSPY_END: Final = "Respond with the corresponding output field"
 
 _INTRODUCTION: Final = re.compile(r"[^\n]{1,160}\n\s*\n")
 _HEADING: Final = re.compile(r"#{1,4} \S")
-_STEP: Final = re.compile(r"(?m)^(?:#{1,4} \S|\s*(?:[-*•]|\d{1,2}[.)]) \S)")
+_STEP: Final = re.compile(r"(?m)^(?:#{1,4} \S|[^\S\n]*(?:[-*•]|\d{1,2}[.)]) \S)")
 
 
 def is_machine(text: str) -> bool:
