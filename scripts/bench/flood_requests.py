@@ -100,6 +100,7 @@ FLOODS: Final[Mapping[str, Asked]] = {
     "POST /v1/shared": _json("/v1/shared", {"memory": NOWHERE}),
     "GET /v1/shared/proposals": Asked("/v1/shared/proposals"),
     "DELETE /v1/shared/proposals/{memory_id}": Asked(f"/v1/shared/proposals/{NOWHERE}"),
+    "GET /v1/shared/of/{memory_id}": Asked(f"/v1/shared/of/{NOWHERE}"),
     "GET /v1/state": Asked("/v1/state"),
     "GET /v1/times": Asked("/v1/times"),
     "GET /v1/traces": Asked("/v1/traces?limit=1000"),
