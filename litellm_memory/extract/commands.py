@@ -126,6 +126,26 @@ def named_by(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
     return [text for text in texts if among(wanted, frozenset(words(text))) == wanted]
 
 
+def broad(sentence: str, texts: Sequence[str]) -> list[str] | None:
+    """What a wish about all that is known of a person is about, or about all but what it names; None for another."""
+    plain = simplified(sentence.replace("’", "'"))
+    for language in languages():
+        parts = [part for said in sentences(plain) for part in _clauses(said)]
+        if language.but.search(plain):
+            return _all_but([part for part in parts if language.but.search(part)], texts)
+        rest = [part for part in parts if language.rest.search(part)]
+        if rest and not any(language.stays.search(part) for part in rest):
+            return _all_but([part for part in parts if part not in rest] or rest, texts)
+        if not rest and language.everything.search(plain):
+            return [*texts]
+    return None
+
+
+def _all_but(named: Sequence[str], texts: Sequence[str]) -> list[str]:
+    kept = {text for part in named for text in likeliest(MemoryCommand("forget", part), texts)}
+    return [text for text in texts if text not in kept]
+
+
 def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
     """The texts that a wish most probably means, by shared words and by meaning; none when nothing is like it."""
     if not texts or not command.what:
@@ -170,10 +190,14 @@ def _ended(plain: str, language: Language) -> MemoryCommand | None:
 
 def _openings(plain: str) -> Iterator[str]:
     """The sentence, and each of its clauses, up to the next one."""
-    parts = [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
+    parts = _clauses(plain)
     yield from parts
     if len(parts) > 1:
         yield plain
+
+
+def _clauses(plain: str) -> list[str]:
+    return [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
 
 
 def _wish(clause: str, language: Language) -> MemoryCommand | None:
