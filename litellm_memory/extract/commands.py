@@ -32,7 +32,7 @@ A_WORD: Final = 0.2
 """A shared word counts as much as this cosine."""
 LEAST_LIKE, AS_LIKE = 0.3, 0.03
 """A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
-LEAST_NEED: Final = 0.5
+LEAST_NEED: Final = 0.3
 """Probability of the need for a memory from which a wish is about it too: who wishes all about their mother forgotten
 names neither her illness nor her home."""
 MOST_ASKED: Final = 6
@@ -108,10 +108,13 @@ def meant_in(text: str) -> MemoryCommand | None:
 
 @lru_cache(maxsize=CACHED)
 def _meant(text: str) -> MemoryCommand | None:
-    forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
-    if pause > max(forget, PAUSED):
+    parts = [text, *(said for said in sentences(text) if said != text)]
+    forget, pause = nets().wishes.probabilities(vectors([simplified(part) for part in parts])).T
+    if pause.max() > max(forget.max(), PAUSED):
         return _pause(text)
-    return MemoryCommand("forget", text, sure=False) if forget >= MEANT else None
+    # The whole says best what is meant; a sentence among others that ask for something else may drown in it.
+    meant = text if forget[0] >= MEANT else " ".join(np.array(parts, object)[forget >= MEANT])
+    return MemoryCommand("forget", meant, sure=False) if meant else None
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:

@@ -49,7 +49,8 @@ from litellm_memory.text.words import words
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """In C where PyYAML has it, which is ten times as fast: every process that reads the rules waits for that."""
 _PATTERNS: Final = (
-    "asks negations possessed joints addressed new over ended cuts passing forgets removes memory filler beyond pause rest but stays everything"
+    "asks negations possessed joints addressed new over ended cuts passing forgets removes memory filler beyond pause"
+    " rest but stays everything"
 ).split()
 _WORDS: Final = "small attributes numbers linking".split()
 LONGEST: Final = 500
