@@ -16,6 +16,7 @@ from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.meaning import MOST_CHARACTERS, available, facts, vectors
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.words import words
 
 STATED: Final = 0.85
 """Probability from which a clause is worth remembering: by folds over written messages in five languages 92 % of these
@@ -24,8 +25,8 @@ ASIDE: Final = 0.3
 """Probability below which a clause at the edge of a sentence that is worth remembering is left out."""
 LONGEST: Final = 300
 """Characters of a sentence that is read: nobody states one thing in a longer one."""
-FEWEST_WORDS, FEWEST_SIGNS = 3, 5
-"""Words of a clause that says something by itself, or signs of a script without spaces."""
+FEWEST_WORDS: Final = 3
+"""Words of a clause that says something by itself."""
 MOST_SENTENCES, MOST_CLAUSES = 24, 8
 """Sentences of a message, and clauses of one, that are read: whoever says more at once pastes or lists."""
 
@@ -33,7 +34,6 @@ _JOINT: Final = regex.compile(
     r"(?<=[,;:，；：、—–])\s*|(?<!\s)\s+(?=[—–-]\s|(?:and|but|so|und|aber|et|mais|donc|y|pero)\s)"
 )
 """Where a sentence may be cut: what is worth it is judged afterwards."""
-_SIGN: Final = regex.compile(r"[\u3400-\u9fff]")
 _EDGE: Final = " \t,;:，；：、—–-"
 
 
@@ -93,7 +93,7 @@ def _clauses(sentence: str) -> tuple[_Clause, ...]:
     """The parts of a sentence; none of one that has very many."""
     cuts = [0, *(end for joint in _JOINT.finditer(sentence) for end in joint.span()), len(sentence)]
     parts = [
-        _Clause(text, begin, end, len(text.split()) < FEWEST_WORDS and len(_SIGN.findall(text)) < FEWEST_SIGNS)
+        _Clause(text, begin, end, len(words(text)) < FEWEST_WORDS)
         for begin, end in zip(cuts[::2], cuts[1::2], strict=True)
         if (text := sentence[begin:end]).strip(_EDGE)
     ]
