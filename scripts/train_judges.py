@@ -164,13 +164,15 @@ class Wish:
     template: str
 
 
-def wishes() -> list[Wish]:
+def wishes(*, more: bool = True) -> list[Wish]:
     """The filled templates of wishes about memory, `f` to forget and `p` to pause, and of what is none, `n`.
 
-    `O` are objects of wishes; `{K}` is a statement of the pairs.
+    `O` are objects of wishes; `{K}` is a statement of the pairs. ``more``: also the messages that only the net of
+    wishes learns from, because the net of pairs found fewer updates with them.
     """
     chosen, read = random.Random(2), dict[str, list[tuple[str, str]]]()
-    for line in (DATA / "wishes.txt").read_text(encoding="utf-8").splitlines():
+    files = ("wishes.txt", "wishes_more.txt") if more else ("wishes.txt",)
+    for line in (line for name in files for line in (DATA / name).read_text(encoding="utf-8").splitlines()):
         if line.startswith("=="):
             rows = read.setdefault(line.split()[1], [])
         elif line:
@@ -363,7 +365,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("pairs", "wishes"), help="train this alone, and leave the rest as it is")
     asked = parser.parse_args()
     made, wished = [*Templates().pairs()], wishes()
-    talk = personas(asked.personas) + not_of_pairs(wished, made)
+    talk = personas(asked.personas) + not_of_pairs(wishes(more=False), made)
     texts = {simplified(text) for pair in [*made, *talk] for text in (pair.known, pair.new)}
     ordinary = everyday()
     texts = sorted(texts | {simplified(text) for text in [*ordinary, *(wish.text for wish in wished)]})

@@ -197,7 +197,8 @@ def test_a_wish_means_what_shares_its_words_or_its_meaning_and_what_it_needs() -
     for said, meant in (("My weight is none of your business, away with it", 0), ("take Luna out of your notes", 1)):
         wish = meant_in(said)
         assert wish is not None
-        assert likeliest(wish, known) == [known[meant]]
+        assert likeliest(wish, known)[0] == known[meant]
+        assert known[2] not in likeliest(wish, known)
     mother = ["My mother has dementia.", "My mother's care home is called Fairlea.", "I row at Henley."]
     about = MemoryCommand("forget", "Mum passed. I'd rather have nothing about her come up from now on", sure=False)
     assert {*likeliest(about, mother)} == {*mother[:2]}

@@ -32,7 +32,7 @@ A_WORD: Final = 0.2
 """A shared word counts as much as this cosine."""
 LEAST_LIKE, AS_LIKE = 0.3, 0.03
 """A wish is about what is this much like it, and about all that is nearly as much like it as the likeliest."""
-LEAST_NEED: Final = 0.5
+LEAST_NEED: Final = 0.3
 """Probability of the need for a memory from which a wish is about it too: who wishes all about their mother forgotten
 names neither her illness nor her home."""
 MOST_ASKED: Final = 6
@@ -108,10 +108,13 @@ def meant_in(text: str) -> MemoryCommand | None:
 
 @lru_cache(maxsize=CACHED)
 def _meant(text: str) -> MemoryCommand | None:
-    forget, pause = nets().wishes.probabilities(vectors([simplified(text)]))[0]
-    if pause > max(forget, PAUSED):
+    parts = [text, *(said for said in sentences(text) if said != text)]
+    forget, pause = nets().wishes.probabilities(vectors([simplified(part) for part in parts])).T
+    if pause.max() > max(forget.max(), PAUSED):
         return _pause(text)
-    return MemoryCommand("forget", text, sure=False) if forget >= MEANT else None
+    # The whole says best what is meant; a sentence among others that ask for something else may drown in it.
+    meant = text if forget[0] >= MEANT else " ".join(np.array(parts, object)[forget >= MEANT])
+    return MemoryCommand("forget", meant, sure=False) if meant else None
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
@@ -124,6 +127,26 @@ def named_by(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
     """The texts that contain every word of what a wish names, in any form; all of them when it names none."""
     wanted = frozenset(words(command.what)) - ARTICLES
     return [text for text in texts if among(wanted, frozenset(words(text))) == wanted]
+
+
+def broad(sentence: str, texts: Sequence[str]) -> list[str] | None:
+    """What a wish about all that is known of a person is about, or about all but what it names; None for another."""
+    plain = simplified(sentence.replace("’", "'"))
+    for language in languages():
+        parts = [part for said in sentences(plain) for part in _clauses(said)]
+        if language.but.search(plain):
+            return _all_but([part for part in parts if language.but.search(part)], texts)
+        rest = [part for part in parts if language.rest.search(part)]
+        if rest and not any(language.stays.search(part) for part in rest):
+            return _all_but([part for part in parts if part not in rest] or rest, texts)
+        if not rest and language.everything.search(plain):
+            return [*texts]
+    return None
+
+
+def _all_but(named: Sequence[str], texts: Sequence[str]) -> list[str]:
+    kept = {text for part in named for text in likeliest(MemoryCommand("forget", part), texts)}
+    return [text for text in texts if text not in kept]
 
 
 def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
@@ -170,10 +193,14 @@ def _ended(plain: str, language: Language) -> MemoryCommand | None:
 
 def _openings(plain: str) -> Iterator[str]:
     """The sentence, and each of its clauses, up to the next one."""
-    parts = [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
+    parts = _clauses(plain)
     yield from parts
     if len(parts) > 1:
         yield plain
+
+
+def _clauses(plain: str) -> list[str]:
+    return [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
 
 
 def _wish(clause: str, language: Language) -> MemoryCommand | None:

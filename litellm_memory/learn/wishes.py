@@ -11,7 +11,15 @@ from typing import Final
 
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract import Candidate, MemoryCommand
-from litellm_memory.extract.commands import ASKS_TO_FORGET, MAX_TARGETS, is_plain, likeliest, named_by, wishes_in
+from litellm_memory.extract.commands import (
+    ASKS_TO_FORGET,
+    MAX_TARGETS,
+    broad,
+    is_plain,
+    likeliest,
+    named_by,
+    wishes_in,
+)
 from litellm_memory.extract.pairs import MOST_KNOWN
 from litellm_memory.learn.making import memory_from
 from litellm_memory.ledger import Learned, Ledger
@@ -24,8 +32,8 @@ NOTHING_KNOWN: Final = "it wishes to be forgotten what is not known"
 PAUSED: Final = "the person wished that nothing is remembered for a day"
 PAUSED_FOR: Final = timedelta(days=1)
 """A day from then on: where the person is, and when their day ends, is not known."""
-MOST_NAMED: Final = 20
-"""Memories that one question to the owner names."""
+MOST_NAMED: Final = 200
+"""Memories that one question to the owner names: who wants more gone erases what is kept of them."""
 
 
 class Wishes:
@@ -43,7 +51,7 @@ class Wishes:
             if wish.action == "pause":
                 outcomes += await self._paused(exchange) if wish.all_day else ()
                 continue
-            meant, sure = await self._meant(wish, exchange)
+            meant, sure = await self._meant(wish, sentence, exchange)
             if not meant:
                 outcomes.append(Learned("dropped", NOTHING_KNOWN))
             elif sure:
@@ -60,14 +68,16 @@ class Wishes:
         await self._ledger.people.switches.pause(scope.partition, scope.user, "learn", until)
         return [Learned("dropped", PAUSED)]
 
-    async def _meant(self, wish: MemoryCommand, exchange: Exchange) -> tuple[list[Memory], bool]:
+    async def _meant(self, wish: MemoryCommand, sentence: str, exchange: Exchange) -> tuple[list[Memory], bool]:
         """The memories that a wish names, and whether it names them clearly enough to be carried out."""
         index = await self._memories.index(exchange.scope.partition, exchange.scope.user)
         known = _concerned(index.all(), exchange)
+        texts = [memory.text for memory in known[-MOST_KNOWN:]]
+        if wish.action == "forget" and (most := await asyncio.to_thread(broad, sentence, texts)) is not None:
+            return _those(known, most), False
         meant = _those(known, named_by(wish, [memory.text for memory in known]))
         if meant or wish.action == "end":
             return meant, wish.sure and is_plain(wish) and len(meant) <= MAX_TARGETS
-        texts = [memory.text for memory in known[-MOST_KNOWN:]]
         return _those(known, await asyncio.to_thread(likeliest, wish, texts)), False
 
     async def _carried_out(self, wish: MemoryCommand, meant: Sequence[Memory], exchange: Exchange) -> list[Learned]:

@@ -1,0 +1,1 @@
+"""The third round: updates, wishes about memory, and attacks."""
