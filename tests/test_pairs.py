@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from litellm_memory.extract import extract, pairs
-from litellm_memory.extract.commands import MemoryCommand, likeliest, meant_in
+from litellm_memory.extract.commands import MemoryCommand, broad, likeliest, meant_in, wishes_in
 from litellm_memory.extract.known import KnownStatements
 from litellm_memory.extract.pairs import LIKELY, NEAREST, SURE, replaced
 from litellm_memory.extract.reconcile import Reconciliation, reconcile
@@ -203,3 +203,54 @@ def test_a_wish_means_what_shares_its_words_or_its_meaning_and_what_it_needs() -
     about = MemoryCommand("forget", "Mum passed. I'd rather have nothing about her come up from now on", sure=False)
     assert {*likeliest(about, mother)} == {*mother[:2]}
     assert likeliest(replace(wish, what="") if wish else wish, known) == []
+
+
+KNOWN = (
+    "My phone number is 0123 456.",
+    "I like green tea.",
+    "My old job was at Tesco.",
+    "I have a dog.",
+    "My trip to Rome is in May.",
+    "My address is 3 Elm Road.",
+)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Forget my phone number, nothing else.",
+        "Forget my phone number, but nothing else please",
+        "Forget my phone number, no need to change anything else.",
+        "Delete my phone number and don't touch anything else.",
+        "Forget my old job and the rest of that project.",
+        "Forget that I like green tea, except for the name of the shop.",
+        "Vergiss meine Adresse bis auf Weiteres.",
+        "Olvida mi dirección, lo demás no lo toques.",
+        "忘记我的电话号码，其他的不要动",
+        "You can drop the address and the phone number, keep the rest.",
+        "mein Hund kann weg, alles andere darf bleiben",
+    ],
+)
+def test_a_wish_about_one_thing_that_speaks_of_the_rest_is_about_that_thing(said: str) -> None:
+    [(sentence, wish)] = wishes_in(said)
+    assert broad(sentence, wish, KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Forget everything about me.", ()),
+        ("Wipe everything you've got on me.", ()),
+        ("Forget everything except my trips", (4,)),
+        ("Delete everything but my address.", (5,)),
+        ("Apart from my address you can throw everything away", (5,)),
+        ("Keep my phone number and bin all the other stuff.", (0,)),
+        ("Den Hund darfst du behalten, der Rest kann weg.", (3,)),
+    ],
+)
+def test_a_wish_about_all_but_something_never_asks_about_that(said: str, kept: Sequence[int]) -> None:
+    [(sentence, wish)] = wishes_in(said)
+    asked = broad(sentence, wish, KNOWN)
+    assert asked
+    assert not {KNOWN[number] for number in kept} & {*asked}
+    assert len(asked) == len(KNOWN) or kept

@@ -18,7 +18,7 @@ from bed.engines import opened_engine
 from click.testing import Result
 from typer.testing import CliRunner
 
-from litellm_memory.care.review import why_it_waits
+from litellm_memory.care.review import is_wish, why_it_waits
 from litellm_memory.cli import app
 from litellm_memory.cli.inside import client_inside
 from litellm_memory.engine import Engine
@@ -247,3 +247,9 @@ async def _waiting_in(data_dir: Path, texts: tuple[str, ...]) -> list[str]:
         return [(await keep(engine, "default", text, review=WHY)).id for text in texts]
     finally:
         await engine.aclose()
+
+
+async def test_a_name_that_reads_like_a_wish_makes_no_wish_of_what_somebody_proposes() -> None:
+    proposal = Memory("x", "layer.a", "team", "Tea.", "fact", NOW, review=f"{ASKS_TO_FORGET}{'0' * 40}, x proposes it")
+    assert not is_wish(proposal)
+    assert why_it_waits(proposal) == proposal.review

@@ -17,9 +17,12 @@ from litellm_memory.care.review import accept
 from litellm_memory.care.undo import undo
 from litellm_memory.engine import Engine
 from litellm_memory.errors import NotFoundError, StoreError
+from litellm_memory.extract.commands import ASKS_TO_FORGET
 from litellm_memory.learn.learner import Learner
+from litellm_memory.learn.wishes import MOST_NAMED
 from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges, exchange_row
 from litellm_memory.models import Caller, Exchange, Memory, Scope
+from litellm_memory.store import memory_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -209,3 +212,16 @@ async def test_after_an_erasure_the_same_is_learned_when_it_is_said_anew(ada: Pe
     assert await ada.say(ADDRESS) == []
     assert await ada.say(ADDRESS, session="two", at=BEGUN) == []
     assert await ada.say(ADDRESS, session="three") == [ADDRESS]
+
+
+async def test_a_wish_about_more_than_one_question_can_name_asks_about_the_newest(ada: Person) -> None:
+    when = [datetime.now(UTC) - timedelta(days=MOST_NAMED + 30 - number) for number in range(MOST_NAMED + 30)]
+    known = [
+        Memory(memory_id(ada.scope.namespace, str(n), key=b"k"), "p", ada.name, f"Town {n} is lovely.", "fact", day)
+        for n, day in enumerate(when)
+    ]
+    await ada.engine.memories.keep(known)
+    await ada.say("Forget everything about me.")
+    [question] = await ada.known(waiting=True)
+    named = (question.review or "").removeprefix(ASKS_TO_FORGET).split(", ")
+    assert named == [memory.id for memory in known[-MOST_NAMED:]]

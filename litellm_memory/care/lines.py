@@ -64,7 +64,7 @@ class ImportLine(Shape):
     last_used: Moment | None = None
     tokens: int | None = None
     reply: Annotated[str, StringConstraints(max_length=32_000)] | None = None
-    review: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
+    review: Annotated[str, StringConstraints(min_length=1, max_length=8000)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ class ImportLines:
 
     def _screened(self, given: Sequence[ImportLine]) -> list[ImportLine]:
         asked = [one.review is None and not self._is_ours(one) for one in given]
-        reasons = iter(why_each_to_review([one.text for one, screen in zip(given, asked, strict=True) if screen]))
+        told = ["\n".join((one.text, *one.tags, one.reply or "")) for one in given]
+        reasons = iter(why_each_to_review([text for text, screen in zip(told, asked, strict=True) if screen]))
         return [
             one.model_copy(update={"review": next(reasons)}) if screen else one
             for one, screen in zip(given, asked, strict=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from litellm_memory.errors import NotFoundError
 from litellm_memory.extract.commands import ASKS_TO_FORGET
@@ -15,6 +17,9 @@ from litellm_memory.ledger import ListFilter
 from litellm_memory.ledger.removed import Removed
 from litellm_memory.memories import Memories
 from litellm_memory.models import Memory, namespace
+
+_WISH: Final = re.compile(rf"{ASKS_TO_FORGET}[0-9a-f]{{40}}(?:, [0-9a-f]{{40}})*")
+"""Of a whole reason: others begin with a name that somebody chose."""
 
 
 def waiting(partition: str, user: str | None = None) -> ListFilter:
@@ -69,7 +74,7 @@ async def reject(memories: Memories, partition: str, memory_id: str) -> None:
 
 def is_wish(memory: Memory) -> bool:
     """True for a wish to forget, which waits for its owner's word."""
-    return memory.review is not None and memory.review.startswith(ASKS_TO_FORGET)
+    return _WISH.fullmatch(memory.review or "") is not None
 
 
 async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory]) -> dict[str, list[Memory]]:

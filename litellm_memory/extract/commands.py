@@ -75,8 +75,7 @@ class MemoryCommand:
 @lru_cache(maxsize=CACHED)
 def command_in(sentence: str) -> MemoryCommand | None:
     """The wish in a sentence; None when there is none."""
-    if len(sentence) > LONGEST:
-        return None
+    sentence = sentence[:LONGEST]
     plain = simplified(one_spaced(sentence.replace("’", "'"))).lstrip("¿¡")
     for language in languages():
         if states_nothing(_bare(plain, language), language):
@@ -129,28 +128,44 @@ def named_by(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
     return [text for text in texts if among(wanted, frozenset(words(text))) == wanted]
 
 
-def broad(sentence: str, texts: Sequence[str]) -> list[str] | None:
-    """What a wish about all that is known of a person is about, or about all but what it names; None for another."""
-    plain = simplified(sentence.replace("’", "'"))
+def broad(sentence: str, wish: MemoryCommand, texts: Sequence[str]) -> list[str] | None:
+    """What a wish about all that is known of a person is about, or about all but what it names; None for another.
+
+    Of a wish in a known shape, its own clause alone says so: in "forget my number, nothing else" it is the number's.
+    """
+    shaped = command_in(sentence) is not None
+    plain = simplified((sentence if shaped else wish.what).replace("’", "'"))
+    clauses = [part for said in sentences(plain) for part in _CLAUSE.split(said)]
+    wishing = [clause for clause in clauses if command_in(clause) is not None] if shaped else clauses
     for language in languages():
-        parts = [part for said in sentences(plain) for part in _clauses(said)]
-        if language.but.search(plain):
-            return _all_but([part for part in parts if language.but.search(part)], texts)
+        if kept := [clause for clause in wishing if language.but.search(clause)]:
+            return _all_but(kept, texts)
+        parts = [part for clause in wishing for part in _JOINT.split(clause)]
         rest = [part for part in parts if language.rest.search(part)]
-        if rest and not any(language.stays.search(part) for part in rest):
+        if rest and not any(_stays(part, language) for part in rest):
             return _all_but([part for part in parts if part not in rest] or rest, texts)
-        if not rest and language.everything.search(plain):
+        if not rest and any(language.everything.search(clause) for clause in wishing):
             return [*texts]
     return None
 
 
+def _stays(part: str, language: Language) -> bool:
+    return bool(language.stays.search(part) or language.negations.search(part))
+
+
 def _all_but(named: Sequence[str], texts: Sequence[str]) -> list[str]:
-    kept = {text for part in named for text in likeliest(MemoryCommand("forget", part), texts)}
+    kept = {text for part in named for text in _like(MemoryCommand("forget", part), texts)}
     return [text for text in texts if text not in kept]
 
 
 def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
     """The texts that a wish most probably means, by shared words and by meaning; none when nothing is like it."""
+    return _like(command, texts, apart=AS_LIKE)[:MOST_ASKED]
+
+
+def _like(command: MemoryCommand, texts: Sequence[str], *, apart: float = 1.0) -> list[str]:
+    """All texts that are like what a wish names, or that it needs, likeliest first; those too that are less like it by
+    no more than ``apart``."""
     if not texts or not command.what:
         return []
     wanted = _object(command.what)
@@ -162,8 +177,8 @@ def likeliest(command: MemoryCommand, texts: Sequence[str]) -> list[str]:
         scores += read[1:] @ read[0]
         needs = needed(wished, known)
     best = float(scores.max())
-    near = np.flatnonzero((scores >= max(LEAST_LIKE, best - AS_LIKE)) | (needs >= LEAST_NEED))
-    return [texts[place] for place in near[np.argsort(-(scores + needs)[near])][:MOST_ASKED]]
+    near = np.flatnonzero((scores >= max(LEAST_LIKE, best - apart)) | (needs >= LEAST_NEED))
+    return [texts[place] for place in near[np.argsort(-(scores + needs)[near])]]
 
 
 def _object(text: str) -> frozenset[str]:
@@ -193,14 +208,10 @@ def _ended(plain: str, language: Language) -> MemoryCommand | None:
 
 def _openings(plain: str) -> Iterator[str]:
     """The sentence, and each of its clauses, up to the next one."""
-    parts = _clauses(plain)
+    parts = [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
     yield from parts
     if len(parts) > 1:
         yield plain
-
-
-def _clauses(plain: str) -> list[str]:
-    return [part for clause in _CLAUSE.split(plain) for part in _JOINT.split(clause) if part.strip()]
 
 
 def _wish(clause: str, language: Language) -> MemoryCommand | None:

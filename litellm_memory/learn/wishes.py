@@ -32,8 +32,8 @@ NOTHING_KNOWN: Final = "it wishes to be forgotten what is not known"
 PAUSED: Final = "the person wished that nothing is remembered for a day"
 PAUSED_FOR: Final = timedelta(days=1)
 """A day from then on: where the person is, and when their day ends, is not known."""
-MOST_NAMED: Final = 200
-"""Memories that one question to the owner names: who wants more gone erases what is kept of them."""
+MOST_NAMED: Final = 150
+"""Memories that one question to the owner names, the newest: as many ids as a memory keeps beside its text."""
 
 
 class Wishes:
@@ -73,7 +73,7 @@ class Wishes:
         index = await self._memories.index(exchange.scope.partition, exchange.scope.user)
         known = _concerned(index.all(), exchange)
         texts = [memory.text for memory in known[-MOST_KNOWN:]]
-        if wish.action == "forget" and (most := await asyncio.to_thread(broad, sentence, texts)) is not None:
+        if wish.action == "forget" and (most := await asyncio.to_thread(broad, sentence, wish, texts)) is not None:
             return _those(known, most), False
         meant = _those(known, named_by(wish, [memory.text for memory in known]))
         if meant or wish.action == "end":
@@ -95,7 +95,7 @@ class Wishes:
         return done
 
     def _question(self, sentence: str, name: str, meant: Sequence[Memory], exchange: Exchange) -> Memory:
-        ids = ", ".join(memory.id for memory in meant[:MOST_NAMED])
+        ids = ", ".join(memory.id for memory in meant[-MOST_NAMED:])
         asked = Candidate(sentence, "instruction", 1.0, review=f"{ASKS_TO_FORGET}{ids}")
         return memory_from(exchange, asked, name, self._ledger.key)
 
