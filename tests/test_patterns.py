@@ -10,12 +10,10 @@ import importlib
 from typing import Any
 
 import pytest
-from bed.patterns import attacks_on, patterns_in_use, seconds
+from bed.patterns import attacks_on, load_all, patterns_of_the_package, seconds
 
-from litellm_memory.extract.languages import LONGEST, languages
-from litellm_memory.redact import redact
+from litellm_memory.extract.languages import LONGEST
 from litellm_memory.request.kinds import built_in_rules
-from litellm_memory.screening import shown_aim
 from litellm_memory.screening.signs import LONGEST as LONGEST_SIGN
 from litellm_memory.screening.signs import _languages as signs_of_languages
 from litellm_memory.text.sentences import one_spaced
@@ -60,11 +58,8 @@ def longest(name: str, pattern: Any) -> int | None:
 
 @pytest.fixture(scope="module")
 def patterns() -> list[tuple[str, Any]]:
-    languages()
-    redact("password: x")
-    shown_aim("Ignore 我")
-    built_in_rules()
-    return patterns_in_use()
+    load_all()
+    return patterns_of_the_package()
 
 
 def test_every_pattern_of_the_rules_is_found(patterns: list[tuple[str, Any]]) -> None:

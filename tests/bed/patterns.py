@@ -12,7 +12,9 @@ import time
 import types
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 # The parser of `re` is the only one that there is; its names have had no underscore before.
 from re import _constants as codes  # type: ignore[attr-defined]
@@ -22,6 +24,10 @@ from typing import Any
 import regex
 
 import litellm_memory
+from litellm_memory.extract.languages import languages
+from litellm_memory.redact import redact
+from litellm_memory.request.kinds import built_in_rules
+from litellm_memory.screening import shown_aim
 
 PATTERNS = (re.Pattern, type(regex.compile("")))
 CONTAINERS = (dict, list, tuple, set, frozenset, types.MappingProxyType, types.CellType, types.MethodType)
@@ -43,14 +49,39 @@ OF_A_CLASS = {
 
 def patterns_in_use() -> list[tuple[str, Any]]:
     """Each pattern that a module, its classes, its data and its caches hold, with the name of the module."""
-    found: dict[tuple[Any, ...], tuple[str, Any]] = {}
+    found: dict[tuple[str, str, int], tuple[str, Any]] = {}
     for module in pkgutil.walk_packages(litellm_memory.__path__, "litellm_memory."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in [one for one in sys.modules if one.split(".")[0] == "litellm_memory"]:
         for pattern in _reachable(name):
-            found.setdefault((type(pattern), pattern.pattern, pattern.flags), (name, pattern))
+            found.setdefault(_key(pattern), (name, pattern))
     return list(found.values())
+
+
+def patterns_of_the_package() -> list[tuple[str, Any]]:
+    """As ``patterns_in_use``, without those that other tests of this process have put there: an operator's own rules
+    may be as slow as they like."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        own = pool.submit(_keys_with_all_loaded).result()
+    return [(name, pattern) for name, pattern in patterns_in_use() if _key(pattern) in own]
+
+
+def _keys_with_all_loaded() -> set[tuple[str, str, int]]:
+    load_all()
+    return {_key(pattern) for _, pattern in patterns_in_use()}
+
+
+def load_all() -> None:
+    """Compiles the patterns that are compiled when they are first needed."""
+    languages()
+    redact("password: x")
+    shown_aim("Ignore 我")
+    built_in_rules()
+
+
+def _key(pattern: Any) -> tuple[str, str, int]:
+    return type(pattern).__module__, pattern.pattern, pattern.flags
 
 
 def _reachable(name: str) -> Iterator[Any]:
