@@ -293,6 +293,7 @@ LITTLE_WORK = {
     "POST /v1/shared": "one memory",
     "GET /v1/shared/proposals": "a hundred memories at the most",
     "DELETE /v1/shared/proposals/{memory_id}": "one memory",
+    "GET /v1/shared/of/{memory_id}": "one memory",
     "GET /v1/memories/{memory_id}": "one memory",
     "DELETE /v1/memories/{memory_id}": "one memory",
     "POST /v1/memories/{memory_id}/undo": "one memory",

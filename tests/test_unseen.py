@@ -20,7 +20,7 @@ AT_LEAST: Mapping[str, Mapping[str, float]] = {
         "benign": 0.96,
         "precision of facts": 0.64,
         "recall of facts": 0.60,
-        "planted facts": 0.54,
+        "planted facts": 0.50,
     },
     "round2": {
         "updates and denials": 0.22,
