@@ -133,6 +133,12 @@ async def test_the_most_specific_rung_decides(name: str, what: str, engine: Engi
         assert asked.acceptance.learns is (why_not is None if what == "learn" or why_not == "key" else True)
 
 
+def test_at_least_forty_different_ladders_and_callers_go_through_a_request() -> None:
+    marks = test_the_most_specific_rung_decides.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
+    [names] = [mark.args[1] for mark in marks if mark.name == "parametrize" and mark.args[0] == "name"]
+    assert len({repr(CASES[name][:2]) for name in names}) >= 40
+
+
 @pytest.mark.parametrize(
     ("narrowed", "headers", "caller", "recalls", "learns"),
     [

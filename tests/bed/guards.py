@@ -66,6 +66,51 @@ class Early(CustomGuardrail):
         return data
 
 
+KINDS = {"before": ("mask", "random", "refuse"), "during": ("mask", "refuse"), "after": ("mask", "refuse")}
+"""What the guardrails of each stage do; who puts real words back masks by random placeholders before the call."""
+PLACES = ("ahead", "behind")
+"""Where they are listed: ahead of memory among the callbacks, or behind it as LiteLLM lists its `guardrails:`."""
+MODES = {"before": ["pre_call", "post_call"], "during": "during_call", "after": "post_call"}
+
+
+class ByWord(CustomGuardrail):
+    """Is always on, and acts on the words that say its own stage and place: "Maskbeforeaheadxyz" and the like."""
+
+    newest = ""
+    """The word that it masked last."""
+
+    async def apply_guardrail(self, inputs: Any, request_data: Any, input_type: str, logging_obj: Any = None) -> Any:
+        """LiteLLM's own way."""
+        stage, place = str(self.guardrail_name).split("-")
+        texts = inputs.get("texts") or []
+        if input_type == "response" and stage == "before":
+            return {**inputs, "texts": [text.replace(f"<PERSON_{place}>", self.newest) for text in texts]}
+        if any(f"Refuse{stage}{place}" in text for text in texts):
+            raise ValueError("refused by the bed")
+        masked = [re.sub(f"Mask{stage}{place}[a-z]+", "<PERSON>", text) for text in texts]
+        return {**inputs, "texts": [re.sub(f"Random{stage}{place}[a-z]+", self._hidden, text) for text in masked]}
+
+    def _hidden(self, found: re.Match[str]) -> str:
+        self.newest = found.group()
+        return f"<PERSON_{secrets.token_hex(4)}>"
+
+
+before_ahead, during_ahead, after_ahead = (
+    ByWord(guardrail_name=f"{stage}-ahead", event_hook=mode, default_on=True) for stage, mode in MODES.items()
+)
+
+
+def by_word() -> list[dict[str, Any]]:
+    """The `guardrails:` section with those that are listed behind memory."""
+    return [
+        {
+            "guardrail_name": f"{stage}-behind",
+            "litellm_params": {"guardrail": "bed.guards.ByWord", "mode": mode, "default_on": True},
+        }
+        for stage, mode in MODES.items()
+    ]
+
+
 early = Early(guardrail_name="early", event_hook=GuardrailEventHooks.pre_call)
 
 
