@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from latency_workload import USERS, memory_texts
 from numpy.typing import NDArray
 
 from litellm_memory.embedding import LocalModel, find_model
-from litellm_memory.files.address import read_record
+from litellm_memory.files.address import lock_path, read_record
+from litellm_memory.files.locks import open_lock, take_lock
 from litellm_memory.identity.partition import MASTER_PARTITION
 from litellm_memory.journal.log import Log
 from litellm_memory.ledger import Ledger
@@ -114,23 +115,28 @@ def with_memory(
     asyncio.run(_fill(Settings(data_dir=data_dir), memories))
     if grow is not None:
         grow(data_dir)
+    with host(directory, provider) as server:
+        yield server
+
+
+@contextmanager
+def host(directory: Path, provider: str, **memory: object) -> Iterator[Server]:
+    """A proxy with the plugin at its defaults but for the sections of ``memory``, in a data directory of its own."""
+    data_dir = directory / "memory"
     defaults = {
         "recall": RecallSettings().model_dump(include={"deadline_ms", "min_score"}),
         "learn": LearnSettings().model_dump(include={"meaning"}),
     }
-    proxy = _proxy(directory, provider, "litellm_memory.handler", memory=defaults)
+    proxy = _proxy(directory, provider, "litellm_memory.handler", memory={**defaults, **memory})
     began = time.perf_counter()
     try:
-        with proxy, proxy.client() as client, proxy.sidecar() as sidecar:
+        with proxy, proxy.client() as client:
             live = _started(proxy, began)
-            Memories(proxy, sidecar).wait_until_ready()
+            keeper, searcher = _ready(proxy)
             start = Start(live.live_s, live.cpu_s, time.perf_counter() - began)
-            keeper, searcher = read_record(data_dir), read_record(data_dir / "search")
-            assert keeper is not None
-            assert searcher is not None
-            ledger = Ledger.open(Settings(data_dir=data_dir).ledger_url)
+            ledger = Ledger.open(Settings.model_validate({"data_dir": data_dir, **memory}).ledger_url)
             try:
-                yield Server(proxy, client, start, ledger, keeper.pid, searcher.pid)
+                yield Server(proxy, client, start, ledger, keeper, searcher)
             finally:
                 ledger.close()
     finally:
@@ -139,13 +145,47 @@ def with_memory(
         _end(data_dir)
 
 
+def killed(server: Server) -> float:
+    """Kills all that serves it at once, as a host's end does; the time of that, on the clock of ``perf_counter``."""
+    processes = server.processes
+    at = time.perf_counter()
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.proxy.kill()
+    return at
+
+
+def started_again(server: Server) -> Server:
+    """The same host with new processes, which find its files as they were left."""
+    server.proxy.start()
+    keeper, searcher = _ready(server.proxy)
+    return replace(server, keeper=keeper, searcher=searcher)
+
+
+def _ready(proxy: Proxy) -> tuple[int, int]:
+    """The process ids of its keeper and its search process, once memory is ready."""
+    with proxy.sidecar() as sidecar:
+        Memories(proxy, sidecar).wait_until_ready()
+    data_dir = proxy.directory / "memory"
+    keeper, searcher = read_record(data_dir), read_record(data_dir / "search")
+    assert keeper is not None
+    assert searcher is not None
+    return keeper.pid, searcher.pid
+
+
 def _end(directory: Path) -> None:
     """Ends the process of a directory, which would wait some seconds for another worker, and returns when it has."""
-    if (record := read_record(directory)) is not None:
+    if (record := read_record(directory)) is None:
+        return
+    with open_lock(lock_path(directory)) as lock:
+        # One that was killed has left its record, and its number may be another's by now.
+        if take_lock(lock):
+            return
         with suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGTERM)
-    while read_record(directory) is not None:
-        time.sleep(0.05)
+        while not take_lock(lock):
+            time.sleep(0.05)
 
 
 def _proxy(directory: Path, provider: str, *callbacks: str, memory: Mapping[str, object] | None = None) -> Proxy:
@@ -168,20 +208,20 @@ def _started(proxy: Proxy, began: float) -> Start:
     return Start(time.perf_counter() - began, cpu_seconds(family(proxy.pid)))
 
 
+def entries(users: Sequence[str], count: int) -> list[Entry]:
+    """``count`` memories. Every user has the same texts, so that each text is embedded once."""
+    texts = memory_texts(-(-count // len(users)))
+    each = zip(texts, _vectors(texts), strict=True)
+    return [Entry(_memory(user, text), vector) for text, vector in each for user in users][:count]
+
+
 async def _fill(settings: Settings, count: int) -> None:
-    """Keeps ``count`` memories. Every user has the same texts, so that each text is embedded once."""
     settings.data_dir.mkdir(mode=0o700, parents=True)
-    texts = memory_texts(-(-count // len(USERS)))
-    entries = [
-        Entry(_memory(user, text), vector)
-        for text, vector in zip(texts, _vectors(texts), strict=True)
-        for user in USERS
-    ]
     store = await open_store(
         settings.store, settings.data_dir, embedder=LocalModel.identity, dimension=LocalModel.dimension
     )
     try:
-        await store.put(entries[:count])
+        await store.put(entries(USERS, count))
     finally:
         await store.aclose()
 

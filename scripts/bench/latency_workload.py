@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -31,10 +32,15 @@ class Ask:
 
 def memory_texts(count: int) -> list[str]:
     """``count`` different texts of some twenty tokens."""
-    return [_statement(Random(number), number) for number in range(count)]
+    return [statement(number) for number in range(count)]
 
 
-def conversation(number: int, *, stream: bool = False) -> list[Ask]:
+def statement(number: int) -> str:
+    """What a person states; no two numbers are the same statement."""
+    return _statement(Random(number), number)
+
+
+def conversation(number: int, *, stream: bool = False, users: Sequence[str] = USERS) -> list[Ask]:
     """The requests of one conversation in order. No two numbers share a message of a person."""
     messages = [{"role": "system", "content": _SYSTEM}]
     asks: list[Ask] = []
@@ -42,10 +48,14 @@ def conversation(number: int, *, stream: bool = False) -> list[Ask]:
         words = Random(number * TURNS + turn)
         said = _statement(words, 1_000_000 + number) if turn == 1 else _question(words, number)
         messages.append({"role": "user", "content": said})
-        body = json.dumps({"model": "gpt", "messages": messages, "stream": stream}).encode()
-        asks.append(Ask(USERS[number % len(USERS)], body))
+        asks.append(ask(users[number % len(users)], messages, stream=stream))
         messages.append({"role": "assistant", "content": ANSWER})
     return asks
+
+
+def ask(user: str, messages: Sequence[Mapping[str, str]], *, stream: bool = False) -> Ask:
+    """The request of ``user`` with these messages."""
+    return Ask(user, json.dumps({"model": "gpt", "messages": list(messages), "stream": stream}).encode())
 
 
 def _statement(words: Random, number: int) -> str:

@@ -16,8 +16,11 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.g
 
 
 @contextmanager
-def postgres_server(directory: Path) -> Iterator[int]:
-    """The port of an empty server that lets everybody in as ``memory``, and ends afterwards."""
+def postgres_server(directory: Path, *, durable: bool = False) -> Iterator[int]:
+    """The port of an empty server that lets everybody in as ``memory``, and ends afterwards.
+
+    Unless ``durable``, a commit does not wait for the disk.
+    """
     data, port = directory / "postgres", free_port()
     data.mkdir()
     if NOBODY:
@@ -26,7 +29,9 @@ def postgres_server(directory: Path) -> Iterator[int]:
         for above in data.parents[:-2]:
             above.chmod(above.stat().st_mode | 0o011)
     _run("initdb", "-D", str(data), "-U", "memory", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={'on' if durable else 'off'}"
+    )
     _run("pg_ctl", "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
     try:
         yield port
