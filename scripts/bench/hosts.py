@@ -10,15 +10,12 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,11 +27,10 @@ from bed.postgres import INSTALLED, postgres_server
 from hosts_kill import Kill, counted, end_of_one
 from hosts_servers import PEOPLE, Numbers, asks_of, fill, ledger_at, may_name, started, talk
 from latency_figures import WITH_TAILS, Figure, added, figure, percentiles
+from latency_machine import say, surroundings
 from latency_rounds import CONNECTIONS, Statuses, whole
 from latency_servers import Server, without_memory
 from latency_workload import TURNS, Ask
-
-from litellm_memory.embedding import LocalModel, find_model
 
 STATED: Final = 5_000_000
 """From this number on are the services of which people tell a host that is killed then."""
@@ -120,7 +116,7 @@ def measured(given: argparse.Namespace) -> Report:
         (root / "chroma").mkdir()
         asyncio.run(fill(root / "chroma", given.memories))
         filled = time.perf_counter() - began
-        _say(f"Filled in {filled:.0f} s.")
+        say(f"Filled in {filled:.0f} s.")
         url = running.enter_context(provider.running())
         shared = {
             "store": {"mode": "server", "port": running.enter_context(chroma_server(root / "chroma"))},
@@ -133,7 +129,7 @@ def measured(given: argparse.Namespace) -> Report:
         throughput = _throughput(off, hosts, given.requests, given.rounds, numbers, statuses)
         kills: list[Kill] = []
         for number in range(given.kills):
-            _say(f"Kill {number + 1} of {given.kills}")
+            say(f"Kill {number + 1} of {given.kills}")
             told = [next(stated) for _ in range(given.said)]
             hosts[0], one = end_of_one(hosts[0], hosts[1], told, given.requests, numbers)
             kills.append(one)
@@ -142,7 +138,7 @@ def measured(given: argparse.Namespace) -> Report:
 
 def _warm_up(servers: Sequence[Server], numbers: Numbers) -> None:
     """Every person asks every server: LiteLLM imports late, and a host loads a person's memories at the first touch."""
-    _say("Warming up ...")
+    say("Warming up ...")
     for server in servers:
         for _ in PEOPLE:
             whole(server.client, talk(numbers)[0], [])
@@ -154,7 +150,7 @@ def _latency(
 ) -> Latency:
     sides: tuple[list[list[float]], list[list[float]]] = ([], [])
     for number in range(rounds):
-        _say(f"One by one: round {number + 1} of {rounds}")
+        say(f"One by one: round {number + 1} of {rounds}")
         times: tuple[list[float], list[float]] = ([], [])
         for place, (turn, said) in enumerate(asks_of(numbers, requests)):
             pair = ((0, off), (1, hosts[turn % len(hosts)]))
@@ -173,7 +169,7 @@ def _throughput(
     rates: dict[str, list[float]] = {"off": [], "one": [], "both": []}
     learned: list[float] = []
     for number in range(rounds):
-        _say(f"{CONNECTIONS} connections: round {number + 1} of {rounds}")
+        say(f"{CONNECTIONS} connections: round {number + 1} of {rounds}")
         sides = {"off": [off], "one": [hosts[number % len(hosts)]], "both": hosts}
         for side in rotated(list(sides), number):
             # At least one conversation a connection, or some of them would have nothing to do.
@@ -212,14 +208,9 @@ def _rate(servers: Sequence[Server], talks: Sequence[Sequence[Ask]], statuses: S
 
 def _setting(given: argparse.Namespace, load: float, filled: float) -> Setting:
     return Setting(
-        date=datetime.now(UTC).date().isoformat(),
-        litellm=version("litellm"),
-        python=platform.python_version(),
-        machine=f"{platform.system()} {platform.machine()}",
-        cores=len(os.sched_getaffinity(0)),
+        **surroundings(),
         load_before=load,
         load_after=os.getloadavg()[0],
-        model=LocalModel.identity if find_model() else None,
         memories=given.memories,
         users=len(PEOPLE),
         filled_s=round(filled, 1),
@@ -264,10 +255,6 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _listed(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value}" for name, value in figures.items())
-
-
-def _say(progress: str) -> None:
-    print(progress, file=sys.stderr)
 
 
 if __name__ == "__main__":

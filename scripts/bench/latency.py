@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +16,11 @@ from typing import TypeVar
 
 import latency_provider as provider
 from latency_figures import MEDIAN, P99, WITH_TAILS, Figure, added, figure, percentiles
+from latency_machine import say, surroundings
 from latency_processes import own_mib, threads
 from latency_rounds import CONNECTIONS, Round, Send, Statuses, first_token, idle, in_turns, side_by_side, whole
 from latency_servers import Server, Start, with_memory, without_memory
 from latency_workload import TURNS, USERS, Ask, conversation
-
-from litellm_memory.embedding import LocalModel, find_model
 
 IDLE_SECONDS = 3.0
 STREAMS = 10
@@ -149,7 +145,7 @@ def measured(*, requests: int, rounds: int, memories: int) -> Report:
         without_memory(Path(directory, "off"), url) as off,
         with_memory(Path(directory, "on"), url, memories=memories) as on,
     ):
-        _say("Warming up ...")
+        say("Warming up ...")
         # LiteLLM imports late, and memory loads a user's memories at the first touch.
         in_turns((off, on), _asks(numbers, len(USERS) * TURNS, stream=False), whole, [])
         in_turns((off, on), _asks(numbers, TURNS, stream=True), first_token, [])
@@ -172,7 +168,7 @@ def _latency(
     off: list[Round] = []
     on: list[Round] = []
     for number in range(rounds):
-        _say(f"One by one, {'streams' if send is first_token else 'whole answers'}: round {number + 1} of {rounds}")
+        say(f"One by one, {'streams' if send is first_token else 'whole answers'}: round {number + 1} of {rounds}")
         asks = _asks(numbers, requests, stream=send is first_token)
         without, with_ = in_turns(servers, asks, send, statuses)
         off.append(without)
@@ -189,7 +185,7 @@ def _throughput(
 ) -> Throughput:
     sides: tuple[list[Round], list[Round]] = ([], [])
     for number in range(rounds):
-        _say(f"{CONNECTIONS} connections: round {number + 1} of {rounds}")
+        say(f"{CONNECTIONS} connections: round {number + 1} of {rounds}")
         # At least one conversation a connection, or some of them would have nothing to do.
         talks = [conversation(next(numbers)) for _ in range(max(CONNECTIONS, requests // TURNS))]
         for side in (0, 1) if number % 2 else (1, 0):
@@ -233,13 +229,8 @@ def _asks(numbers: Conversations, requests: int, *, stream: bool) -> list[Ask]:
 
 def _setting(*, requests: int, rounds: int, memories: int) -> Setting:
     return Setting(
-        date=datetime.now(UTC).date().isoformat(),
-        litellm=version("litellm"),
-        python=platform.python_version(),
-        machine=f"{platform.system()} {platform.machine()}",
-        cores=len(os.sched_getaffinity(0)),
+        **surroundings(),
         load_before=os.getloadavg()[0],
-        model=LocalModel.identity if find_model() else None,
         memories=memories,
         users=len(USERS),
         requests=requests,
@@ -304,10 +295,6 @@ def _footprint_lines(footprint: Footprint) -> Iterator[str]:
 
 def _row(*cells: Figure | str) -> str:
     return "".join(f"{cell!s:<30}" for cell in cells).rstrip()
-
-
-def _say(progress: str) -> None:
-    print(progress, file=sys.stderr)
 
 
 if __name__ == "__main__":
