@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy import select
 
+from litellm_memory.database.beats import STILL_LOOKS
 from litellm_memory.database.tables import answers, blocks, calls, facts, journal, traces
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.engine.beginning import holds_records
@@ -627,6 +628,35 @@ async def test_hosts_that_share_a_ledger_share_blocks_and_answers_at_once_and_wo
     for closed in (*hosts, *keepers):
         closed.close()
     for ledger in ledgers:
+        await ledger.aclose()
+
+
+@pytest.mark.skipif("postgresql" not in DATABASES, reason="no PostgreSQL is at hand")
+async def test_what_a_host_that_died_had_answered_is_learned_by_another_and_the_rest_left_to_it(
+    tmp_path: Path,
+) -> None:
+    url = empty_database("postgresql", tmp_path)
+    alive, died = Ledger.open(url), Ledger.open(url)
+    host, keeper = Journal(tmp_path, died), Taker(tmp_path, died)
+    for number in range(3):
+        host.accept(replace(EXCHANGE, id=f"call-{number}", mark=f"mark-{number}"))
+    for number in range(2):
+        host.answered(f"mark-{number}", None)
+    await keeper.take_all(rotate=True)
+    for _ in range(2 * STILL_LOOKS):
+        assert await alive.journal.beat() == 0
+        assert await died.journal.beat() == 0
+    adopted = [await alive.journal.beat() for _ in range(STILL_LOOKS + 1)]
+    assert adopted == [*[0] * STILL_LOOKS, 2]
+    assert [exchange.mark for exchange in await alive.journal.ready(10)] == ["mark-0", "mark-1"]
+    assert await died.journal.ready(10) == []
+    assert await died.journal.unlearned() == 3
+    # One that was only slow is seen again, and looks for itself.
+    assert await died.journal.beat() == 0
+    assert [await alive.journal.beat() for _ in range(STILL_LOOKS + 1)] == [0] * (STILL_LOOKS + 1)
+    for closed in (host, keeper):
+        closed.close()
+    for ledger in (alive, died):
         await ledger.aclose()
 
 

@@ -38,6 +38,8 @@ BUSY_LOOK_SECONDS: Final = 0.4
 for other hosts within a second of the answer."""
 REST_LOOK_SECONDS, REST_LOOKS = 0.5, 25
 """How often after so many looks that found nothing: a host at rest shall cost nothing."""
+BEAT_SECONDS: Final = 1.0
+"""How often a keeper shows those of other hosts that it lives."""
 COUNT_SECONDS: Final = 5.0
 """How often the metrics are shared."""
 RETRY_SECONDS: Final = 1.0
@@ -111,6 +113,8 @@ class Work:
         self._background.keep(self._retention.run)
         self._background.keep(self._housekeeping.keep)
         self._background.keep(self._count)
+        if not self._ledger.database.is_sqlite:
+            self._background.keep(self._beat)
 
     async def _take(self) -> None:
         """Takes over the journal until cancelled; wakes learning whenever there was something."""
@@ -132,6 +136,14 @@ class Work:
             with suppress(LedgerError):
                 await shared.flush()
             await asyncio.sleep(COUNT_SECONDS)
+
+    async def _beat(self) -> None:
+        """Learns also for the keepers of other hosts that died, until cancelled."""
+        while True:
+            with suppress(LedgerError):
+                if await self._ledger.journal.beat():
+                    self._learner.wake()
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def catch_up(self, *, rotate: bool = False) -> None:
         """Takes over all that was appended so far. Raises LedgerError, OSError."""

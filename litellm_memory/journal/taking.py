@@ -13,11 +13,10 @@ from litellm_memory.errors import LedgerError
 from litellm_memory.journal.journal import CALL, HOLDER, REPLY, TRACE, USES, WORDS
 from litellm_memory.journal.log import Log, Position, Record
 from litellm_memory.journal.recent import ANSWER, CUT, FREEZE, GIVE_UP, SETTLE, FrozenBy, step
-from litellm_memory.ledger import Ledger, Transaction, note_holders
+from litellm_memory.ledger import Ledger, Transaction, note_holders, note_taken_over
 from litellm_memory.ledger.answers import keep_answers
 from litellm_memory.ledger.blocks import blocks_of, cut_from, given_columns, put_blocks, settle_blocks
 from litellm_memory.ledger.calls import note_calls
-from litellm_memory.ledger.facts import note_taken_over
 from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges
 from litellm_memory.ledger.traces import add_traces
 

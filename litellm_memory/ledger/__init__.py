@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from litellm_memory.database.facts import OTHER_STORE, note_taken_over
 from litellm_memory.database.migrations import ASIDE
 from litellm_memory.database.opening import schema_and_store
 from litellm_memory.database.rebuilding import fill_from, is_damaged, list_anew
@@ -9,7 +10,6 @@ from litellm_memory.errors import LedgerError
 from litellm_memory.ledger.calls import GROUPINGS, CallRecord, Grouping, Quality, Usage
 from litellm_memory.ledger.dead_letters import DeadLetter
 from litellm_memory.ledger.erasures import Job, TooManyJobsError
-from litellm_memory.ledger.facts import OTHER_STORE
 from litellm_memory.ledger.figures import Figure, Figures
 from litellm_memory.ledger.ledger import Ledger, Transaction
 from litellm_memory.ledger.listing import ListFilter, ListPosition
@@ -58,5 +58,6 @@ __all__ = [
     "is_damaged",
     "list_anew",
     "note_holders",
+    "note_taken_over",
     "schema_and_store",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from litellm_memory.database.beats import Beats, bury
 from litellm_memory.database.database import Database
 from litellm_memory.database.said import sayings
 from litellm_memory.database.tables import aware, insert_all_new, journal, learned
@@ -21,7 +22,7 @@ from litellm_memory.ledger.dead_letters import is_dead
 from litellm_memory.models import Exchange, Reply, Scope
 
 SILENT: Final = timedelta(minutes=15)
-"""A worker on another host that has written nothing for this long is considered gone: its exchanges are adopted."""
+"""A worker on another host that has written nothing for this long is considered gone: an answer may take as long."""
 
 # Built once, because these run with every request: SQLAlchemy takes longer to build a statement than to run it.
 _OF_MARK: Final = update(journal).where(journal.c.mark == bindparam("of"))
@@ -57,6 +58,7 @@ class Exchanges:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._beats = Beats(database, self.worker)
 
     async def ready(self, limit: int) -> list[Exchange]:
         """This keeper's exchanges that were answered, oldest first; of more than ``limit``, those of all partitions in
@@ -71,6 +73,12 @@ class Exchanges:
         """Takes over the exchanges of workers that are gone, and of keepers before this one; returns how many."""
         alone = self._database.is_sqlite
         return await self._database.write(lambda c: _adopt(c, self.worker, alone=alone))
+
+    async def beat(self) -> int:
+        """Shows other hosts that this keeper lives, and takes over what was answered of those that died; returns how
+        many exchanges. To be called at even intervals."""
+        ended = await self._beats.ended()
+        return await self._database.write(lambda c: _inherit(c, self.worker, ended)) if ended else 0
 
     async def unlearned(self) -> int:
         """How many exchanges of all workers are still to be learned."""
@@ -178,11 +186,8 @@ def _adopt(connection: Connection, worker: str, *, alone: bool) -> int:
     """``alone``: no other host has a keeper on this ledger."""
     now = datetime.now(UTC)
     of_others = (journal.c.worker != worker, ~is_dead())
-    inherited = 0
-    if alone:
-        # A container that starts again has the same host name and the same process ids.
-        left = update(journal).where(*of_others, journal.c.answered.is_(True)).values(worker=worker)
-        inherited = int(connection.execute(left).rowcount)
+    # A container that starts again has the same host name and the same process ids.
+    inherited = _adopt_answered(connection, worker) if alone else 0
     held: dict[str, datetime] = {
         row[0]: aware(row[1])
         for row in connection.execute(
@@ -197,6 +202,19 @@ def _adopt(connection: Connection, worker: str, *, alone: bool) -> int:
             update(journal).where(journal.c.worker.in_(gone)).values(worker=worker, answered=True)
         ).rowcount
     )
+
+
+def _inherit(connection: Connection, worker: str, ended: Collection[str]) -> int:
+    bury(connection, ended)
+    return _adopt_answered(connection, worker, ended)
+
+
+def _adopt_answered(connection: Connection, worker: str, of: Collection[str] | None = None) -> int:
+    """``of``: of these keepers; of all when None."""
+    left = update(journal).where(journal.c.worker != worker, ~is_dead(), journal.c.answered.is_(True))
+    if of is not None:
+        left = left.where(journal.c.worker.in_(of))
+    return int(connection.execute(left.values(worker=worker)).rowcount)
 
 
 def _is_gone(worker: str, *, silent: bool) -> bool:

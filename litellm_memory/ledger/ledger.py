@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 from sqlalchemy import Connection
 
 from litellm_memory.database.database import Database
+from litellm_memory.database.facts import Facts
 from litellm_memory.database.opening import prepare
 from litellm_memory.errors import LedgerError
 from litellm_memory.ledger import forgetting
@@ -21,7 +22,6 @@ from litellm_memory.ledger.calls import Calls
 from litellm_memory.ledger.changes import Changes
 from litellm_memory.ledger.dead_letters import DeadLetters
 from litellm_memory.ledger.erasures import Erasures
-from litellm_memory.ledger.facts import Facts
 from litellm_memory.ledger.figures import Figures
 from litellm_memory.ledger.journal import Exchanges
 from litellm_memory.ledger.listing import Listing
