@@ -59,7 +59,9 @@ def extract(
     prose = own_prose(exchange.text)
     said = sentences(prose)
     commanded = {sentence for sentence in said if command_in(sentence)}
-    if not commanded and wishes_in(exchange.text):  # In no shape that is known: it may be in any of its sentences.
+    # In no shape that is known: it may be in any of its sentences, or none of it is a wish and something is denied.
+    maybe = not commanded and bool(wishes_in(exchange.text))
+    if maybe:
         commanded = {*said}
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
     over = [fact for fact in facts if fact.only_if_ends]
@@ -74,13 +76,15 @@ def extract(
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
     if facts and "\n\n" in prose:
         more = [line for line in more if not frames_a_letter(line)]
+    whole = prose.strip()
     if commanded:  # A wish about memory is no memory, whatever is said beside it.
         prose = "\n".join(sentence for sentence in said if sentence not in commanded)
     episode = episode_of(exchange, prose) if turns and says_enough(more) else None
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
-    if turns and not (found or ending or commanded) and prose.strip() and not all(map(is_question, said)):
-        ending = (Candidate(prose.strip(), "fact", CONFIDENCE),)
+    nothing = turns and not (found or ending or commanded) and not all(map(is_question, said))
+    if whole and (maybe or nothing):
+        ending = (Candidate(whole, "fact", CONFIDENCE),)
     dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
     answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()
     return Extraction((*found, *answered.candidates), ending, (*dropped, *answered.dropped))

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.extract.apart import is_apart, tells_of_one_day
 from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, content, ends, linking
 from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
@@ -26,9 +27,9 @@ from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.92
+SURE: Final = 0.9
 """Probability from which the new text takes the place of the known one. Chosen on made-up pairs of subjects that the
-net had not seen, of which 98 % that must both stay do: see docs/decisions/pairs.md."""
+net had not seen, of which 98.5 % that must both stay do: see docs/decisions/pairs.md."""
 LIKELY: Final = 0.5
 """Probability from which a text also takes the place of what was said in one message with such a known text."""
 LONGEST_NEW: Final = 200
@@ -81,17 +82,21 @@ def replaced(new: str, known: Sequence[str]) -> list[float]:
     """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged."""
     found = [0.0] * len(known)
     new = SPEECH.sub("…", new)  # what somebody else says, or is to be translated
-    if not known or not available() or len(new) > LONGEST_NEW or is_question(new) or _speaks_of_memory(new):
+    if not known or not available() or len(new) > LONGEST_NEW or _changes_nothing(new):
         return found
     judged = [number for number, text in enumerate(known) if len(text) <= MOST_CHARACTERS][-MOST_KNOWN:]
     places = placed([simplified(text) for text in (new, *(known[number] for number in judged))])
-    near = _nearest(new, [known[number] for number in judged], places)
+    near = [one for one in _nearest(new, [known[n] for n in judged], places) if not is_apart(new, known[judged[one]])]
     if near:
         pairs = [(known[judged[one]], new) for one in near]
         rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
         for one, likely in zip(near, nets().pairs.probabilities(rows)[:, 0], strict=True):
             found[judged[one]] = float(likely)
     return found
+
+
+def _changes_nothing(new: str) -> bool:
+    return is_question(new) or tells_of_one_day(new) or _speaks_of_memory(new)
 
 
 def _speaks_of_memory(text: str) -> bool:

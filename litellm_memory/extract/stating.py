@@ -12,6 +12,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from litellm_memory.extract.changes import change_in
 from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.meaning import MOST_CHARACTERS, available, facts, vectors
@@ -114,9 +115,9 @@ def _stated(sentence: str, likely: _Likely) -> Iterator[str]:
 def _without_asides(sentence: str, clauses: Sequence[_Clause], likely: _Likely) -> str:
     """The sentence without what is said at its edges and is not worth it.
 
-    A few words before the rest may be its subject; a few words behind it are a tag.
+    A few words before the rest may be its subject; a few words behind it are a tag, unless they say what is over.
     """
-    worth = [number for number, part in enumerate(clauses) if likely(part.text) >= ASIDE]
+    worth = [n for n, part in enumerate(clauses) if likely(part.text) >= ASIDE or change_in(part.text) is not None]
     if not worth:
         return sentence
     begin = next(number for number, part in enumerate(clauses) if part.is_short or number == worth[0])

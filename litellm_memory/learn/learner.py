@@ -200,7 +200,8 @@ class Learner:
         for call, learned in await self.keep([*zip(exchanges, found, strict=True)], only_if_ends=only_if_ends):
             told[call].append(learned)
         for exchange, saying in zip(exchanges, sayings, strict=True):
-            told[exchange.id] += await self._obey(exchange) if saying in ("new", "paused") else ()
+            ended = any(learned.what == "superseded" for learned in told[exchange.id])
+            told[exchange.id] += await self._obey(exchange, ended=ended) if saying in ("new", "paused") else ()
         self._ledger.traces.learned(told)
         new = [exchange for exchange, saying in zip(exchanges, sayings, strict=True) if saying == "new"]
         if self.settings.model is not None:
@@ -297,10 +298,14 @@ class Learner:
         with suppress(NotFoundError):
             await self._memories.correct(changed.partition, changed.id, lambda memory: with_outcome(memory, changed))
 
-    async def _obey(self, exchange: Exchange) -> list[Learned]:
-        """Carries out the person's wishes about memory; returns the outcomes for the memories they concern."""
+    async def _obey(self, exchange: Exchange, *, ended: bool) -> list[Learned]:
+        """Carries out the person's wishes about memory; returns the outcomes for the memories they concern.
+
+        ``ended``: something known is over by what they said. What may be a wish too was a denial, then.
+        """
+        wishes = [wish for wish in commands_in(exchange) if wish.sure or wish.action == "pause" or not ended]
         # A person who pasted an attack did not give its commands.
-        if not self.settings.patterns or not commands_in(exchange) or shown_aim(exchange.text) is not None:
+        if not self.settings.patterns or not wishes or shown_aim(exchange.text) is not None:
             return []
         outcomes, questions = await self._wishes.obey(exchange)
         return [*outcomes, *(told for _, told in await self.keep([(exchange, questions)]))] if questions else outcomes
