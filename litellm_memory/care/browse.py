@@ -23,8 +23,6 @@ MOST_LOOKED_AT: Final = 2000
 """Memories that one page of a list looks at; a list with a rare filter takes several pages."""
 MOST_FOUND: Final = 100
 """Memories that a search finds for each user."""
-NEWEST: Final = 200
-"""Memories among which users are looked for when none is named."""
 MOST_USERS: Final = 8
 """Users whose memories are searched when none is named."""
 
@@ -48,6 +46,11 @@ class BrowseIn(Shape):
     until: Moment | None = None
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=300)
+
+    @property
+    def narrows_what_is_found(self) -> bool:
+        """True when not all that a search finds for the query may be shown."""
+        return self.state != "in_force" or any((self.project, self.client, self.since, self.until))
 
     def admits(self, memory: Memory, now: datetime) -> bool:
         """True for a memory that matches all that is asked for but the query."""
@@ -103,22 +106,16 @@ async def browse(
 async def _search(
     memories: Memories, recall: Recalling, partition: str, asked: BrowseIn, query: str, now: datetime
 ) -> Browsed:
-    users = [asked.user] if asked.user else await _newest_users(memories, partition)
+    users = [asked.user] if asked.user else await memories.lists.newest_users(partition, limit=MOST_USERS)
     found: list[Recalled] = []
     for user in users:
         scope = Scope(partition, user, project=asked.project)
         tags = frozenset({asked.tag} if asked.tag else ())
-        wanted = Query(
-            query, scope, MOST_FOUND, 0.0, kinds=frozenset(asked.kinds), tags=tags, standing_instructions=False
-        )
+        most = MOST_FOUND if asked.narrows_what_is_found else asked.limit
+        wanted = Query(query, scope, most, 0.0, kinds=frozenset(asked.kinds), tags=tags, standing_instructions=False)
         found += (await recall(wanted, now=now)).recalled
     best = sorted((one for one in found if asked.admits(one.memory, now)), key=lambda one: one.score, reverse=True)
     return Browsed(best[: asked.limit], users=users)
-
-
-async def _newest_users(memories: Memories, partition: str) -> list[str]:
-    newest, _ = await memories.lists.page(partition, ListFilter(), limit=NEWEST)
-    return list(dict.fromkeys(memory.user for memory in newest))[:MOST_USERS]
 
 
 async def _list(

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from litellm_memory.ledger import Ledger, ListFilter, ListPosition
-from litellm_memory.models import Memory
+from litellm_memory.models import NAMESPACE_DIGITS, Memory
 from litellm_memory.store import Store, every_memory
 
+NEWEST = 200
+"""Memories among which users are looked for."""
 PAGE_SIZE = 1000
 """Memories per page when all of them are read."""
 
@@ -53,6 +55,22 @@ class MemoryLists:
             if len(positions) < wanted:
                 return [memory for _, memory in found], None
             after = positions[-1]
+
+    async def newest_users(self, partition: str, *, limit: int) -> list[str]:
+        """At most ``limit`` users of the newest memories of a partition, whose latest memory is the newest first.
+
+        Only one memory of each is read from the store.
+        """
+        await self.fill()
+        positions = await self._ledger.listing.page(partition, ListFilter(), limit=NEWEST)
+        # An id begins with the digits of its user's namespace.
+        latest: dict[str, str] = {}
+        for position in positions:
+            latest.setdefault(position.memory[:NAMESPACE_DIGITS], position.memory)
+        ids = [*latest.values()][:limit]
+        entries = await self._store().get(partition, ids, vectors=False)
+        users = {entry.memory.id: entry.memory.user for entry in entries}
+        return [users[one] for one in ids if one in users]
 
     async def all(self, partition: str, asked: ListFilter) -> list[Memory]:
         """All memories of a partition that match ``asked``, newest first, then by id."""
