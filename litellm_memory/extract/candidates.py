@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from litellm_memory.extract.answers import claims_in, is_supported, restates
 from litellm_memory.extract.clauses import frames_a_letter, is_question, states_nothing
-from litellm_memory.extract.commands import MemoryCommand, command_in, wishes_in
+from litellm_memory.extract.commands import MemoryCommand, command_in, may_deny, wishes_in
 from litellm_memory.extract.languages import StatementRule, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import CONFIDENCE, Fact, facts_in
@@ -59,10 +59,9 @@ def extract(
     prose = own_prose(exchange.text)
     said = sentences(prose)
     commanded = {sentence for sentence in said if command_in(sentence)}
-    # In no shape that is known: it may be in any of its sentences, or none of it is a wish and something is denied.
-    maybe = not commanded and bool(wishes_in(exchange.text))
-    if maybe:
-        commanded = {*said}
+    denies = False
+    if not commanded and wishes_in(exchange.text):  # In no shape that is known: it may be in any of its sentences.
+        commanded, denies = {*said}, may_deny(prose)
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
     over = [fact for fact in facts if fact.only_if_ends]
     facts = [fact for fact in facts if not fact.only_if_ends]
@@ -83,7 +82,7 @@ def extract(
     if episode is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
     nothing = turns and not (found or ending or commanded) and not all(map(is_question, said))
-    if whole and (maybe or nothing):
+    if whole and (denies or nothing):
         ending = (Candidate(whole, "fact", CONFIDENCE),)
     dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
     answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()

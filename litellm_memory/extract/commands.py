@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from litellm_memory.extract.changes import ARTICLES, CACHED, among, linking
+from litellm_memory.extract.changes import ARTICLES, CACHED, affirmed, among, linking
 from litellm_memory.extract.clauses import is_question, states_nothing
 from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.extract.pastes import own_prose
@@ -25,6 +26,8 @@ MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
 MEANT: Final = 0.5
 """Probability from which a message is taken for a wish about memory."""
+DENIED: Final = 0.8
+"""Probability below which it may deny what is known instead: "I never said that I own a flat in Lisbon"."""
 PAUSED: Final = 0.85
 """Probability from which it is taken for a wish that nothing of the conversation be remembered: all that is said in it
 later would be lost."""
@@ -105,15 +108,28 @@ def meant_in(text: str) -> MemoryCommand | None:
     return _meant(text) if text.strip() and available() else None
 
 
+def may_deny(text: str) -> bool:
+    """True when what may be a wish, as a net reads it, may as well say that something known is not so."""
+    return affirmed(text) is not None and bool(text.strip()) and available() and _likely(text)[0].max() < DENIED
+
+
 @lru_cache(maxsize=CACHED)
 def _meant(text: str) -> MemoryCommand | None:
-    parts = [text, *(said for said in sentences(text) if said != text)]
-    forget, pause = nets().wishes.probabilities(vectors([simplified(part) for part in parts])).T
+    forget, pause = _likely(text)
     if pause.max() > max(forget.max(), PAUSED):
         return _pause(text)
     # The whole says best what is meant; a sentence among others that ask for something else may drown in it.
-    meant = text if forget[0] >= MEANT else " ".join(np.array(parts, object)[forget >= MEANT])
+    meant = text if forget[0] >= MEANT else " ".join(np.array(_parts(text), object)[forget >= MEANT])
     return MemoryCommand("forget", meant, sure=False) if meant else None
+
+
+def _likely(text: str) -> NDArray[np.float32]:
+    """How likely the message and each of its sentences wish something forgotten, and how likely a pause."""
+    return nets().wishes.probabilities(vectors([simplified(part) for part in _parts(text)])).T
+
+
+def _parts(text: str) -> list[str]:
+    return [text, *(said for said in sentences(text) if said != text)]
 
 
 def targets_of(command: MemoryCommand, texts: Iterable[str]) -> list[str]:
