@@ -1,0 +1,1 @@
+"""The seventh round: updates, wishes about memory, attacks and facts."""
