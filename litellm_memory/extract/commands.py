@@ -154,19 +154,24 @@ def broad(sentence: str, wish: MemoryCommand, texts: Sequence[str]) -> list[str]
     clauses = [part for said in sentences(plain) for part in _CLAUSE.split(said)]
     wishing = [clause for clause in clauses if command_in(clause) is not None] if shaped else clauses
     for language in languages():
-        if kept := [clause for clause in wishing if language.but.search(clause)]:
+        if kept := [clause for clause in wishing if "but" in _extent(clause, language)]:
             return _all_but(kept, texts)
         parts = [part for clause in wishing for part in _JOINT.split(clause)]
-        rest = [part for part in parts if language.rest.search(part)]
+        rest = [part for part in parts if "rest" in _extent(part, language)]
         if rest and not any(_stays(part, language) for part in rest):
             return _all_but([part for part in parts if part not in rest] or rest, texts)
-        if not rest and any(language.everything.search(clause) for clause in wishing):
+        if not rest and any("everything" in _extent(clause, language) for clause in wishing):
             return [*texts]
     return None
 
 
+def _extent(part: str, language: Language) -> set[str | None]:
+    """How much a part of a wish says to be about: the groups of ``extent`` that it shows."""
+    return {match.lastgroup for match in language.extent.finditer(part)}
+
+
 def _stays(part: str, language: Language) -> bool:
-    return bool(language.stays.search(part) or language.negations.search(part))
+    return "stays" in _extent(part, language) or language.negations.search(part) is not None
 
 
 def _all_but(named: Sequence[str], texts: Sequence[str]) -> list[str]:

@@ -24,8 +24,8 @@ Keys of a file, all regular expressions that ignore case:
              that may be about anything ("delete")
 ``memory``   names the memory, or what it holds ("what I told you"), ``filler`` what else is no part of the object
 ``beyond``   leads from the object of a task to where it is ("from the form"), ``pause`` names this conversation
-``rest``     what else is known than a wish names, and ``stays`` that this is kept; ``but`` what is kept of all, and
-             ``everything`` all about the person
+``extent``   how much a wish is about, by groups: ``rest`` all else than it names, ``stays`` that this is kept, ``but``
+             all except what follows, ``everything`` all about the person
 ``over``     words of a part of a sentence that tells what is over, ``ended`` those that deny what was true
 ``moved``    the former value ``was`` of what changed "from" it, ``cuts`` where the next part begins
 ``passing``  words of change and of time that are no part of what is said, ``linking`` those that only join
@@ -50,7 +50,7 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """In C where PyYAML has it, which is ten times as fast: every process that reads the rules waits for that."""
 _PATTERNS: Final = (
     "asks negations possessed joints addressed new over ended cuts passing forgets removes memory filler beyond pause"
-    " rest but stays everything"
+    " extent"
 ).split()
 _WORDS: Final = "small attributes numbers linking".split()
 LONGEST: Final = 500
@@ -119,10 +119,7 @@ class Language:
     filler: re.Pattern[str]
     beyond: re.Pattern[str]
     pause: re.Pattern[str]
-    rest: re.Pattern[str]
-    but: re.Pattern[str]
-    stays: re.Pattern[str]
-    everything: re.Pattern[str]
+    extent: re.Pattern[str]
 
 
 @cache

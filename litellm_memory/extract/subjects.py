@@ -1,7 +1,7 @@
 """What a statement is about, and what it says of that: so that a newer one can supersede an older one.
 
 Groups of a pattern: ``what`` (and ``what2``) and ``how`` name the subject, ``value`` is its value, ``was`` the former
-value, ``not`` (and ``not2``) says that it is no longer true, ``part`` that only a part of it changed.
+value, ``not`` says that it is no longer true, ``part`` that only a part of it changed.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _statement(rule: SubjectRule, match: re.Match[str], language: Language, *, c
         subject=(rule.subject, how.casefold(), *what),
         value=value,
         was=frozenset() if rule.pair else was,
-        holds=not (groups.get("not") or groups.get("not2")),
+        holds=not groups.get("not"),
         partly="part" in groups,
         single=single,
         shape=_shape(groups.get("value", ""), value & language.numbers),
