@@ -38,7 +38,7 @@ def test_of_hundreds_of_secrets_hardly_one_is_missed() -> None:
 
 def test_of_a_thousand_ordinary_lines_hardly_one_is_touched() -> None:
     touched = [line for line in ordinary(1000) if redact(line) != line]
-    assert len(touched) <= 10, touched
+    assert len(touched) <= 5, touched
 
 
 @pytest.mark.parametrize(
