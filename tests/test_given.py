@@ -19,7 +19,8 @@ from litellm_memory.identity.headers import read_options
 from litellm_memory.identity.projects import safe_project
 from litellm_memory.identity.scope import choose_session
 from litellm_memory.models import Turn, readable_id
-from litellm_memory.redact import Redactor, hidden
+from litellm_memory.redact import Redactor
+from litellm_memory.redact.names import hidden
 from litellm_memory.settings import IdentitySettings, Settings
 
 NFD = unicodedata.normalize("NFD", "José")

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from litellm_memory.models import MAX_NAME_CHARACTERS, readable_id
-from litellm_memory.redact import Redactor, safe_id
+from litellm_memory.redact import Redactor
+from litellm_memory.redact.names import safe_id
 
 MOST_FIELDS: Final = 64
 """A shape has fewer fields than this; an object with thousands would cost an error message for each."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
 from litellm_memory.models import BlockStyle, MemoryKind, readable_id, readable_text
-from litellm_memory.redact import safe_id
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")

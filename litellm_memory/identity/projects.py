@@ -15,7 +15,8 @@ from litellm_memory.identity.directories import client_directory, normalised_pat
 from litellm_memory.identity.headers import RequestOptions, decoded
 from litellm_memory.identity.rules import first_match
 from litellm_memory.models import Scope, Turn, readable_id
-from litellm_memory.redact import Redactor, hidden
+from litellm_memory.redact import Redactor
+from litellm_memory.redact.names import hidden
 from litellm_memory.screening import shown_aim
 from litellm_memory.settings import IdentitySettings
 

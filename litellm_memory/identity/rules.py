@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from litellm_memory.identity.headers import decoded
 from litellm_memory.models import Turn
-from litellm_memory.redact import safe_id
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 LONGEST_VALUE: Final = 1024

@@ -11,7 +11,7 @@ from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session
 from litellm_memory.identity.users import Refusal, choose_user
 from litellm_memory.models import Caller, Scope, Turn
-from litellm_memory.redact import safe_id
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import IdentitySettings
 
 

@@ -11,7 +11,7 @@ from litellm_memory.identity.headers import USER, RequestOptions, decoded, plain
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn, readable_id
-from litellm_memory.redact import safe_id
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import MASTER, IdentitySettings
 
 END_USER_HEADERS: Final = ("x-openwebui-user-id", "x-litellm-end-user-id", "x-litellm-customer-id")
