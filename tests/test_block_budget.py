@@ -17,7 +17,7 @@ def fill(memories: list[Memory], **fields: object) -> dict[str, str | None]:
 
 def test_the_budget_keeps_the_best_that_fit_whole() -> None:
     memories = [memory(name, tokens=size) for name, size in (("a", 50), ("b", 60), ("c", 40))]
-    frame, heading, entries = 34, 8, 2 * 2
+    frame, heading, entries = 39, 8, 2 * 2
     assert fill(memories, tokens=90 + frame + heading + entries) == {"a": None, "b": "budget", "c": None}
     assert fill(memories, limit=1) == {"a": None, "b": "limit", "c": "limit"}
 

@@ -76,8 +76,8 @@ def test_an_export_is_imported_once_however_often(config: Path, tmp_path: Path) 
     assert {json.loads(line)["id"] for line in file.read_text().splitlines()} == set(kept)
     assert file.stat().st_mode & 0o777 == 0o600
     done("forget", kept[0], config=config)
-    assert done("import", str(file), config=config) == {"imported": 1, "known": 1, "refused": 0}
-    assert done("import", str(file), config=config) == {"imported": 0, "known": 2, "refused": 0}
+    assert done("import", str(file), config=config) == {"imported": 1, "known": 1, "refused": 0, "skipped": 0}
+    assert done("import", str(file), config=config) == {"imported": 0, "known": 2, "refused": 0, "skipped": 0}
     assert run("export", config=config).stdout.count("\n") == 2
 
 

@@ -206,6 +206,36 @@ async def test_a_conversation_that_the_server_keeps_is_not_given_what_it_carries
     assert third.status == "empty"
 
 
+async def test_who_goes_on_at_once_is_not_given_what_the_answer_before_carries(engine: Engine, user: str) -> None:
+    await tell(engine, user, FACT)
+    outcome = await engine.before(responses(user, QUESTION))
+    statuses = []
+    for number in range(5):
+        # Nobody waits until this is known.
+        engine.after(outcome, lambda id=f"resp-{user}-{number}": Reply("heron-42 " * 5000, complete=True, id=id))
+        said = f"Sorry, {number} times: what is my staging database called?"
+        outcome = await engine.before(responses(user, said, f"resp-{user}-{number}"))
+        statuses.append(outcome.status)
+    assert statuses == ["empty"] * 5
+
+
+async def test_after_a_tool_loop_and_a_restart_it_is_still_known_what_the_server_carries(
+    data_dir: Path, user: str
+) -> None:
+    async with running(data_dir, recall={"deadline_ms": 5000}) as before:
+        await tell(before, user, FACT)
+        first = await before.before(responses(user, QUESTION))
+        await answer(before, first, "Looking.", tools=True, id="resp-looking")
+        result = [{"type": "function_call_output", "call_id": "t", "output": "done"}]
+        loop = await before.before(responses(user, result, "resp-looking"))
+        await answer(before, loop, "heron-42", id="resp-looked")
+        asked = responses(user, "Sorry, what is my staging database called?", "resp-looked")
+        assert (first.status, loop.kind, (await before.before(asked)).status) == ("injected", "continuation", "empty")
+    async with running(data_dir, recall={"deadline_ms": 5000}) as after:
+        asked = responses(user, "Once more, what is my staging database called?", "resp-looked")
+        assert (await after.before(asked)).status == "empty"
+
+
 async def test_nobody_goes_on_from_another_persons_answer(engine: Engine, user: str) -> None:
     said = "Please rename the staging database to osprey today"
     await answer(engine, await engine.before(responses(user, said)), "Looking.", tools=True, id=f"resp-{user}")

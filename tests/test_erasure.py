@@ -25,6 +25,7 @@ from bed.proxy import Proxy, free_port
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from litellm_memory.api.jobs import FOUND_NOTHING, shape
 from litellm_memory.care import erasure
 from litellm_memory.care.erasure import operator_steps
 from litellm_memory.cli import app
@@ -387,6 +388,16 @@ async def test_the_same_erasure_asked_twice_is_one_job_and_erases_what_was_said_
         now = await ledger.erasures.get("p", first.id)
         assert now is not None
         assert (now.progress, now.user) == ("scrubbing", None)
+
+
+async def test_an_erasure_that_found_nobody_says_so(tmp_path: Path) -> None:
+    async with opened_engine(tmp_path) as engine:
+        await engine.memories.keep([memory(ADA, "first", SECRETS[0])])
+        told = []
+        for user in ("adah", ADA.user):
+            job = await until_done(engine, await engine.erasure.ask("p", user))
+            told.append(shape(engine, job, await engine.ledger.people.receipts.of(job.id)).remaining_steps)
+        assert [FOUND_NOTHING in steps for steps in told] == [True, False]
 
 
 async def test_a_partition_has_a_limited_number_of_open_erasures(tmp_path: Path) -> None:

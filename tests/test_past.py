@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from itertools import count, pairwise
@@ -89,7 +90,7 @@ def heard(file: Path, name: str | None = None) -> list[Heard]:
     assert name is not None
     return [
         piece
-        for one in conversations_in(file, name)
+        for one in conversations_in(file, name, Counter())
         for piece in heard_in(
             Request(
                 "call",
@@ -158,7 +159,7 @@ def test_a_conversation_of_more_messages_than_a_request_takes_comes_in_parts_tha
     ]
     file = tmp_path / "long.jsonl"
     file.write_text("\n".join(json.dumps(one) for pair in zip(said, replies, strict=True) for one in pair))
-    parts = list(conversations_in(file, "claude-code"))
+    parts = list(conversations_in(file, "claude-code", Counter()))
     assert [len(part["said"]) for part in parts] == [FEW_SAID, FEW_SAID, 200]
     assert MOST_SAID <= past.MOST_SAID
     found = [
@@ -180,7 +181,7 @@ def shelves(tmp_path: Path, count: int, *, answered: bool) -> Path:
 
 def test_a_conversation_that_is_too_long_for_a_request_goes_on_as_another_one_and_loses_nothing(tmp_path: Path) -> None:
     file = shelves(tmp_path, MOST_SAID + 1, answered=True)
-    parts = [len(part["said"]) for part in conversations_in(file, "claude-code")]
+    parts = [len(part["said"]) for part in conversations_in(file, "claude-code", Counter())]
     assert parts == [500, 500, 1000, 2000, 2000, 1]
     found = [one.text for piece in heard(file) for one in piece.exchanges]
     assert found == [f"My shelf number {n} is oak." for n in range(MOST_SAID + 1)]
@@ -193,7 +194,7 @@ def test_four_times_as_long_a_conversation_is_sent_and_heard_in_about_four_times
     taken, sent = [], []
     for many in (1000, 4000):
         file = shelves(tmp_path, many, answered=answered)
-        sent.append(sum(len(json.dumps(part)) for part in conversations_in(file, "claude-code")))
+        sent.append(sum(len(json.dumps(part)) for part in conversations_in(file, "claude-code", Counter())))
         begun = time.thread_time()
         assert sum(len(one.exchanges) for one in heard(file)) == many
         taken.append(time.thread_time() - begun)
@@ -234,7 +235,7 @@ def test_a_spend_row_that_failed_or_does_not_hold_the_whole_prompt_is_not_heard(
 
 def test_what_was_said_through_the_proxy_has_the_same_mark_in_the_transcript() -> None:
     [found] = heard(FILES / "codex.jsonl")
-    [conversation] = conversations_in(FILES / "codex.jsonl", "codex")
+    [conversation] = conversations_in(FILES / "codex.jsonl", "codex", Counter())
     live = {
         "input": [
             {"role": "developer", "content": [{"type": "input_text", "text": "Rules"}]},
@@ -317,7 +318,7 @@ async def learned(engine: Engine, user: str, most: int) -> list[tuple[str, str]]
 
 
 def of_codex(user: str) -> dict[str, Any]:
-    [conversation] = conversations_in(FILES / "codex.jsonl", "codex")
+    [conversation] = conversations_in(FILES / "codex.jsonl", "codex", Counter())
     return {**conversation, "user": user}
 
 

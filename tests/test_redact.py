@@ -38,7 +38,7 @@ def test_of_hundreds_of_secrets_hardly_one_is_missed() -> None:
 
 def test_of_a_thousand_ordinary_lines_hardly_one_is_touched() -> None:
     touched = [line for line in ordinary(1000) if redact(line) != line]
-    assert len(touched) <= 10, touched
+    assert len(touched) <= 5, touched
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,10 @@ def test_of_a_thousand_ordinary_lines_hardly_one_is_touched() -> None:
         ("My password is swordfish", None),
         ("my PIN is 4821 and the pin is 12 mm long", "my PIN is [REDACTED:pin] and the pin is 12 mm long"),
         ("API_KEY=[REDACTED:api-key]", None),
+        ("Our public key fingerprint is SHA256:uNiVztksCsDhcc0u9e8BrWiYxVqWgXkqJ3kYdQxTzSg.", None),
+        ("The host key's fingerprint: MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48", None),
+        ("Our WireGuard public key is hIA3ikjlSOAo0qqrI+rXaS3ZH04nx7Q2YQ4m2Syz+XE=", None),
+        ("Our WireGuard key is hIA3ikjlSOAo0qqrI+rXaS3ZH04nx7Q2YQ4m2Syz+XE=", "Our WireGuard key is [REDACTED:secret]"),
         ("", None),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from bed.remembered import DAY, memory
@@ -52,6 +52,13 @@ def test_days_stand_in_the_order_of_their_best_memory_and_each_day_in_the_order_
     assert render(recalled, "xml").text.splitlines()[1:-1] == lines
     lines[3] = "2026-02-23, atlas:"
     assert render(recalled, "xml", name_projects=True).text.splitlines()[1:-1] == lines
+
+
+def test_days_are_those_of_utc_and_the_block_says_so() -> None:
+    at_six_in_shanghai = datetime(2026, 3, 4, 6, tzinfo=timezone(timedelta(hours=8)))
+    shown = render([Recalled(memory("The port is 8764", created=at_six_in_shanghai), 0.9)], "xml").text
+    assert shown == f'<memory note="{NOTE}">\n2026-03-03:\n- The port is 8764\n</memory>'
+    assert NOTE.endswith("Days are in UTC.")
 
 
 def test_a_client_of_ai_mem_gets_an_index_with_the_nearest_in_full() -> None:

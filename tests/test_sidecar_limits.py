@@ -102,6 +102,8 @@ async def test_no_number_of_invalid_keys_makes_a_known_one_unknown() -> None:
     assert await outcome(rates, "sk-ada") == 200
     for number in range(2 * CALLERS):
         await outcome(rates, f"sk-{number}", address=f"198.51.{number % 90}.{number % 250}")
+    # Nobody who is not known passes from her own address now.
+    assert [await outcome(rates, f"sk-more-{number}") for number in range(REFUSALS + 1)][-1] == "1"
     assert await outcome(rates, "sk-ada") == 200
 
 

@@ -250,9 +250,10 @@ FLOODS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
             "method": "POST",
             "url": "/mcp",
             "headers": {"accept": "application/json, text/event-stream", "content-type": "application/json"},
-            "content": text([{"jsonrpc": "2.0", "id": n, "method": "tools/list"} for n in range(4000)]),
+            "content": text([{"jsonrpc": "2.0", "id": n, "method": "tools/list"} for n in range(2200)]),
         },
     ),
+    "more than tools take": (413, {"method": "POST", "url": "/mcp", "content": b" " * (128 * 2**10 + 1)}),
     "a tool's arguments without number": (
         200,
         {
@@ -264,7 +265,7 @@ FLOODS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
                     "jsonrpc": "2.0",
                     "id": 1,
                     "method": "tools/call",
-                    "params": {"name": "search", "arguments": {f"k{n}": 0 for n in range(15_000)}},
+                    "params": {"name": "search", "arguments": {f"k{n}": 0 for n in range(9_000)}},
                 }
             ),
         },

@@ -42,6 +42,9 @@ class JobsOut(Shape):
 
 
 MOST_SHOWN: Final = 50
+FOUND_NOTHING: Final = (
+    "Nothing was found to erase: if somebody should have been, see `GET /v1/namespaces` for how they are called."
+)
 
 router = APIRouter(prefix="/v1/jobs", tags=["erasing"])
 
@@ -81,7 +84,8 @@ async def _work(engine: Engine) -> None:
 
 
 def shape(engine: Engine, job: Job, erased: Mapping[str, int]) -> JobOut:
-    """A job as JSON, with its receipt."""
+    """A job as JSON, with its receipt; one that found nothing says so, because a name may be another than was meant."""
+    found_nothing = job.progress == "done" and not job.forgotten and not any(erased.values())
     return JobOut(
         id=job.id,
         partition=job.partition,
@@ -91,5 +95,5 @@ def shape(engine: Engine, job: Job, erased: Mapping[str, int]) -> JobOut:
         forgotten=job.forgotten,
         erased={"memories": job.forgotten, **erased},
         problem=job.problem and without_paths(job.problem, engine.settings.data_dir),
-        remaining_steps=operator_steps(engine.settings),
+        remaining_steps=[*([FOUND_NOTHING] if found_nothing else []), *operator_steps(engine.settings)],
     )

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from litellm_memory.models import MAX_NAME_CHARACTERS, readable_id
 from litellm_memory.redact import Redactor
+from litellm_memory.redact.names import safe_id
 
 MOST_FIELDS: Final = 64
 """A shape has fewer fields than this; an object with thousands would cost an error message for each."""
@@ -35,7 +36,10 @@ class Shape(BaseModel):
 
 def named(value: str) -> str:
     """A user, project or session as the headers name it, so that every door means the same. Raises ValueError."""
-    name = readable_id(value)
+    return _readable(safe_id(value))
+
+
+def _readable(name: str | None) -> str:
     if name is None:
         raise ValueError("a name is not blank and has no control characters")
     return name
@@ -62,15 +66,14 @@ def _small_enough(tags: list[str]) -> list[str]:
     return tags
 
 
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$"),
-    AfterValidator(named),
-]
+_Short = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[_Short, AfterValidator(named)]
+Tag = Annotated[_Short, AfterValidator(lambda value: _readable(readable_id(value)))]
+"""A tag is redacted as a text is, so that the words around a secret stay."""
 Said = Annotated[
     str, StringConstraints(min_length=1, max_length=LONGEST_SAID, strip_whitespace=True), AfterValidator(_seen)
 ]
 """A text as a reader sees it."""
-Tags = Annotated[list[Name], Field(max_length=MOST_TAGS), AfterValidator(_small_enough)]
+Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_small_enough)]
 Moment = Annotated[datetime, AfterValidator(aware)]
 """A time, in UTC."""

@@ -136,7 +136,7 @@ def _program(file: Path) -> str:
 def _conversations(files: Mapping[Path, str], told: Told) -> Iterator[dict[str, Any]]:
     for file, program in files.items():
         try:
-            yield from map(dict, conversations_in(file, program))
+            yield from map(dict, conversations_in(file, program, told.left_out))
         except LiteLLMMemoryError as error:
             told.unreadable += 1
             say(f"{file}: {error}", err=True)

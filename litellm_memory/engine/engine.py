@@ -93,10 +93,10 @@ class Engine:
             self.recall = RecallElsewhere(self._searching, memories)
         breaker = self._breaker = Breaker("ledger", ledger.ping, away=self.health.away)
         blocks = Blocks(settings, self.journal, self._searching or Finder(redactor, self._recall), breaker)
-        reader = Reader(settings, ledger, self.journal, breaker)
+        self.after = After(redactor, self.journal, self._background)
+        reader = Reader(settings, ledger, self.journal, breaker, self.after.noted)
         notice = Noticing(settings, redactor, ledger, self.journal)
         self.before = Before(settings, self.journal, notice, reader, acceptor, blocks)
-        self.after = After(redactor, self.journal, self._background)
 
     def _keeper(self, settings: Callable[[], Settings], count: Count) -> Keeping | KeepingHere:
         if sys.platform != "win32":

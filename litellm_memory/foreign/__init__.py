@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,8 +29,11 @@ class Format(Protocol):
         """True for a record that this product writes."""
         ...
 
-    def lines(self, record: Json) -> Iterator[Line]:
-        """The memories in a record. Raises ShapeError for one that cannot be read."""
+    def lines(self, record: Json) -> Iterator[Line | None]:
+        """The memories in a record, None for something of the person's without words.
+
+        Raises ShapeError for one that cannot be read.
+        """
         ...
 
 
@@ -48,23 +52,31 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 
 TOO_DEEP: Final = "it is nested too deeply"
+ODD: Final = "a field of it is of another type than this product writes"
+NOTHING: Final = "nothing in it is a memory, or was said by the person in words"
+LOOKED_AT: Final = 100
+"""Records at the beginning of a file, of which the first that fits a format shows which product wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An import line in JSON, or why there is none, and its position in the file."""
+    """An import line in JSON, or why there is none, and its position in the file.
+
+    ``skipped``: there is none because the product keeps something else there, such as what was deleted.
+    """
 
     where: str
     line: bytes = b""
     refusal: str | None = None
+    skipped: bool = False
 
 
 def format_of(path: File | Path) -> str | None:
     """The detected format of a file; None when none fits. Raises ShapeError, OSError."""
     if is_text(path):
         return MARKDOWN
-    first = next((record.value for record in records_in(path) if isinstance(record.value, dict)), None)
-    return None if first is None else next((name for name, one in FORMATS.items() if one.fits(first)), None)
+    first = [record.value for record in islice(records_in(path), LOOKED_AT) if isinstance(record.value, dict)]
+    return next((name for record in first for name, one in FORMATS.items() if one.fits(record)), None)
 
 
 def converted(path: File | Path, name: str) -> Iterator[Converted]:
@@ -85,8 +97,15 @@ def _converted(records: Iterable[Record], name: str) -> Iterator[Converted]:
         except RecursionError:
             yield Converted(record.where, refusal=TOO_DEEP)
             continue
-        for line in lines:
-            yield _line(record.where, line if name == NATIVE else _as_foreign(line, name))
+        except (TypeError, ValueError, AttributeError, LookupError):
+            # Any field of a file may be anything, and one odd record is no reason to refuse all others.
+            yield Converted(record.where, refusal=ODD)
+            continue
+        for line in lines or [None]:
+            if line is None:
+                yield Converted(record.where, refusal=NOTHING, skipped=True)
+            else:
+                yield _line(record.where, line if name == NATIVE else _as_foreign(line, name))
 
 
 def _as_foreign(line: Line, name: str) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -65,10 +66,13 @@ def _memories(upload: Upload, name: str) -> Iterator[bytes]:
 
 
 def _conversations(upload: Upload, name: str) -> Iterator[bytes]:
-    for number, one in enumerate(conversations_in(upload, name), 1):
+    left_out: Counter[str] = Counter()
+    for number, one in enumerate(conversations_in(upload, name, left_out), 1):
         told = json.dumps(one, ensure_ascii=False).encode("utf-8", "replace")
         refusal = "it is larger than 4 MB" if len(told) > LARGEST_CONVERSATION else None
         yield _row(f"conversation {number}", refusal, "conversation", b"null" if refusal else told)
+    for reason, count in left_out.items():
+        yield _row(f"{count} messages", reason.replace("_", " "), "conversation", b"null")
 
 
 def _row(where: str, refusal: str | None, holds: str, told: bytes) -> bytes:

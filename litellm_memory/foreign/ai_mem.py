@@ -23,9 +23,9 @@ def fits(record: Json) -> bool:
 
 def lines(record: Json) -> Iterator[Line]:
     """One memory; none for output of tools, contents of files, and other rows of a snapshot."""
-    if record.get("type") in NOT_SAID or "content" not in record:
+    if str(record.get("type")) in NOT_SAID or "content" not in record:
         return
-    title, content = record.get("title"), record.get("content")
+    title, content = str(record.get("title") or ""), record.get("content")
     yield line_of(
         f"{title}\n{content}" if title and content and title not in str(content) else content,
         id=name(record.get("id")),

@@ -13,16 +13,19 @@ def fits(record: Json) -> bool:
     return isinstance(record.get("mapping"), dict)
 
 
-def lines(record: Json) -> Iterator[Line]:
-    """What the person said, each message as an episode with the answer to it."""
+def lines(record: Json) -> Iterator[Line | None]:
+    """What the person said, each message as an episode with the answer to it; None for a picture or a file alone."""
     mapping = record.get("mapping")
     if not isinstance(mapping, dict):
         raise ShapeError("this is no conversation: it has no mapping")
-    said = [message for message in _branch(mapping, record.get("current_node")) if _text(message)]
+    said = _branch(mapping, record.get("current_node"))
     for at, message in enumerate(said):
         if _role(message) != "user" or _is_hidden(message):
             continue
-        answers = [_text(later) for later in _until_next_person(said[at + 1 :])]
+        if not _text(message):
+            yield None
+            continue
+        answers = [text for later in _until_next_person(said[at + 1 :]) if (text := _text(later))]
         yield line_of(
             _text(message),
             id=name(message.get("id")),
@@ -40,9 +43,11 @@ def _branch(mapping: Mapping[str, Any], newest: object) -> list[dict[str, Any]]:
     while isinstance(key, str) and isinstance(mapping.get(key), dict) and len(nodes) <= len(mapping):
         nodes.append(mapping[key])
         key = mapping[key].get("parent")
-    messages = [node.get("message") for node in (reversed(nodes) if nodes else mapping.values()) if node]
+    messages = [
+        node.get("message") for node in (reversed(nodes) if nodes else mapping.values()) if isinstance(node, dict)
+    ]
     found = [message for message in messages if isinstance(message, dict)]
-    return found if nodes else sorted(found, key=lambda message: message.get("create_time") or 0)
+    return found if nodes else sorted(found, key=lambda message: moment(message.get("create_time")) or "")
 
 
 def _until_next_person(messages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -64,9 +69,17 @@ def _is_hidden(message: Json) -> bool:
 
 
 def _text(message: Json) -> str:
-    """The words of a message; pictures, files and tool calls have none."""
+    """The words of a message, also those that were spoken; pictures, files and tool calls have none."""
     content = message.get("content")
-    if not isinstance(content, dict) or content.get("content_type") not in ("text", "multimodal_text"):
+    if not isinstance(content, dict):
         return ""
-    parts = content.get("parts")
-    return "\n".join(part for part in parts if isinstance(part, str)).strip() if isinstance(parts, list) else ""
+    parts = content.get("parts") if content.get("content_type") in ("text", "multimodal_text") else [content]
+    texts = [part if isinstance(part, str) else _spoken(part) for part in parts] if isinstance(parts, list) else []
+    return "\n".join(text for text in texts if text).strip()
+
+
+def _spoken(part: object) -> str:
+    """What was said in a voice conversation, as ChatGPT wrote it down."""
+    is_voice = isinstance(part, dict) and part.get("content_type") == "audio_transcription"
+    text = part.get("text") if isinstance(part, dict) and is_voice else None
+    return text if isinstance(text, str) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ def fits(records: Sequence[Json]) -> bool:
     return any(one.get("type") == "session_meta" for one in records)
 
 
-def conversations(records: Iterator[Json]) -> Iterator[Json]:
+def conversations(records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
     """The conversation of a session; none for that of a subagent, to which a model spoke."""
     talk: Talk | None = None
     for record in records:
@@ -24,8 +25,9 @@ def conversations(records: Iterator[Json]) -> Iterator[Json]:
             continue
         if record.get("type") == "session_meta" and talk is None:
             if isinstance(about.get("source"), dict) or about.get("thread_source") == "subagent":
+                left_out["subagent"] += 1
                 return
-            talk = Talk(_headers(about))
+            talk = Talk(_headers(about), left_out)
         elif talk is not None and record.get("type") == "response_item" and about.get("type") == "message":
             if about.get("role") == "user":
                 talk.person(about.get("content"), record.get("timestamp"))
@@ -36,7 +38,7 @@ def conversations(records: Iterator[Json]) -> Iterator[Json]:
 
 
 def _headers(about: dict[str, Any]) -> dict[str, str | None]:
-    git, directory = about.get("git"), about.get("cwd")
+    git, directory = about.get("git"), str(about.get("cwd") or "")
     remote = git.get("repository_url") if isinstance(git, dict) else None
     workspace = {"associated_remote_urls": {"origin": remote}} if isinstance(remote, str) else {}
     return {

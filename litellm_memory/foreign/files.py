@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,11 @@ MOST_PACKED: Final = 100
 PACKED_ALWAYS: Final = 64 * 2**10
 """Bytes; a smaller file may be packed further."""
 ARCHIVED: Final = ("conversations", "memories")
-"""Prefixes of the files in an archive that hold conversations or memories; others hold accounts and pictures."""
+"""Prefixes of the files, or of their folders, in an archive that hold conversations or memories; others hold accounts
+and pictures."""
+MOST_DIGITS: Final = 30
+"""Digits of a whole number: no id, count or time has as many."""
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class File(Protocol):
@@ -82,8 +87,9 @@ def records_in(file: File | Path) -> Iterator[Record]:
 
 def _archived(opened: BinaryIO, name: str) -> Iterator[Record]:
     with zipfile.ZipFile(opened) as archive:
-        names = [name for name in archive.namelist() if Path(name).parts[0].startswith(ARCHIVED)]
-        members = [name for name in names if name.endswith(".json")]
+        listed = [name for name in archive.namelist() if name.endswith(".json")]
+        # Whoever packs an archive anew puts a folder around its files.
+        members = [name for name in listed if any(part.startswith(ARCHIVED) for part in Path(name).parts)]
         if not members:
             raise ShapeError(f"{name} holds no conversations and no memories.")
         for member in members:
@@ -110,7 +116,7 @@ def _records(content: bytes, name: str, before: str) -> Iterator[Record]:
                 yield Record(f"{before}line {number}", _parsed_or_text(line))
         return
     try:
-        value = json.loads(text)
+        value = _parsed(text)
     except RecursionError:
         raise ShapeError(f"{name} is nested too deeply.") from None
     except ValueError as error:
@@ -127,9 +133,20 @@ def _has_a_record_each_line(text: str) -> bool:
 
 def _parsed_or_text(line: str) -> Any:
     try:
-        return json.loads(line)
+        return _parsed(line)
     except (ValueError, RecursionError):
         return line
+
+
+def _parsed(text: str) -> Any:
+    value = json.loads(text, parse_int=_whole, parse_constant=lambda _: None)
+    # Half a pair, which can be written as an escape alone, is no character, and no request can carry it.
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) if _HALF.search(text) else value
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; the digits of one that is too long, of which Python refuses thousands."""
+    return int(digits) if len(digits) < MOST_DIGITS else digits
 
 
 def _listed(value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from litellm_memory.foreign.line import Json
@@ -13,13 +14,13 @@ def fits(records: Sequence[Json]) -> bool:
     return any("projectHash" in one and "sessionId" in one for one in records)
 
 
-def conversations(records: Iterator[Json]) -> Iterator[Json]:
+def conversations(records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
     """The conversation of a session."""
     talk: Talk | None = None
     for record in records:
         if "projectHash" in record and talk is None:
             headers = {"user-agent": "GeminiCLI/0", "x-litellm-session-id": str(record.get("sessionId") or "")}
-            talk = Talk(headers)
+            talk = Talk(headers, left_out)
         for message in _messages(record):
             if talk is not None and message.get("type") == "user":
                 talk.person(message.get("content"), message.get("timestamp"))

@@ -15,6 +15,8 @@ Line: TypeAlias = Mapping[str, Any]
 
 LONGEST_NAME: Final = 256
 """Longest name of a user, project or tag in characters."""
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Categories of characters that no name has."""
 LONGEST_REPLY: Final = 32_000
 """Longest reply, in characters, that an import takes; a longer one is truncated, because it is probably a paste."""
 MOST_TAGS: Final = 20
@@ -48,12 +50,24 @@ def moment(value: object) -> str | None:
         return None
 
 
+def instant(value: object) -> str | None:
+    """As ``moment``; None also at the edges of the calendar, which no time zone can tell."""
+    told = moment(value)
+    try:
+        if told is not None:
+            datetime.fromisoformat(told).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return told
+
+
 def name(value: object) -> str | None:
     """A user, project or tag as an import takes it; None when there is none."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None
-    plain = "".join(sign for sign in str(value) if unicodedata.category(sign)[0] != "C").strip()
-    return plain[:LONGEST_NAME] or None
+    composed = unicodedata.normalize("NFC", str(value))
+    plain = "".join(sign for sign in composed if unicodedata.category(sign) not in UNSEEN)
+    return plain.strip()[:LONGEST_NAME].strip() or None
 
 
 def names(values: object) -> list[str]:

@@ -17,7 +17,7 @@ def fits(record: Json) -> bool:
 
 def lines(record: Json) -> Iterator[Line]:
     """One memory; none for one that was deleted or archived there."""
-    if record.get("state") in GONE:
+    if str(record.get("state")) in GONE:
         return
     about = record.get("metadata")
     about = about if isinstance(about, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,14 @@ def fits(records: Sequence[Json]) -> bool:
     return any(isinstance(one.get("chat"), dict) and "user_id" in one for one in records)
 
 
-def conversations(records: Iterator[Json]) -> Iterator[Json]:
+def conversations(records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
     """The conversation of each chat, of the user under whose id live requests come too."""
     for record in records:
         chat = record.get("chat")
         if not isinstance(chat, dict):
+            left_out["unreadable"] += 1
             continue
-        talk = Talk({"x-openwebui-chat-id": str(record.get("id") or "")})
+        talk = Talk({"x-openwebui-chat-id": str(record.get("id") or "")}, left_out)
         for message in _shown(chat):
             if message.get("role") == "user":
                 talk.person(message.get("content"), message.get("timestamp") or record.get("created_at"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,14 +15,17 @@ def fits(records: Sequence[Json]) -> bool:
     return any(isinstance(one.get("info"), dict) and isinstance(one.get("messages"), list) for one in records)
 
 
-def conversations(records: Iterator[Json]) -> Iterator[Json]:
+def conversations(records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
     """The conversation of each session; none for that of a subagent, which has a parent."""
     for record in records:
         about, messages = record.get("info"), record.get("messages")
         if not isinstance(about, dict) or not isinstance(messages, list) or about.get("parentID"):
+            is_subagents = isinstance(about, dict) and isinstance(messages, list)
+            left_out["subagent" if is_subagents else "unreadable"] += 1
             continue
         talk = Talk(
             {"user-agent": f"opencode/{about.get('version') or '0'}", "x-session-id": str(about.get("id") or "")},
+            left_out,
             f"Working directory: {about['directory']}" if about.get("directory") else None,
         )
         for message in messages:

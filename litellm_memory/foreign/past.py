@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -23,8 +24,8 @@ class Program(Protocol):
         """True for records as this program begins its files with."""
         ...
 
-    def conversations(self, records: Iterator[Json]) -> Iterator[Json]:
-        """Each conversation as `POST /v1/import/conversations` takes it."""
+    def conversations(self, records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
+        """Each conversation as `POST /v1/import/conversations` takes it; ``left_out`` counts what is in none."""
         ...
 
 
@@ -61,14 +62,24 @@ def program_of(path: File | Path) -> str | None:
     return next((name for name, program in PROGRAMS.items() if program.fits(first)), None)
 
 
-def conversations_in(path: File | Path, name: str) -> Iterator[Json]:
-    """The conversations in a file of the program ``name``, long ones in parts. Raises ShapeError, OSError."""
-    records = (record.value for record in records_in(path) if isinstance(record.value, dict))
+def conversations_in(path: File | Path, name: str, left_out: Counter[str]) -> Iterator[Json]:
+    """The conversations in a file of the program ``name``, long ones in parts. Raises ShapeError, OSError.
+
+    ``left_out`` counts messages of the person and records that are in none, by the reason.
+    """
     try:
-        for told in PROGRAMS[name].conversations(records):
+        for told in PROGRAMS[name].conversations(_objects(path, left_out), left_out):
             yield from _parts(told)
     except RecursionError:
         raise ShapeError(f"{path.name} is nested too deeply.") from None
+
+
+def _objects(path: File | Path, left_out: Counter[str]) -> Iterator[Json]:
+    for record in records_in(path):
+        if isinstance(record.value, dict):
+            yield record.value
+        else:
+            left_out["unreadable"] += 1
 
 
 def _parts(told: Json) -> Iterator[Json]:

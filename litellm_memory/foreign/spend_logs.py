@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from litellm_memory.foreign.line import LONGEST_REPLY, Json, moment, name
+from litellm_memory.foreign.line import LONGEST_REPLY, Json, instant, name
 from litellm_memory.foreign.talk import texts_in
 
 CUT: Final = "litellm_truncated"
@@ -18,14 +19,16 @@ def fits(records: Sequence[Json]) -> bool:
     return any("request_id" in one and "api_key" in one and "spend" in one for one in records)
 
 
-def conversations(records: Iterator[Json]) -> Iterator[Json]:
+def conversations(records: Iterator[Json], left_out: Counter[str]) -> Iterator[Json]:
     """One for each row that holds its prompt, whose newest message alone is new. Whose it is says ``caller``."""
     for record in records:
-        asked, when = _json(record.get("proxy_server_request")), moment(record.get("startTime"))
+        asked, when = _json(record.get("proxy_server_request")), instant(record.get("startTime"))
         body = asked if isinstance(asked, dict) and asked else {"messages": _json(record.get("messages"))}
         if when is None or not (body.get("messages") or body.get("input") or body.get("contents")):
+            left_out["no_time" if when is None else "no_prompt"] += 1
             continue
         if record.get("status") == "failure" or CUT in json.dumps(body):
+            left_out["failed" if record.get("status") == "failure" else "truncated"] += 1
             continue
         reply = _answer(_json(record.get("response")))[:LONGEST_REPLY]
         yield {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from litellm_memory.foreign.line import LONGEST_REPLY, Json, moment, name
+from litellm_memory.foreign.line import LONGEST_REPLY, Json, instant, name
 
 LONGEST_WORDS: Final = 100_000
 """Characters of one message of a person; more is a paste, and too much for one request."""
@@ -16,17 +17,22 @@ class Talk:
     the words alone, whatever their format.
 
     ``headers``: by which the client, its session and its project are recognised. ``opening``: its system text.
+    ``left_out`` counts what the person said and nothing is learned from, by the reason.
     """
 
-    def __init__(self, headers: Mapping[str, str | None], opening: str | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str | None], left_out: Counter[str], opening: str | None = None) -> None:
+        self._left_out = left_out
         self.headers = {key: value for key, value in headers.items() if value}
         self._messages: list[dict[str, Any]] = [{"role": "system", "content": opening}] if opening else []
         self._said: list[dict[str, Any]] = []
 
     def person(self, content: object, at: object) -> None:
-        """The person, or the client in the person's place, sent this. Nothing for what has no text or no time."""
-        texts, when = texts_in(content), moment(at)
-        if not texts or when is None or sum(map(len, texts)) > LONGEST_WORDS:
+        """The person, or the client in the person's place, sent this. Nothing for what has no text."""
+        texts, when = texts_in(content), instant(at)
+        if not texts:
+            return
+        if when is None or sum(map(len, texts)) > LONGEST_WORDS:
+            self._left_out["no_time" if when is None else "too_long"] += 1
             return
         self._messages.append({"role": "user", "content": [{"type": "text", "text": text} for text in texts]})
         self._said.append({"at": when})

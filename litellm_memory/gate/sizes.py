@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 
 LARGEST_BODY: Final = 256 * 2**10
 """Bytes. A memory has at most 8,000 characters, of at most twelve bytes in JSON."""
-LARGEST: Final = {"/v1/preview": 4 * 2**20, "/v1/import/conversations": 4 * 2**20}
-"""Bytes of a body on other routes, which carry whole conversations."""
+LARGEST: Final = {"/v1/preview": 4 * 2**20, "/v1/import/conversations": 4 * 2**20, "/mcp": 128 * 2**10}
+"""Bytes of a body on other routes: those that carry whole conversations, and tools, whose arguments the protocol's SDK
+reads on the event loop."""
 STREAMED = ("/v1/import", "/v1/convert")
 """Routes that stream their body line by line, each with a limit of its own."""
 
@@ -33,7 +34,7 @@ class Sizes:
         if scope["type"] != "http" or path in STREAMED:
             await self._app(scope, receive, send)
             return
-        read, most = 0, LARGEST.get(path, LARGEST_BODY)
+        read, most = 0, LARGEST.get(path.rstrip("/"), LARGEST_BODY)
 
         async def counted() -> Message:
             nonlocal read

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, get_args
 
 from litellm_memory.models import BlockStyle, MemoryKind, readable_id, readable_text
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import IdentitySettings
 
 Value = TypeVar("Value")
@@ -159,9 +160,9 @@ def _kinds(value: str) -> tuple[MemoryKind, ...] | None:
 
 
 # The canonical name comes first; the others are the names that earlier memory proxies use for the same option.
-USER: Final[Readers[str]] = dict.fromkeys(("x-memory-user-id", "x-maia-namespace"), readable_id)
-PROJECT: Final[Readers[str]] = dict.fromkeys(("x-memory-project", "x-ai-mem-project"), readable_id)
-SESSION: Final[Readers[str]] = dict.fromkeys(("x-memory-session-id", "x-ai-mem-session-id"), readable_id)
+USER: Final[Readers[str]] = dict.fromkeys(("x-memory-user-id", "x-maia-namespace"), safe_id)
+PROJECT: Final[Readers[str]] = dict.fromkeys(("x-memory-project", "x-ai-mem-project"), safe_id)
+SESSION: Final[Readers[str]] = dict.fromkeys(("x-memory-session-id", "x-ai-mem-session-id"), safe_id)
 INJECT: Final[Readers[bool]] = {
     "x-memory-inject": _switch,
     "x-ai-mem-inject": _switch,
@@ -209,7 +210,7 @@ PREFIXES: Final = ("x-memory-", "x-ai-mem-", "x-maia-")
 
 def _user_readers(settings: IdentitySettings) -> Readers[str]:
     """The headers that name the user: the configured one, and the built-in names as its aliases."""
-    return {plain_name(settings.header): readable_id, **USER}
+    return {plain_name(settings.header): safe_id, **USER}
 
 
 def _kinds_readers(headers: Mapping[str, str]) -> Readers[tuple[MemoryKind, ...]]:

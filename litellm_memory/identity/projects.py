@@ -16,6 +16,7 @@ from litellm_memory.identity.headers import RequestOptions, decoded
 from litellm_memory.identity.rules import first_match
 from litellm_memory.models import Scope, Turn, readable_id
 from litellm_memory.redact import Redactor
+from litellm_memory.redact.names import hidden
 from litellm_memory.screening import shown_aim
 from litellm_memory.settings import IdentitySettings
 
@@ -43,7 +44,9 @@ def safe_project(name: str) -> str:
     parts = (_BETWEEN_WORDS.split(part) for part in name.replace("\\", "/").split("/"))
     readings = [" ".join(words) for words in parts if len(words) >= _OF_A_SENTENCE]
     readings += [] if _PLAIN.fullmatch(name) else [name]
-    if Redactor().text(name) == name and not any(map(shown_aim, readings)):
+    if Redactor().text(name) != name:
+        return hidden(name)
+    if not any(map(shown_aim, readings)):
         return name
     return f"project-{sha256(name.encode(errors='replace')).hexdigest()[:12]}"
 

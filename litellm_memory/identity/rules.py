@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from litellm_memory.identity.headers import decoded
-from litellm_memory.models import Turn, readable_id
+from litellm_memory.models import Turn
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import HeaderPattern, IdentitySettings
 
 LONGEST_VALUE: Final = 1024
@@ -107,7 +108,7 @@ def client_label(headers: Mapping[str, str], turn: Turn, settings: IdentitySetti
 def client_session(headers: Mapping[str, str]) -> str | None:
     """The session id in the client's own headers; None when there is none or it is unreadable."""
     for name in catalogue().sessions:
-        session = readable_id(decoded(headers[name])) if name in headers else None
+        session = safe_id(decoded(headers[name])) if name in headers else None
         if session is not None:
             return session
     return None

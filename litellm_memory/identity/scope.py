@@ -10,7 +10,8 @@ from litellm_memory.identity.partition import MASTER_PARTITION, partition_of
 from litellm_memory.identity.projects import choose_project
 from litellm_memory.identity.rules import client_label, client_session
 from litellm_memory.identity.users import Refusal, choose_user
-from litellm_memory.models import Caller, Scope, Turn, readable_id
+from litellm_memory.models import Caller, Scope, Turn
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import IdentitySettings
 
 
@@ -44,7 +45,7 @@ def identify(
 
 def choose_session(headers: Mapping[str, str], options: RequestOptions, turn: Turn) -> str | None:
     """The session, from the explicit header, else the client's own header, else the body."""
-    return options.session or client_session(headers) or (turn.session and readable_id(turn.session)) or None
+    return options.session or client_session(headers) or (turn.session and safe_id(turn.session)) or None
 
 
 def vendor_user_id(scope: Scope) -> str:

@@ -11,6 +11,7 @@ from litellm_memory.identity.headers import USER, RequestOptions, decoded, plain
 from litellm_memory.identity.partition import bound_by
 from litellm_memory.identity.rules import Match, first_match
 from litellm_memory.models import Caller, Turn, readable_id
+from litellm_memory.redact.names import safe_id
 from litellm_memory.settings import MASTER, IdentitySettings
 
 END_USER_HEADERS: Final = ("x-openwebui-user-id", "x-litellm-end-user-id", "x-litellm-customer-id")
@@ -84,14 +85,14 @@ def _end_user(
     if claiming and not delegates(caller, settings):
         return Refusal("undelegated_end_user")
     if claiming:
-        claims = {readable_id(decoded(headers[name])) for name in claiming if name in readable} or {None}
+        claims = {safe_id(decoded(headers[name])) for name in claiming if name in readable} or {None}
         return _agreed(claims)
     if turn.user is None or not delegates(caller, settings):
         return None
     if _SESSION_OF_CLAUDE_CODE.search(turn.user):
         # Neither a name nor the lack of one: an end user may be called so to be given what nobody's name is given.
         return Refusal("unreadable_end_user")
-    return _agreed({readable_id(turn.user)})
+    return _agreed({safe_id(turn.user)})
 
 
 # Claude Code's `metadata.user_id` is a device and a session: as JSON, in older versions with underscores.

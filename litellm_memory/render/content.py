@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from litellm_memory.models import LAYER, Memory
 from litellm_memory.render.escaping import on_one_line
@@ -56,6 +56,6 @@ def heading(memory: Memory, *, name_projects: bool) -> str:
     """
     if is_standing(memory):
         return ""
-    day = said_at(memory).date().isoformat()
+    day = said_at(memory).astimezone(UTC).date().isoformat()
     project = f", {on_one_line(memory.project)}" if name_projects and memory.project else ""
     return f"{day}{project}, {SHARED}:" if is_shared(memory) else f"{day}{project}:"

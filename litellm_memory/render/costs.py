@@ -9,7 +9,7 @@ from litellm_memory.models import BlockStyle, Memory
 from litellm_memory.render.content import is_standing, shown, summary
 
 # All in tokens.
-FRAME, WRAP, TOKEN_LINE = 34, 14, 24
+FRAME, WRAP, TOKEN_LINE = 39, 14, 24
 HEADING, ENTRY, STANDING_INSTRUCTION, REPLY = 8, 2, 10, 12
 ESCAPED_CHARACTER = 3
 

@@ -86,6 +86,11 @@ class After:
         """How many answers are being recorded."""
         return len(self._noting)
 
+    async def noted(self) -> None:
+        """Returns once the answers are recorded that are being recorded now."""
+        if self._noting:
+            await asyncio.wait(self._noting)
+
     async def aclose(self) -> None:
         """Waits at most CLOSE_SECONDS for answers that are still being recorded."""
         if self._noting:

@@ -14,7 +14,7 @@ from litellm_memory.models import Block
 from litellm_memory.request.accept import Acceptor
 from litellm_memory.request.blocks import Blocks, Frozen, reason_of
 from litellm_memory.request.outcome import Injection, Outcome
-from litellm_memory.request.place import carriers, injection_of
+from litellm_memory.request.place import carried_in, carriers, injection_of
 from litellm_memory.request.reading import Excluded, Reader, Reading
 from litellm_memory.request.request import Request
 from litellm_memory.request.screened import all_screened
@@ -60,14 +60,16 @@ class Before:
 
     async def _inject(self, reading: Reading) -> Injection:
         settings = self._settings()
+        # Also an answer that is given no block goes on from what the provider keeps.
+        carried = carried_in((), reading.earlier)
         if not reading.standing.recall.allowed:
             if _has_layers(settings) and reading.standing.recall.by in ("policy", "person"):
                 await self._blocks.withdraw(reading, [said.mark for said in reading.said])
-            return Injection("off", _why_not(reading.standing.recall))
+            return Injection("off", _why_not(reading.standing.recall), carried=carried)
         if reading.options.inject is False:
-            return Injection("off", "header")
+            return Injection("off", "header", carried=carried)
         if not reading.said or reading.foreign:
-            return Injection("skipped", reading.reason)
+            return Injection("skipped", reading.reason, carried=carried)
         place = partial(injection_of, reading, position=settings.recall.position)
         marks = [said.mark for said in carriers(reading, settings.recall.position)]
         frozen = await self._screened(reading, await self._blocks.frozen(reading, marks))

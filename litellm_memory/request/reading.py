@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -73,9 +73,18 @@ class Excluded:
 
 
 class Reader:
-    """Parses requests under the current settings. ``breaker`` is the ledger's."""
+    """Parses requests under the current settings. ``breaker`` is the ledger's; ``noted`` waits until all answers that
+    have ended are noted."""
 
-    def __init__(self, settings: Callable[[], Settings], ledger: Ledger, journal: Journal, breaker: Breaker) -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        ledger: Ledger,
+        journal: Journal,
+        breaker: Breaker,
+        noted: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._noted = noted
         self._settings = settings
         self._ledger = ledger
         self._journal = journal
@@ -146,6 +155,8 @@ class Reader:
         try:
             with self._breaker.watch():
                 async with asyncio.timeout(replay_timeout_s(self._settings())):
+                    # A client that goes on at once asks while the answer before is still being read.
+                    await self._noted()
                     known = await self._journal.answers.earlier(previous, namespace=scope.namespace)
         except (TimeoutError, LiteLLMMemoryError):
             known = None

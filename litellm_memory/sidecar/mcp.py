@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import HTTPException
@@ -63,7 +64,7 @@ async def _called(agent: Agent, asked: CallToolRequestParams) -> CallToolResult:
     if tool is None:
         return _refused(f"There is no tool `{asked.name}`: there are {', '.join(TOOLS)}.")
     try:
-        given = tool.takes.model_validate(asked.arguments or {})
+        given = tool.takes.model_validate(_told(tool, asked.arguments or {}))
         found = await tool.run(await agent.acting(tool), given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -74,6 +75,12 @@ async def _called(agent: Agent, asked: CallToolRequestParams) -> CallToolResult:
     except HTTPException as error:
         return _refused(str(error.detail))
     return CallToolResult(content=[TextContent(text=json.dumps(found, ensure_ascii=False))], structured_content=found)
+
+
+def _told(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments without those that are null: clients of strict schemas send that for what they leave out."""
+    known = tool.takes.model_fields
+    return {name: value for name, value in arguments.items() if value is not None or name not in known}
 
 
 def _refused(sentence: str) -> CallToolResult:

@@ -76,9 +76,9 @@ class Hearing:
         self._background = Background()
         redactor = Redactor.of(settings.learn)
         breaker = self._breaker = Breaker("ledger", learning.ledger.ping, away=learning.health.away)
-        self._reader = Reader(lambda: settings, learning.ledger, self._journal, breaker)
-        self._acceptor = Acceptor(lambda: settings, lambda: redactor, learning.ledger, self._journal, self._background)
         self._after = After(lambda: redactor, self._journal, self._background)
+        self._reader = Reader(lambda: settings, learning.ledger, self._journal, breaker, self._after.noted)
+        self._acceptor = Acceptor(lambda: settings, lambda: redactor, learning.ledger, self._journal, self._background)
         self._numbers = itertools.count()
 
     async def hear(self, calls: Sequence[Call]) -> list[Reading | None]:
