@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from litellm_memory.extract.changes import ARTICLES, among, content, linking
+from litellm_memory.extract.clauses import states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import one_spaced
@@ -28,6 +29,29 @@ _ONE_DAY: Final = re.compile(
     rf"|(?<!dès )(?<!desde el )\b{_DAY} (?:prochain|que viene|próximo)\b"
     r"|(?<![从自])[这下]个?(?:周|星期|礼拜)[一二三四五六日天]"
 )
+_ONLY_THEN: Final = re.compile(
+    r"(?i)\b(?:only|just|nur|seulement|uniquement|sólo|solo) (?:for )?(?:this|next|today|tomorrow|tonight|dies\w+"
+    r"|nächst\w+|heute|morgen|cette|aujourd'hui|demain|la semaine prochaine|esta|hoy|mañana|la próxima)\b"
+    r"|\b(?:as an exception|for once|ausnahmsweise|exceptionnellement|por excepción|excepcionalmente|por una vez)\b"
+    r"|[就只](?:是|有)?(?:今天|明天|后天|这)|例外|破例"
+)
+_SUPPOSED: Final = re.compile(
+    r"(?i)\b(?:might|maybe|perhaps|could|would|considering|thinking (?:of|about)|suggest\w*|propos\w*"
+    r"|plan(?:s|ned|ning)? to|könnte\w*|würde\w*|vielleicht|überleg\w*|erwäg\w*|vorschl\w*|vorgeschlagen|envisage\w*|pourrai\w*"
+    r"|peut-être|songe\w*|ojalá|podría\w*|quizás?|tal vez|pensando en|propus\w*|propuso)\b"
+    r"|可能|也许|考虑|打算|建议|说不定|要不要"
+)
+"""What may come, or was only spoken of."""
+_KIND: Final = re.compile(
+    r"(?i)(?:the|my|our|der|die|das|mein\w*|unser\w*|le|la|les|mon|ma|mes|notre|el|los|las|mis?|nuestr\w+)\s+"
+    r"(?P<first>[\w-]+)\s+(?P<of>(?:d[eu]|del|des|of|für|von)\s+|d')?(?P<second>[\w-]+)"
+)
+"""A thing by two words: "the mail server", "le serveur de recette", "el proyecto Alondra"."""
+_CHILDHOOD: Final = re.compile(
+    r"(?i)\bwhen i was (?:a |still |very )*(?:kid|child|little|small|young)\b|\bas a (?:kid|child)\b|\bals kind\b"
+    r"|\bals ich (?:noch )?(?:klein|jung|ein kind)\b|\bquand j'étais (?:petite?|jeune|enfant)\b"
+    r"|\bde (?:niñ[oa]|pequeñ[oa])\b|\bcuando era (?:niñ[oa]|pequeñ[oa]|joven)\b|小时候|小的时候"
+)
 _EARLIER: Final = re.compile(
     r"(?i)\b(?:before|bevor|avant|antes del?)\b(?! (?:i|we|ich|wir|je|on|nous)\b)|才换成|才改用"
 )
@@ -35,15 +59,18 @@ _EARLIER: Final = re.compile(
 _NEXT_WORDS: Final = 3
 
 
-def tells_of_one_day(new: str) -> bool:
-    """True for what holds on one day of the week, and not from then on: "no tennis this Sunday"."""
-    return _ONE_DAY.search(_plain(new)) is not None
+def changes_nothing(new: str) -> bool:
+    """True for what holds on one day and not from then on ("no tennis this Sunday"), or is only supposed."""
+    plain = _plain(new)
+    return any(pattern.search(plain) for pattern in (_ONE_DAY, _ONLY_THEN, _SUPPOSED)) or any(
+        states_nothing(new, language) for language in languages()
+    )
 
 
 def is_apart(new: str, known: str) -> bool:
     """True when the new text, said later, is about something else than the known one or about an earlier time."""
     plain = _plain(new)
-    return _is_of_another(plain, known) or _is_earlier(plain, known)
+    return _is_of_another(plain, known) or _is_another(plain, _plain(known)) or _is_earlier(plain, known)
 
 
 def _plain(text: str) -> str:
@@ -68,9 +95,26 @@ def _owned(clause: str) -> tuple[frozenset[str], int]:
     return frozenset(), 0
 
 
+def _is_another(plain: str, known: str) -> bool:
+    """Each names another thing of a kind: "the print server" where the mail server is known."""
+    new, old = _KIND.match(plain), _KIND.match(known)
+    if new is None or old is None or any(language.new.search(new[0]) for language in languages()):
+        return False
+    if new["second"] == old["second"]:
+        return _are_strange(new["first"], old["first"], plain, known)
+    named = bool(new["of"] and old["of"]) or (new["second"][0].isupper() and old["second"][0].isupper())
+    return named and new["first"] == old["first"] and _are_strange(new["second"], old["second"], plain, known)
+
+
+def _are_strange(new: str, old: str, plain: str, known: str) -> bool:
+    """Neither of two words stands in the other's text."""
+    said, there = (frozenset(words(text)) for text in (plain, known))
+    return not among(frozenset(words(new)), there) and not among(frozenset(words(old)), said)
+
+
 def _is_earlier(plain: str, known: str) -> bool:
     """It tells what was before the known state: "I worked at the hospital before the pharmacy"."""
-    return any(among(frozenset(said), content(known)) for said in _after(plain))
+    return _CHILDHOOD.search(plain) is not None or any(among(frozenset(said), content(known)) for said in _after(plain))
 
 
 def _after(plain: str) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.extract.apart import is_apart, tells_of_one_day
+from litellm_memory.extract.apart import changes_nothing, is_apart
 from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, content, ends, linking
 from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
@@ -82,7 +82,7 @@ def replaced(new: str, known: Sequence[str]) -> list[float]:
     """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged."""
     found = [0.0] * len(known)
     new = SPEECH.sub("…", new)  # what somebody else says, or is to be translated
-    if not known or not available() or len(new) > LONGEST_NEW or _changes_nothing(new):
+    if not known or not available() or len(new) > LONGEST_NEW or _ends_nothing(new):
         return found
     judged = [number for number, text in enumerate(known) if len(text) <= MOST_CHARACTERS][-MOST_KNOWN:]
     places = placed([simplified(text) for text in (new, *(known[number] for number in judged))])
@@ -95,8 +95,8 @@ def replaced(new: str, known: Sequence[str]) -> list[float]:
     return found
 
 
-def _changes_nothing(new: str) -> bool:
-    return is_question(new) or tells_of_one_day(new) or _speaks_of_memory(new)
+def _ends_nothing(new: str) -> bool:
+    return is_question(new) or changes_nothing(new) or _speaks_of_memory(new)
 
 
 def _speaks_of_memory(text: str) -> bool:
