@@ -37,8 +37,8 @@ _ONLY_THEN: Final = re.compile(
 )
 _SUPPOSED: Final = re.compile(
     r"(?i)\b(?:might|maybe|perhaps|could|would|considering|thinking (?:of|about)|suggest\w*|propos\w*"
-    r"|plan(?:s|ned|ning)? to|könnte\w*|würde\w*|vielleicht|überleg\w*|erwäg\w*|vorschl\w*|vorgeschlagen|envisage\w*|pourrai\w*"
-    r"|peut-être|songe\w*|ojalá|podría\w*|quizás?|tal vez|pensando en|propus\w*|propuso)\b"
+    r"|plan(?:s|ned|ning)? to|könnte\w*|würde\w*|vielleicht|überleg\w*|erwäg\w*|vorschl\w*|vorgeschlagen|envisage\w*"
+    r"|pourrai\w*|peut-être|songe\w*|ojalá|podría\w*|quizás?|tal vez|pensando en|propus\w*|propuso)\b"
     r"|可能|也许|考虑|打算|建议|说不定|要不要"
 )
 """What may come, or was only spoken of."""
