@@ -36,7 +36,7 @@ _ONLY_THEN: Final = re.compile(
     r"|[就只](?:是|有)?(?:今天|明天|后天|这)|例外|破例"
 )
 _SUPPOSED: Final = re.compile(
-    r"(?i)\b(?:might|maybe|perhaps|could|would|considering|thinking (?:of|about)|suggest\w*|propos\w*"
+    r"(?i)\b(?:might|maybe|perhaps|(?:could|would)(?! you)|considering|thinking (?:of|about)|suggest\w*|propos\w*"
     r"|plan(?:s|ned|ning)? to|könnte\w*|würde\w*|vielleicht|überleg\w*|erwäg\w*|vorschl\w*|vorgeschlagen|envisage\w*"
     r"|pourrai\w*|peut-être|songe\w*|ojalá|podría\w*|quizás?|tal vez|pensando en|propus\w*|propuso)\b"
     r"|可能|也许|考虑|打算|建议|说不定|要不要"
