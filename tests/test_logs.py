@@ -144,6 +144,25 @@ def test_no_sink_gets_a_block_of_a_failed_request_wherever_it_is_listed(
     assert leaks(lines) == []
 
 
+OTHERS = [route for route in ROUTES if route not in NATIVE or route.stream]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("route", OTHERS, ids=lambda route: route.id)
+def test_no_sink_gets_a_block_of_a_failed_request_that_streams_or_is_passed_on(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged, route: Route
+) -> None:
+    """LiteLLM does not tell every sink of such a failure; a request that follows tells that all were told."""
+    word = f"failed-{ROUTES.index(route)}-"
+    provider.script(*[Answer(status=400)] * 8)
+    ask(client, proxy, route, f"{QUESTION} {word}")  # A stream may tell of it after status 200.
+    assert given(provider) != []
+    provider.reset()
+    ask(client, proxy, ROUTES[0], f"after-{word}")
+    logged.wait(f"after-{word}", {"Before", "Behind"})
+    assert leaks(logged.of(word)) == []
+
+
 @pytest.mark.parametrize(
     ("name", "failing", "fields"),
     [
