@@ -26,7 +26,7 @@ _END: Final = " .!?。！？…\"')"
 
 # Each describes a whole sentence: "stop using my memory cache" is about a program.
 _ENGLISH: Final = (
-    r"(?:(?:please|could you|can you|i(?:'d like| want) you to|you (?:may|should|must)),? )*"
+    r"(?:(?:please|could you|can you|i(?:'d like| want) you to|you (?:may|should|must)),? ){0,4}"
     r"(?:(?:(?:do not|don't|never|not)(?: please)? (?:use|recall|consult|bring up|look up|look at|give me|show me)"
     r"|(?:stop|quit) (?:using|recalling|consulting|bringing up|looking up|giving me|showing me)"
     r"|(?:answer|reply|respond)(?: me)? without(?: using)?)"
@@ -37,43 +37,43 @@ _ENGLISH: Final = (
     r"|(?:turn|switch) (?:my|your|the) (?:memory|memories|recall) off)"
     r"(?:,? (?:please|today|for today|for a day|for the day|for the rest of the day|for now|until tomorrow|any ?more"
     r"|any longer|from now on|at all|here|when you answer(?: me)?|to answer(?: me)?|in your answers?"
-    r"|(?:in|for|during) this (?:conversation|chat|session|discussion|thread)))*"
+    r"|(?:in|for|during) this (?:conversation|chat|session|discussion|thread))){0,4}"
 )
 _GERMAN: Final = (
-    r"(?:bitte |heute |jetzt |ab jetzt |hier )*"
-    r"(?:(?:be?nutze?|nutze?|verwende?|nimm|ziehe?)(?: bitte| heute| jetzt| hier)*"
+    r"(?:bitte |heute |jetzt |ab jetzt |hier ){0,4}"
+    r"(?:(?:be?nutze?|nutze?|verwende?|nimm|ziehe?)(?: bitte| heute| jetzt| hier){0,4}"
     r" (?:(?:meine|deine|die) (?:gespeicherten )?erinnerungen(?: an mich| über mich)?|(?:dein|mein) gedächtnis"
-    r"|was du über mich weißt,?)(?: bitte| heute| jetzt| hier| in (?:diesem|dieser) \w+)* nicht(?: mehr)?(?: heran)?"
-    r"|(?:be?nutze?|nutze?|verwende?) (?:bitte |heute |hier )*keine erinnerungen(?: an mich| über mich)?(?: mehr)?"
-    r"|antworte?(?: mir)?(?: bitte| heute| hier| in (?:diesem|dieser) \w+)* ohne (?:meine |deine )?erinnerungen"
+    r"|was du über mich weißt,?)(?: bitte| heute| jetzt| hier| in (?:diesem|dieser) \w+){0,4} nicht(?: mehr)?(?: heran)?"
+    r"|(?:be?nutze?|nutze?|verwende?) (?:bitte |heute |hier ){0,4}keine erinnerungen(?: an mich| über mich)?(?: mehr)?"
+    r"|antworte?(?: mir)?(?: bitte| heute| hier| in (?:diesem|dieser) \w+){0,4} ohne (?:meine |deine )?erinnerungen"
     r"(?: an mich| über mich)?"
     r"|pausiere? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)"
-    r"|schalte? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)(?: bitte| heute| hier)* (?:aus|ab))"
-    r"(?:,? (?:bitte|heute|für heute|bis morgen|hier|ab jetzt|vorerst|in (?:diesem|dieser) \w+))*"
+    r"|schalte? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)(?: bitte| heute| hier){0,4} (?:aus|ab))"
+    r"(?:,? (?:bitte|heute|für heute|bis morgen|hier|ab jetzt|vorerst|in (?:diesem|dieser) \w+)){0,4}"
 )
 _FRENCH: Final = (
-    r"(?:s'il (?:te|vous) pla[iî]t,? |stp,? |aujourd'hui,? |désormais,? )*"
+    r"(?:s'il (?:te|vous) pla[iî]t,? |stp,? |aujourd'hui,? |désormais,? ){0,4}"
     r"(?:(?:n'utilise[sz]?|ne consulte[sz]?|ne rappelle[sz]?) (?:pas|plus) (?:mes souvenirs|(?:ta|votre|ma) mémoire"
     r"|ce que tu sais (?:de|sur) moi)"
     r"|ne te sers (?:pas|plus) de (?:mes souvenirs|ta mémoire|ma mémoire|ce que tu sais (?:de|sur) moi)"
     r"|réponds?(?:ez)?(?:-moi)? sans(?: utiliser)? (?:mes souvenirs|(?:ta|votre|ma) mémoire)"
     r"|mets? (?:ta|ma|la) mémoire en pause|désactive (?:ta|ma|la) mémoire)"
     r"(?:,? (?:s'il te pla[iî]t|aujourd'hui|pour aujourd'hui|jusqu'à demain|désormais|ici|pour l'instant"
-    r"|dans cette \w+|dans ce \w+))*"
+    r"|dans cette \w+|dans ce \w+)){0,4}"
 )
 _SPANISH: Final = (
-    r"(?:por favor,? |hoy,? |ahora,? )*"
+    r"(?:por favor,? |hoy,? |ahora,? ){0,4}"
     r"(?:no (?:uses|utilices|consultes)(?: más)? (?:mis recuerdos|(?:tu|mi) memoria|lo que sabes de mí)"
     r"|(?:deja|dejes) de (?:usar|utilizar|consultar) (?:mis recuerdos|(?:tu|mi) memoria|lo que sabes de mí)"
     r"|respon(?:de|da)(?:me)? sin(?: usar| utilizar)? (?:mis recuerdos|(?:tu|mi) memoria)"
     r"|pon (?:tu|mi|la) memoria en pausa|(?:pausa|desactiva|apaga) (?:tu|mi|la) memoria)"
-    r"(?:,? (?:por favor|hoy|por hoy|hasta mañana|aquí|por ahora|de ahora en adelante|en est[ea] \w+))*"
+    r"(?:,? (?:por favor|hoy|por hoy|hasta mañana|aquí|por ahora|de ahora en adelante|en est[ea] \w+)){0,4}"
 )
 _CHINESE: Final = (
-    r"(?:请|今天|现在|从现在起|在?(?:这|本)(?:次|个)?(?:对话|聊天|会话)(?:里|中)?|你|,|,)*"
+    r"(?:请|今天|现在|从现在起|在?(?:这|本)(?:次|个)?(?:对话|聊天|会话)(?:里|中)?|你|,|,){0,4}"
     r"(?:(?:不要|别|不用|停止)(?:再)?(?:使用|用|调用|参考|查看)(?:你)?(?:对我的|我的|你的|关于我的|任何)?记忆"
     r"|(?:暂停|关闭|关掉)(?:我的|你的)?记忆(?:功能)?)"
-    r"(?:了|吧|来?回答(?:我)?)*"
+    r"(?:了|吧|来?回答(?:我)?){0,4}"
 )
 _WISH: Final = re.compile("|".join((_ENGLISH, _GERMAN, _FRENCH, _SPANISH, _CHINESE)), re.IGNORECASE)
 
