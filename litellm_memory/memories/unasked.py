@@ -43,12 +43,14 @@ _GERMAN: Final = (
     r"(?:bitte |heute |jetzt |ab jetzt |hier ){0,4}"
     r"(?:(?:be?nutze?|nutze?|verwende?|nimm|ziehe?)(?: bitte| heute| jetzt| hier){0,4}"
     r" (?:(?:meine|deine|die) (?:gespeicherten )?erinnerungen(?: an mich| über mich)?|(?:dein|mein) gedächtnis"
-    r"|was du über mich weißt,?)(?: bitte| heute| jetzt| hier| in (?:diesem|dieser) \w+){0,4} nicht(?: mehr)?(?: heran)?"
+    r"|was du über mich weißt,?)(?: bitte| heute| jetzt| hier| in (?:diesem|dieser) \w+){0,4} nicht"
+    r"(?: mehr)?(?: heran)?"
     r"|(?:be?nutze?|nutze?|verwende?) (?:bitte |heute |hier ){0,4}keine erinnerungen(?: an mich| über mich)?(?: mehr)?"
     r"|antworte?(?: mir)?(?: bitte| heute| hier| in (?:diesem|dieser) \w+){0,4} ohne (?:meine |deine )?erinnerungen"
     r"(?: an mich| über mich)?"
     r"|pausiere? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)"
-    r"|schalte? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)(?: bitte| heute| hier){0,4} (?:aus|ab))"
+    r"|schalte? (?:meine |deine |die |dein |das )?(?:erinnerung(?:en)?|gedächtnis)(?: bitte| heute| hier){0,4}"
+    r" (?:aus|ab))"
     r"(?:,? (?:bitte|heute|für heute|bis morgen|hier|ab jetzt|vorerst|in (?:diesem|dieser) \w+)){0,4}"
 )
 _FRENCH: Final = (
