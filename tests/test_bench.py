@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bed.benches import printed_by, ran
+from bed.engines import opened_engine
+from bed.ungated import steps
+
+from litellm_memory.engine import Request
+from litellm_memory.models import Caller
 
 FIGURE = {"median": float, "low": float, "high": float}
 START = {"live_s": float, "cpu_s": float}
@@ -84,6 +90,39 @@ def test_a_short_run_reports_every_figure() -> None:
     assert shape(report) in (REPORT, {**REPORT, "setting": {**REPORT["setting"], "model": type(None)}})
     # Two rounds of four whole answers and a stream, and of a conversation of four on each of eight connections.
     assert sum(statuses.values()) == 2 * (4 + 1 + 8 * 4)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads processor time from /proc")
+@pytest.mark.parametrize("control", [False, True])
+def test_a_short_run_reports_what_the_steps_for_a_gateway_add(control: bool) -> None:
+    options = ["--control"] if control else []
+    printed = printed_by("latency", "--gateway", *options, "--requests=4", "--rounds=2", "--memories=20", "--json")
+    report = json.loads(printed)
+    statuses = report.pop("statuses")
+    expected = {name: REPORT[name] for name in ("setting", "one_by_one", "first_token")}
+    assert shape(report) in (
+        {**expected, "control": bool},
+        {**expected, "control": bool, "setting": {**REPORT["setting"], "model": type(None)}},
+    )
+    # Two rounds of four whole answers and a stream, from each of two proxies with memory.
+    assert (report["control"], sum(statuses.values())) == (control, 2 * 2 * (4 + 1))
+
+
+async def test_the_steps_whose_cost_is_measured_are_there_and_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_engine(tmp_path, policies={"recall": {"everybody": "off"}}) as engine:
+
+        async def reason(id: str) -> str:
+            body = {"model": "gpt", "messages": [{"role": "user", "content": f"Where do I live? {id}"}]}
+            caller = Caller(user="ada", key="1" * 64)
+            return (await engine.before(Request(id, "acompletion", "/v1/chat/completions", {}, body, caller))).reason
+
+        with_them = await reason("with")
+        for owner, name, instead in steps():
+            monkeypatch.setattr(owner, name, instead)
+        assert (with_them, await reason("without")) == ("policy_off", "nothing_relevant")
 
 
 def test_what_a_team_shares_is_measured_beside_ones_own() -> None:

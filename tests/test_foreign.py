@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from bed.proxy import free_port
+from bed.proxy import CHECKOUT, free_port
 from click.testing import Result
 from test_command_line import serving
 from typer.testing import CliRunner
@@ -500,6 +500,31 @@ def test_what_reads_like_an_attack_waits_for_its_owner(tmp_path: Path) -> None:
     path = written(tmp_path, "export.json", {"results": [{"memory": text}]})
     [found] = lines_of(converted(path, "mem0"))
     assert found["review"] is not None
+
+
+def test_what_litellms_api_answers_is_read_as_its_own_model_writes_it(tmp_path: Path) -> None:
+    """Not run on a database: the rows are LiteLLM's own model of them."""
+    theirs = pytest.importorskip("litellm.types.memory_management")
+    rows = [theirs.LiteLLM_MemoryRow(**one) for one in (LITELLM_ROW, {"memory_id": "b2", "key": "k", "value": "v"})]
+    (path := tmp_path / "memory.json").write_text(theirs.MemoryListResponse(memories=rows, total=2).model_dump_json())
+    found = [json.loads(one.line) for one in converted(path, format_of(path) or "")]
+    assert [(one["text"], one.get("user")) for one in found] == [("tea: prefers it green", "ada"), ("k: v", None)]
+
+
+def test_every_page_of_litellms_rows_is_imported_by_what_its_page_says(tmp_path: Path) -> None:
+    """The command of the page, with a shell function in place of each program: LiteLLM's API needs its database."""
+    page = (CHECKOUT / "docs/coming-from/litellm.md").read_text(encoding="utf-8")
+    loop = page.split("```bash\n")[1].split("```")[0]
+    pages = [json.dumps({"memories": [LITELLM_ROW] * count, "total": 501}) for count in (500, 1, 0)]
+    for number, text in enumerate(pages, 1):
+        (tmp_path / f"page-{number}").write_text(text)
+    stand_ins = 'curl() { cat "page-${2##*page=}"; }; litellm-memory() { echo "$@"; }\n'
+    ran = subprocess.run(["bash", "-c", stand_ins + loop], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == [f"import memory-{number}.json --from litellm" for number in (1, 2)]
+    theirs = pytest.importorskip("litellm.proxy.memory.memory_endpoints").router
+    [asked] = [route.dependant.query_params for route in theirs.routes if route.name == "list_memory"]
+    largest = {one.name: [getattr(limit, "le", None) for limit in one.field_info.metadata] for one in asked}
+    assert 500 in largest["page_size"]
 
 
 # --- through the command line ---

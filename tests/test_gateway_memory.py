@@ -6,8 +6,9 @@ The rounds are made by hand after the code of BerriAI/litellm#40894: no release 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from bed.engines import opened_engine
+from bed.memories import Memories
+from bed.provider import Provider
+from bed.proxy import Proxy
 from bed.remembered import memory
 
 from litellm_memory.engine import Engine, Outcome, Request
+from litellm_memory.hooks.handler import BESIDE
 from litellm_memory.hooks.proxy import is_gateway_memorys
 from litellm_memory.models import Caller, Reply, memory_id, namespace
+from litellm_memory.settings import SidecarSettings
+from litellm_memory.setup.checks import Finding, _sidecar
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,6 +113,41 @@ async def test_its_rounds_are_recalled_for_once_and_its_tools_teach_nothing(engi
 def is_learned(engine: Engine, outcome: Outcome) -> bool:
     with closing(sqlite3.connect(engine.settings.data_dir / "ledger.db")) as ledger:
         return bool(ledger.execute("SELECT 1 FROM learned WHERE mark = ?", (outcome.mark,)).fetchone())
+
+
+def rounds(call_type: str, fact: str) -> Iterator[Mapping[str, Any]]:
+    """The bodies of the person's message, and of the round behind a call of LiteLLM's tool."""
+    _, key, (offered, asked, round_) = FORMATS[call_type]
+    body = {"model": "claude" if call_type == "anthropic_messages" else "gpt", **offered}
+    for messages in (asked, [*asked, *round_]):
+        yield json.loads(json.dumps({**body, key: messages}).replace(QUESTION, fact))
+
+
+async def test_rounds_through_the_proxy_are_given_one_block_and_told_in_ready(
+    session_provider: Provider, tmp_path: Path
+) -> None:
+    session_provider.reset()
+    with (
+        Proxy(tmp_path, session_provider.url, memory={}) as proxy,
+        proxy.sidecar() as sidecar,
+        proxy.client() as client,
+    ):
+        memories = Memories(proxy, sidecar)
+        memories.wait_until_ready()
+        for call_type, (route, *_) in FORMATS.items():
+            memories.add(FACT, user=call_type)
+            before = sidecar.get("/ready").json()["problems"].get("beside")
+            told, sent = [], []
+            for body in rounds(call_type, QUESTION):
+                answer = client.post(route, json=body, headers={"x-memory-user-id": call_type})
+                told.append((answer.status_code, answer.headers["x-memory-status"]))
+                raw = [received.raw.decode() for received in session_provider.take()]
+                sent += [one for one in raw if "move it to Oslo" in one]
+            assert (told, [one.count("heron-42") for one in sent]) == ([(200, "injected"), (200, "replayed")], [1, 1])
+            assert (before, sidecar.get("/ready").json()["problems"]["beside"]) in ((None, BESIDE), (BESIDE, BESIDE))
+        assert Finding("warning", BESIDE, "docs/coming-from/litellm.md") in await _sidecar(
+            SidecarSettings(port=proxy.sidecar_port)
+        )
 
 
 async def test_other_tools_are_nobodys_memory() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import httpx
@@ -15,12 +17,15 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 from bed.sinks import Sink
+from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.hooks import PROXY_HOOKS
 from litellm.proxy.hooks.prompt_injection_detection import _OPTIONAL_PromptInjectionDetection
+from litellm.types.guardrails import GuardrailEventHooks
 
 from litellm_memory.care.why import REFUSED
-from litellm_memory.hooks.guardrails import _changes
+from litellm_memory.hooks.guardrails import REFUSED_SECONDS, Guardrails, _changes
 from litellm_memory.hooks.handler import MemoryHandler
 
 JSON: TypeAlias = dict[str, Any]
@@ -194,6 +199,83 @@ def test_random_placeholders_do_not_break_replay(
     assert (first.headers["x-memory-status"], again.headers["x-memory-status"]) == ("injected", "replayed")
     before, after = (received.body["messages"][0]["content"] for received in provider.take())
     assert before.partition("</memory>")[0] == after.partition("</memory>")[0]
+
+
+def test_with_guardrails_off_each_decides_about_the_request_with_its_memories(
+    client: httpx.Client, proxy: Proxy, provider: Provider, memories: Memories, user: str
+) -> None:
+    memories.add(f"The cello in Graz of my sister has a {FORBIDDEN} on it.", user=user)
+
+    def asked_with(setting: str) -> Callable[[], bool]:
+        recall = {**proxy.config["litellm_memory"].get("recall", {}), "guardrails": setting}
+        proxy.write_config({**proxy.config, "litellm_memory": {**proxy.config["litellm_memory"], "recall": recall}})
+        expected = (False, True) if setting == "off" else (True, False)
+
+        def holds() -> bool:
+            answer = say(client, user, f"{QUESTION} {next(_numbers)}", guardrails=["refuse-before"])
+            return (answer.status_code == 200, "refused by the bed" in answer.text) == expected
+
+        return holds
+
+    before = dict(proxy.config)
+    try:
+        assert wait_for(asked_with("off"))
+        assert wait_for(asked_with("auto"))
+    finally:
+        proxy.write_config(before)
+
+
+def wait_for(true: Callable[[], bool]) -> bool:
+    """Asks again until a changed config holds."""
+    deadline = time.monotonic() + 15
+    while not (held := true()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return held
+
+
+class Counting(CustomGuardrail):
+    """Tells what it is asked, and refuses what has its word."""
+
+    def __init__(self, asked: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(guardrail_name="counting", event_hook=GuardrailEventHooks.pre_call, default_on=True)
+        self.word, self._asked = "thunder", asked
+
+    async def apply_guardrail(self, inputs: Any, request_data: Any, input_type: str, logging_obj: Any = None) -> Any:
+        """LiteLLM's own way."""
+        self._asked(inputs["texts"][0])
+        if self.word in inputs["texts"][0]:
+            raise ValueError("refused by the bed")
+        return inputs
+
+
+async def test_a_guardrail_is_asked_once_about_a_text_until_its_configuration_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    guardrail = Counting(asked.append)
+    guardrails, data, now = Guardrails(), {"model": "gpt", "metadata": {}}, time.monotonic()
+    screen = guardrails.screen([guardrail], data, UserAPIKeyAuth(), seconds=5)
+    assert screen is not None
+    told = [await screen(text) for text in ("a cello", "a cello", "a thunder", "a thunder")]
+    assert (told, asked) == (["a cello", "a cello", None, None], ["a cello", "a thunder"])
+    guardrail.word = "cello"
+    assert (await screen("a cello"), len(asked)) == (None, 3)
+    monkeypatch.setattr("time.monotonic", lambda: now + 2 * REFUSED_SECONDS)
+    assert (await screen("a cello"), len(asked)) == (None, 4)  # Its service may have been away.
+
+
+async def test_a_guardrail_that_does_not_answer_in_time_lets_no_memory_through_until_it_has() -> None:
+    class Slow(Counting):
+        async def apply_guardrail(self, inputs: Any, *given: Any, **named: Any) -> Any:
+            await answered.wait()
+            return inputs
+
+    answered, guardrails = asyncio.Event(), Guardrails()
+    screen = guardrails.screen([Slow()], {"model": "gpt", "metadata": {}}, UserAPIKeyAuth(), seconds=0.05)
+    assert screen is not None
+    assert await screen("a cello") is None
+    answered.set()
+    assert await screen("a cello") == "a cello"
 
 
 def test_what_counts_as_a_guardrail_is_nothing_that_litellm_always_has() -> None:

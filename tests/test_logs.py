@@ -144,6 +144,59 @@ def test_no_sink_gets_a_block_of_a_failed_request_wherever_it_is_listed(
     assert leaks(lines) == []
 
 
+OTHERS = [route for route in ROUTES if route not in NATIVE or route.stream]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("route", OTHERS, ids=lambda route: route.id)
+def test_no_sink_gets_a_block_of_a_failed_request_that_streams_or_is_passed_on(
+    client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged, route: Route
+) -> None:
+    """LiteLLM does not tell every sink of such a failure; a request that follows tells that all were told."""
+    word = f"failed-{ROUTES.index(route)}-"
+    provider.script(*[Answer(status=400)] * 8)
+    ask(client, proxy, route, f"{QUESTION} {word}")  # A stream may tell of it after status 200.
+    assert given(provider) != []
+    provider.reset()
+    ask(client, proxy, ROUTES[0], f"after-{word}")
+    logged.wait(f"after-{word}", {"Before", "Behind"})
+    assert leaks(logged.of(word)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "failing", "fields"),
+    [
+        ("retried", 1, {"num_retries": 2}),
+        ("given up", 6, {"num_retries": 2}),
+        ("to two models at once", 0, {"model": "gpt,claude"}),
+        ("falling back", 1, {"num_retries": 0, "fallbacks": ["claude"]}),
+        ("too late", 0, {"timeout": 0.0001}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_sink_gets_a_block_of_a_request_that_takes_several_calls(
+    client: httpx.Client, provider: Provider, logged: Logged, name: str, failing: int, fields: Mapping[str, Any]
+) -> None:
+    word = f"several-{name.replace(' ', '-')}-"
+    provider.script(*[Answer(status=500)] * failing)
+    body = {"model": "gpt", "messages": [{"role": "user", "content": f"{QUESTION} {word}"}], **fields}
+    answer = client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": "anna"})
+    provider.reset()
+    assert answer.headers["x-memory-status"] == "injected"
+    assert leaks(logged.wait(word, {"Before", "Behind"})) == []
+
+
+def test_no_sink_gets_a_block_of_a_stream_that_the_client_left(
+    client: httpx.Client, provider: Provider, logged: Logged
+) -> None:
+    [route] = [route for route in ROUTES if route.id == "chat to openai, stream"]
+    body = route.body([f"{QUESTION} left-early-"])
+    with client.stream("POST", route.path, json=body, headers={"x-memory-user-id": "anna"}) as answer:
+        next(answer.iter_lines())
+    assert len(given(provider)) == 1
+    assert leaks(logged.wait("left-early-", {"Before", "Behind"})) == []
+
+
 def test_the_blocks_of_earlier_messages_stay_out_as_well(
     client: httpx.Client, proxy: Proxy, provider: Provider, logged: Logged
 ) -> None:
@@ -215,9 +268,14 @@ def test_callbacks_that_are_edited_while_configs_are_read_again_leak_and_double_
         client.post("/bed/callbacks/edited").raise_for_status()
         if number % 10 == 9:
             proxy.write_config(proxy.config)  # Memory reads its section again.
-            answer = ask(client, proxy, ROUTES[0], f"{QUESTION} soak-{rounds}-{number}")
-            [given_once] = given(provider)
-            assert (answer.headers["x-memory-status"], given_once.raw.decode().count(SECRET)) == ("injected", 1)
+            # Not kept, or thirty of the same question would fill the block in place of its answer.
+            headers = {"x-memory-user-id": "anna", "x-memory-store": "false"}
+            said = [f"{QUESTION} soak-{rounds}-{number}"]
+            answer = ROUTES[0].send(client, said, key=proxy.master_key, headers=headers)
+            blocks = [one.raw.decode().count(SECRET) for one in given(provider)]
+            assert (answer.status_code, answer.headers["x-memory-status"], blocks) == (200, "injected", [1]), (
+                answer.text
+            )
             held.append(client.get("/bed/process").json())
     grown = {name: held[-1][name] - held[len(held) // 2 - 1][name] for name in MAY_GROW}
     assert {name: by for name, by in grown.items() if by > MAY_GROW[name]} == {}, held
@@ -229,8 +287,9 @@ def test_callbacks_that_are_edited_while_configs_are_read_again_leak_and_double_
     assert len(mentioning(found, "stamps")) == 1
 
 
-def test_ready_the_metric_check_and_the_log_tell_that_litellm_calls_memory_no_more(
-    client: httpx.Client, proxy: Proxy
+@pytest.mark.parametrize(("edit", "why"), [("replaced", GONE), ("doubled", TWICE), ("filled", FULL)])
+def test_ready_the_metric_check_and_the_log_tell_that_litellm_does_not_call_memory_as_it_should(
+    client: httpx.Client, proxy: Proxy, edit: str, why: str
 ) -> None:
     with proxy.sidecar() as sidecar:
 
@@ -242,14 +301,15 @@ def test_ready_the_metric_check_and_the_log_tell_that_litellm_calls_memory_no_mo
             return next(line for line in sidecar.get("/metrics").text.splitlines() if 'part="callbacks"' in line)[-3:]
 
         assert (told(), away()) == ((200, None), "0.0")
-        client.post("/bed/callbacks/replaced")
-        assert wait_for(lambda: told() == (503, GONE))
+        again = proxy.log.count("LiteLLM calls memory again.")
+        client.post(f"/bed/callbacks/{edit}")
+        assert wait_for(lambda: told() == (503, why))
         assert away() == "1.0"
         found = asyncio.run(_sidecar(SidecarSettings(port=proxy.sidecar_port)))
-        assert Finding("error", GONE, "docs/troubleshooting.md") in found
+        assert Finding("error", why, "docs/troubleshooting.md") in found
         client.post("/bed/callbacks/restored")
         assert wait_for(lambda: told() == (200, None))
-    assert (proxy.log.count(GONE), proxy.log.count("LiteLLM calls memory again.")) == (1, 1)
+    assert (proxy.log.count(why), proxy.log.count("LiteLLM calls memory again.")) == (1, again + 1)
 
 
 class MemoryHandler(CustomLogger):

@@ -23,9 +23,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from litellm_memory.engine import Engine, Request
 from litellm_memory.errors import UnauthorizedError
+from litellm_memory.identity import partition_of
 from litellm_memory.identity.layers import layer_partition
 from litellm_memory.models import Caller, Memory, memory_id, namespace
-from litellm_memory.settings import LayersSettings
+from litellm_memory.settings import LayersSettings, PoliciesSettings
 from litellm_memory.sidecar import create_app, serve, tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,6 +173,36 @@ async def test_nobody_reaches_anothers_memory(served: Served, user: str) -> None
         served.url, "master", path=f"/mcp?partition={added['partition']}", x_memory_user_id=user
     ) as client:
         assert [one["id"] for one in (await done(client, "list"))["data"]] == [added["id"]]
+
+
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "search": {"query": FACT},
+    "list": {},
+    "add": {"text": FACT},
+    "correct": {"id": "none", "text": FACT},
+    "forget": {"id": "none"},
+    "why": {"trace": "none"},
+}
+
+
+@pytest.mark.parametrize(("what", "tools"), [("recall", {"search", "list"}), ("learn", {"add", "correct"})])
+@pytest.mark.parametrize("by", ["policy", "person"])
+async def test_an_agent_goes_round_no_policy_and_no_pause_of_its_person(
+    served: Served, user: str, what: Any, tools: set[str], by: str
+) -> None:
+    before, switches = served.engine.settings, served.engine.ledger.people.switches
+    off = PoliciesSettings.model_validate({what: {"everybody": "off"}})
+    if by == "policy":
+        served.engine.use(before.model_copy(update={"policies": off}))
+    else:
+        await switches.pause(str(partition_of(CALLERS["ada"], "user")), user, what, None)
+    try:
+        async with agent(served.url, "ada", x_memory_user_id=user) as client:
+            said = {name: str(await client.call_tool(name, dict(ARGUMENTS[name]))) for name in TOOLS}
+    finally:
+        served.engine.use(before)
+    sentence = "A policy of the settings says `off`" if by == "policy" else "Its person has paused this"
+    assert {name for name, told in said.items() if sentence in told} == tools
 
 
 async def test_a_secret_is_redacted_before_it_is_kept(served: Served, user: str) -> None:

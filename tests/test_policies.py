@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -415,3 +416,109 @@ def test_policies_hold_behind_litellms_own_keys_and_a_change_on_every_worker_wit
         ask_until(proxy, "agency", "nothing_relevant", within=5)
         client.put("/v1/me", json={"recall": {"agreed": False}}).raise_for_status()
     ask_until(proxy, "agency", "opt_in", within=5)
+
+
+# --- a table of people behind LiteLLM's own keys ---
+
+RUNGS = ("keys", "users", "teams", "organizations")
+VALUES = ("on", "off", "opt_in")
+NAMED_BY = ("name", "alias", "glob")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Somebody of whom one rung says something, and every less specific one the contrary."""
+
+    rung: str
+    recall: str
+    by: str
+    number: int
+    narrowed: bool = False
+    """LiteLLM's metadata of the key says no as well."""
+
+    @property
+    def learn(self) -> str:
+        """Another value than for recall."""
+        return VALUES[(VALUES.index(self.recall) + 1) % len(VALUES)]
+
+    def person(self) -> Person:
+        number = self.number
+        verified = {
+            "key_alias": f"laptop-{number}-",
+            "user_email": f"mail-{number}-@example.org",
+            "team_alias": f"crew-{number}-",
+            "org_id": f"o-{number}-",
+            "organization_alias": f"firm-{number}-",
+        }
+        metadata = {"litellm_memory": {"inject": False, "remember": False}} if self.narrowed else {}
+        return Person(f"u-{number}-", f"t-{number}-", metadata, verified=verified)
+
+    def ladder(self, value: str, person: Person) -> Iterator[tuple[str, str, str]]:
+        """The rung, name and value of all that is said of this person."""
+        ids = {"keys": sha256(person.key.encode()).hexdigest(), "users": person.user, "teams": person.team}
+        known = {"organizations": f"o-{self.number}-", **ids}
+        aliases = dict(zip(RUNGS, ("laptop", "mail", "crew", "firm"), strict=True))
+        alias = f"{aliases[self.rung]}-{self.number}-" + ("@example.org" if self.rung == "users" else "")
+        names = {"name": str(known[self.rung]), "alias": alias, "glob": f"{aliases[self.rung]}-{self.number}-*"}
+        yield self.rung, names[self.by], value
+        for below in RUNGS[RUNGS.index(self.rung) + 1 :]:
+            yield below, str(known[below]), "off" if value == "on" else "on"
+
+    def __str__(self) -> str:
+        return f"{self.rung} by {self.by}, recall {self.recall}{', narrowed' if self.narrowed else ''}"
+
+
+ROWS = [
+    *(Row(*row, number) for number, row in enumerate(itertools.product(RUNGS, VALUES, NAMED_BY), start=100)),
+    *(Row(rung, "on", "alias", number, narrowed=True) for number, rung in enumerate(RUNGS, start=200)),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one request of each row: why it was given nothing, and whether it was learned from."""
+
+    recall: Mapping[Row, str]
+    learned: Mapping[Row, bool]
+
+
+@pytest.fixture(scope="module")
+def told(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    people = {row: row.person() for row in ROWS}
+    ladders: dict[str, dict[str, Any]] = {what: {"everybody": "off"} for what in ("recall", "learn")}
+    for row, person in people.items():
+        for what, ladder in ladders.items():
+            for rung, name, value in row.ladder(getattr(row, what), person):
+                ladder.setdefault(rung, {})[name] = value
+    directory, memory = tmp_path_factory.mktemp("rows"), {"policies": ladders}
+    reasons: dict[Row, str] = {}
+    learned: dict[Row, bool] = {}
+    with Proxy(directory, session_provider.url, memory=memory, people=list(people.values())) as proxy:
+        for row, person in people.items():
+            said = {"model": "gpt", "messages": [{"role": "user", "content": f"I collect stamps of {row.number}."}]}
+            with proxy.client(key=person.key) as client, proxy.sidecar(key=person.key) as sidecar:
+                headers = client.post("/v1/chat/completions", json=said).raise_for_status().headers
+                reasons[row] = headers["x-memory-reason"]
+                trace = trace_of(sidecar, headers["x-memory-trace"])
+                learned[row] = not any(one.startswith("Nothing is learned from it") for one in trace["why"])
+    return Told(reasons, learned)
+
+
+def trace_of(sidecar: httpx.Client, id: str) -> Mapping[str, Any]:
+    """A trace, as soon as it is there."""
+    deadline = time.monotonic() + 30
+    while (answer := sidecar.get(f"/v1/traces/{id}")).status_code == 404 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return dict(answer.raise_for_status().json())
+
+
+def test_there_are_at_least_forty_rows() -> None:
+    assert len({str(row) for row in ROWS}) >= 40
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_the_most_specific_rung_decides_for_a_key_that_litellm_verified(row: Row, told: Told) -> None:
+    reason, learned = told.recall[row], told.learned[row]
+    why = {"on": "inject_off" if row.narrowed else None, "off": "policy_off", "opt_in": "opt_in"}[row.recall]
+    assert reason == why if why else reason not in ("policy_off", "opt_in", "inject_off")
+    assert learned is (row.learn == "on" and not row.narrowed)

@@ -105,6 +105,16 @@ async def test_where_a_policy_says_no_a_store_is_no_way_to_recall(tmp_path: Path
     )
 
 
+async def test_while_its_person_has_paused_recall_a_store_gives_a_model_nothing(client: httpx.AsyncClient) -> None:
+    statuses = []
+    for paused in (True, False):
+        await client.put("/v1/me", json={"recall": {"paused": paused}}, headers=key("ada"))
+        statuses.append((await search(client, ADAS, "ada")).status_code)
+        own = await client.post("/v1/memories/search", json={"query": QUERY}, headers=key("ada"))
+        assert MEMORY in own.text  # To look at what is kept of oneself is nobody's recall.
+    assert statuses == [403, 200]
+
+
 def test_check_says_that_whoever_may_use_the_store_in_litellm_reads_it() -> None:
     params = {"vector_store_id": ADAS, "custom_llm_provider": "openai", "api_base": "http://localhost:8764/v1"}
     stores = [{"vector_store_name": "adas", "litellm_params": params}, {"vector_store_name": "other"}]

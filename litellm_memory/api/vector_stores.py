@@ -79,15 +79,15 @@ class StoreSearchOut(Shape):
 async def store_of(access: WithAccess, store_id: str) -> tuple[str, str | None]:
     """The partition that a store's id names, or what the key's team shares, and the user behind a colon.
 
-    Raises HTTPException: 403 for an operator's key, which LiteLLM would lend to all its callers, and where a policy
-    does not allow the key to recall, because what is found goes into prompts; 404 for a store that is not its own.
+    Raises HTTPException: 403 for an operator's key, which LiteLLM would lend to all its callers, and where a policy or
+    its person does not allow recall, because what is found goes into prompts; 404 for a store that is not its own.
     """
     if access.caller.master:
         raise HTTPException(403, "An operator's key opens no vector store: use a key of the partition.")
     partition, _, user = store_id.partition(":")
     own = await access.partition(writes=False)
     if access.may_read(partition, own, access.user):
-        access.comply("recall", own, access.user)
+        access.comply("recall", own, access.user, by_model=True)
         return partition, None
     if partition != own:
         raise HTTPException(404, "There is no such vector store.")
@@ -95,7 +95,7 @@ async def store_of(access: WithAccess, store_id: str) -> tuple[str, str | None]:
         whose = named(user) if user else None
     except ValueError:
         raise HTTPException(404, "There is no such vector store.") from None
-    access.comply("recall", partition, whose or access.engine.settings.identity.default_user_id)
+    access.comply("recall", partition, whose or access.engine.settings.identity.default_user_id, by_model=True)
     return partition, whose
 
 

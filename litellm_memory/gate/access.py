@@ -31,6 +31,7 @@ EVERYWHERE: Final = "*"
 """In place of a partition's name: all of them."""
 _ALL: Final = "Only the master key and the operator's own may ask about all partitions."
 _ONE: Final = "This acts in one partition: GET /v1/partitions lists them."
+_PAUSED: Final = "Its person has paused this: `litellm-memory resume`, or `PUT /v1/me`."
 _FORBIDDEN: Final = {
     "off": "A policy of the settings says `off`: policies.{name}.{place}.",
     "opt_in": "A policy of the settings says `opt_in`: agree first, with `litellm-memory agree`, or in `PUT /v1/me`.",
@@ -122,9 +123,14 @@ class Access:
         in_team = bound_by(self.caller, identity.partition) == "team"
         return not in_team or user == self.user or delegates(self.caller, identity)
 
-    def comply(self, name: Switch, partition: str, user: str) -> None:
-        """Raises HTTPException 403 where a policy does not allow this caller to recall or to teach."""
+    def comply(self, name: Switch, partition: str, user: str, *, by_model: bool = False) -> None:
+        """Raises HTTPException 403 where a policy does not allow this caller to recall or to teach.
+
+        ``by_model``: what is found goes to a model, or comes from one, which a person's own pause forbids as well.
+        """
         one: Allowance = getattr(self.standing(partition, user), name)
+        if by_model and one.by == "person" and not one.allowed:
+            raise HTTPException(403, _PAUSED)
         if one.by == "policy" and not one.allowed and one.ruling is not None:
             raise HTTPException(403, _FORBIDDEN[one.ruling.policy].format(name=name, place=one.ruling))
 

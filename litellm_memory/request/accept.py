@@ -10,6 +10,7 @@ from itertools import islice
 from litellm_memory.identity import client_checkouts
 from litellm_memory.journal.journal import Journal
 from litellm_memory.ledger import Ledger
+from litellm_memory.memories.unasked import is_wish_alone
 from litellm_memory.models import Exchange, Turn
 from litellm_memory.redact import Redactor
 from litellm_memory.request.background import SHORT, Background
@@ -53,6 +54,8 @@ class Acceptor:
             return Acceptance(learns=True)
         said = reading.said[-1]
         if repeats_a_file(said.text) or is_a_groups(reading.turn) or self._templates.known(said.text, reading.scope):
+            return Acceptance()
+        if is_wish_alone(said.text):
             return Acceptance()
         if reading.request.guarded:
             return Acceptance(True, late=True)

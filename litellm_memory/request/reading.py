@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from litellm_memory.errors import LiteLLMMemoryError
 from litellm_memory.identity import Refusal, RequestOptions, identify, layer_of, read_options
 from litellm_memory.journal.journal import Journal
-from litellm_memory.ledger import Ledger, Standing
+from litellm_memory.ledger import Allowance, Ledger, Standing
 from litellm_memory.memories.breaker import Breaker
+from litellm_memory.memories.unasked import is_unasked, unasked_in
 from litellm_memory.models import Earlier, Kind, Scope, Status, Turn
 from litellm_memory.request.kinds import classify
 from litellm_memory.request.long import MOST_AT_ONCE, MOST_READ, done
@@ -26,6 +28,8 @@ from litellm_memory.settings import Settings
 from litellm_memory.wire import WireFormat, recognise
 from litellm_memory.wire.content import is_longer
 
+UNASKED_FOR: Final = timedelta(days=1)
+"""A day from then on: where the person is, and when their day ends, is not known."""
 LONGEST_READ_S: Final = 2.0
 """After this long a request goes on without memory: long conversations of others may be read before it."""
 
@@ -131,10 +135,25 @@ class Reader:
         reading = Reading(
             request, format, turn, options, await self._joined(scope), kind, reason, said, foreign is not None, earlier
         )
-        switches, now = self._ledger.people.switches, reading.notes.at
-        standing = switches.standing(reading.scope, request.caller, now, settings)
+        standing = await self._standing(reading, settings, apart=apart)
         layer = layer_of(request.caller, settings) if standing.recall.allowed and standing.shared.allowed else None
         return replace(reading, standing=standing, shared=layer.scope if layer else None)
+
+    async def _standing(self, reading: Reading, settings: Settings, *, apart: bool) -> Standing:
+        """What memory may do for a request, also by what its person says in it."""
+        switches, scope, now = self._ledger.people.switches, reading.scope, reading.notes.at
+        standing = switches.standing(scope, reading.request.caller, now, settings)
+        if not standing.recall.allowed or not reading.said:
+            return standing
+        wish = unasked_in(reading.said[-1].text) if reading.kind == "person" else None
+        until = now + UNASKED_FOR if wish == "day" else None
+        if wish is None and not await done(partial(is_unasked, [one.text for one in reading.said]), apart=apart):
+            return standing
+        if until is not None and not reading.request.dry:
+            with suppress(TimeoutError, LiteLLMMemoryError):
+                async with asyncio.timeout(replay_timeout_s(settings)):
+                    await switches.pause(scope.partition, scope.user, "recall", until)
+        return replace(standing, recall=Allowance(False, "person", until, standing.recall.ruling))
 
     async def _joined(self, scope: Scope) -> Scope:
         """``scope`` with the project name that all clients of the user share; unchanged on a timeout or failure."""

@@ -199,7 +199,7 @@ class Tool:
     writes: bool = False
     destroys: bool = False
     needs: Switch | None = None
-    """What a policy has to allow for it."""
+    """What a policy has to allow for it, and its person must not have paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class Agent:
         """The scope and partition for ``tool``. Raises HTTPException as ``Access.partition`` and ``comply`` do."""
         partition = await self.access.partition(writes=tool.writes)
         if tool.needs is not None:
-            self.access.comply(tool.needs, partition, self.scope.user)
+            self.access.comply(tool.needs, partition, self.scope.user, by_model=True)
         return Acting(self.access, self.scope, partition)
 
 

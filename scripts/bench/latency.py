@@ -1,4 +1,7 @@
-"""What memory costs a LiteLLM proxy: the same requests to one with the plugin and one without, side by side."""
+"""What memory costs a LiteLLM proxy: the same requests to one with the plugin and one without, side by side.
+
+With ``--gateway``, what its steps for a gateway cost with nothing configured: policies, layers, guardrails and logs.
+"""
 
 from __future__ import annotations
 
@@ -120,18 +123,38 @@ class Report:
     statuses: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the steps for a gateway add to a proxy with memory from which they are left out.
+
+    ``control``: both proxies have them, so that what is told is the noise of the method.
+    """
+
+    setting: Setting
+    control: bool
+    one_by_one: Latency
+    first_token: Latency
+    statuses: dict[str, int]
+
+
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=100, help="a round, to each proxy (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, help="of each measurement (default %(default)s)")
     parser.add_argument("--memories", type=int, default=10_000, help=f"over {len(USERS)} users (default %(default)s)")
+    parser.add_argument("--gateway", action="store_true", help="what the steps for a gateway add, instead of all")
+    parser.add_argument("--control", action="store_true", help="with --gateway: compare two proxies that are alike")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args()
     if not sys.platform.startswith("linux"):
         parser.error("processor time and memory are read from /proc, so this runs on Linux only")
-    report = measured(requests=given.requests, rounds=given.rounds, memories=given.memories)
-    print(json.dumps(asdict(report), indent=2) if given.json else "\n".join(_lines(report)))
+    if given.control and not given.gateway:
+        parser.error("--control goes with --gateway")
+    sizes = {"requests": given.requests, "rounds": given.rounds, "memories": given.memories}
+    report = gateway(control=given.control, **sizes) if given.gateway else measured(**sizes)
+    lines = _lines if isinstance(report, Report) else _gateway_lines
+    print(json.dumps(asdict(report), indent=2) if given.json else "\n".join(lines(report)))
 
 
 def measured(*, requests: int, rounds: int, memories: int) -> Report:
@@ -155,6 +178,25 @@ def measured(*, requests: int, rounds: int, memories: int) -> Report:
         throughput = _throughput((off, on), requests, rounds, numbers, statuses)
         footprint = Footprint(off.start, on.start, *at_rest, *_each(own_mib, off, on), *_each(threads, off, on))
     return Report(setting, one_by_one, streams, throughput, footprint, dict(Counter(statuses).most_common()))
+
+
+def gateway(*, requests: int, rounds: int, memories: int, control: bool) -> Gateway:
+    """The report of one run, of two proxies with memory."""
+    setting = _setting(requests=requests, rounds=rounds, memories=memories)
+    numbers = count()
+    statuses: Statuses = []
+    with (
+        TemporaryDirectory(prefix="litellm-memory-bench-") as directory,
+        provider.running() as url,
+        with_memory(Path(directory, "without"), url, memories=memories, gated=control) as without,
+        with_memory(Path(directory, "with"), url, memories=memories) as with_,
+    ):
+        say("Warming up ...")
+        in_turns((without, with_), _asks(numbers, len(USERS) * TURNS, stream=False), whole, [])
+        in_turns((without, with_), _asks(numbers, TURNS, stream=True), first_token, [])
+        one_by_one = _latency((without, with_), requests, rounds, numbers, whole, statuses)
+        streams = _latency((without, with_), max(1, requests // STREAMS), rounds, numbers, first_token, statuses)
+    return Gateway(setting, control, one_by_one, streams, dict(Counter(statuses).most_common()))
 
 
 def _each(measure: Callable[[int], T], *servers: Server) -> list[dict[str, T]]:
@@ -240,22 +282,8 @@ def _setting(*, requests: int, rounds: int, memories: int) -> Setting:
 
 def _lines(report: Report) -> Iterator[str]:
     """The report for people: a median, and in brackets its 95 % interval."""
-    setting = report.setting
-    yield (
-        f"{setting.date}: LiteLLM {setting.litellm}, Python {setting.python}, {setting.machine}, "
-        f"{setting.cores} cores, load {setting.load_before:.1f} before"
-    )
-    yield (
-        f"{setting.memories} memories of {setting.users} users, model {setting.model or 'none'}; "
-        f"{setting.rounds} rounds of {setting.requests} requests to each proxy; 95 % intervals in brackets"
-    )
-    latencies = (("one by one, ms", report.one_by_one), ("time to first token, ms", report.first_token))
-    for title, latency in latencies:
-        yield _row(title, "LiteLLM alone", "memory adds")
-        for name in latency.off_ms:
-            yield _row(f"  {name}", latency.off_ms[name], latency.added_ms[name])
-        yield from _cpu_lines(latency.cpu_ms)
-        yield _stall_line(latency.stall_ms)
+    yield from _setting_lines(report.setting)
+    yield from _latency_lines(report, "LiteLLM alone", "memory adds")
     throughput = report.side_by_side
     yield _row(f"{CONNECTIONS} connections", "LiteLLM alone", "with memory")
     yield _row("  requests a second", throughput.off_per_s, throughput.on_per_s)
@@ -265,6 +293,34 @@ def _lines(report: Report) -> Iterator[str]:
     yield _stall_line(throughput.stall_ms)
     yield from _footprint_lines(report.footprint)
     yield "what the answers said: " + ", ".join(f"{name} {number}" for name, number in report.statuses.items())
+
+
+def _gateway_lines(report: Gateway) -> Iterator[str]:
+    yield from _setting_lines(report.setting)
+    columns = ("one of two alike", "the other adds") if report.control else ("without the steps", "the steps add")
+    yield from _latency_lines(report, *columns)
+    yield "what the answers said: " + ", ".join(f"{name} {number}" for name, number in report.statuses.items())
+
+
+def _setting_lines(setting: Setting) -> Iterator[str]:
+    yield (
+        f"{setting.date}: LiteLLM {setting.litellm}, Python {setting.python}, {setting.machine}, "
+        f"{setting.cores} cores, load {setting.load_before:.1f} before"
+    )
+    yield (
+        f"{setting.memories} memories of {setting.users} users, model {setting.model or 'none'}; "
+        f"{setting.rounds} rounds of {setting.requests} requests to each proxy; 95 % intervals in brackets"
+    )
+
+
+def _latency_lines(report: Report | Gateway, off: str, adds: str) -> Iterator[str]:
+    latencies = (("one by one, ms", report.one_by_one), ("time to first token, ms", report.first_token))
+    for title, latency in latencies:
+        yield _row(title, off, adds)
+        for name in latency.off_ms:
+            yield _row(f"  {name}", latency.off_ms[name], latency.added_ms[name])
+        yield from _cpu_lines(latency.cpu_ms)
+        yield _stall_line(latency.stall_ms)
 
 
 def _cpu_lines(cpu: Cpu) -> Iterator[str]:

@@ -108,26 +108,30 @@ def without_memory(directory: Path, provider: str) -> Iterator[Server]:
 
 @contextmanager
 def with_memory(
-    directory: Path, provider: str, *, memories: int, grow: Callable[[Path], None] | None = None
+    directory: Path, provider: str, *, memories: int, gated: bool = True, grow: Callable[[Path], None] | None = None
 ) -> Iterator[Server]:
-    """The same with the plugin at its defaults and a store of so many memories. ``grow`` adds others to its files."""
+    """The same with the plugin at its defaults and a store of so many memories. ``grow`` adds others to its files.
+
+    Without ``gated`` its steps for a gateway are left out.
+    """
     data_dir = directory / "memory"
     asyncio.run(_fill(Settings(data_dir=data_dir), memories))
     if grow is not None:
         grow(data_dir)
-    with host(directory, provider) as server:
+    with host(directory, provider, gated=gated) as server:
         yield server
 
 
 @contextmanager
-def host(directory: Path, provider: str, **memory: object) -> Iterator[Server]:
+def host(directory: Path, provider: str, *, gated: bool = True, **memory: object) -> Iterator[Server]:
     """A proxy with the plugin at its defaults but for the sections of ``memory``, in a data directory of its own."""
     data_dir = directory / "memory"
     defaults = {
         "recall": RecallSettings().model_dump(include={"deadline_ms", "min_score"}),
         "learn": LearnSettings().model_dump(include={"meaning"}),
     }
-    proxy = _proxy(directory, provider, "litellm_memory.handler", memory={**defaults, **memory})
+    callbacks = ["litellm_memory.handler", *([] if gated else ["bed.ungated.ungated"])]
+    proxy = _proxy(directory, provider, *callbacks, memory={**defaults, **memory}, gated=gated)
     began = time.perf_counter()
     try:
         with proxy, proxy.client() as client:
@@ -188,14 +192,20 @@ def _end(directory: Path) -> None:
             time.sleep(0.05)
 
 
-def _proxy(directory: Path, provider: str, *callbacks: str, memory: Mapping[str, object] | None = None) -> Proxy:
+def _proxy(
+    directory: Path,
+    provider: str,
+    *callbacks: str,
+    memory: Mapping[str, object] | None = None,
+    gated: bool = True,
+) -> Proxy:
     return Proxy(
         directory,
         provider,
         memory=memory,
         models=_models(provider),
         config={"litellm_settings": {"callbacks": [*callbacks, "bed.pulse.pulse"]}},
-        environment={"BED_PULSE": str(directory / PULSE)},
+        environment={"BED_PULSE": str(directory / PULSE), **({} if gated else {"BED_UNGATED": "1"})},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import litellm
 from fastapi import APIRouter
+from litellm.constants import MAX_CALLBACKS
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy import proxy_server
 from litellm.proxy.common_utils.callback_utils import initialize_callbacks_on_proxy
@@ -26,6 +27,23 @@ async def _replaced() -> dict[str, int]:
     """A bare string in the config, or an edit in the UI, puts another callback in place of all."""
     _kept[:] = litellm.callbacks
     litellm.callbacks = [Other()]
+    return _counted()
+
+
+@router.post("/bed/callbacks/doubled")
+async def _doubled() -> dict[str, int]:
+    """Another copy of the package is loaded, under another name, and listed beside."""
+    _kept[:] = litellm.callbacks
+    copy = type("MemoryHandler", (CustomLogger,), {"__module__": "litellm_memory_of_old.hooks.handler"})
+    litellm.callbacks = [*_kept, copy()]
+    return _counted()
+
+
+@router.post("/bed/callbacks/filled")
+async def _filled() -> dict[str, int]:
+    """So many callbacks were added that memory found no room."""
+    _kept[:] = litellm.callbacks
+    litellm.callbacks = [Other() for _ in range(MAX_CALLBACKS)]
     return _counted()
 
 
