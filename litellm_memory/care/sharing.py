@@ -49,7 +49,7 @@ async def propose(
     if len(await proposals.open(memory.namespace)) >= MOST_OPEN:
         raise UnfitError(f"{MOST_OPEN} proposals of yours are not decided yet: withdraw some, or wait.")
     words = text or memory.text
-    [suspicion] = await asyncio.to_thread(why_each_to_review, [words])
+    [suspicion] = await asyncio.to_thread(why_each_to_review, ["\n".join((words, *memory.tags))])
     copy = Memory(
         id=memory_id(layer.namespace, secrets.token_hex(16), key=ledger.key),
         partition=layer.partition,

@@ -153,7 +153,7 @@ class Memories:
 
     async def entries(self, partition: str, ids: Sequence[str]) -> list[Memory]:
         """The memories of a partition with these ids; ids that are unknown or elsewhere are skipped."""
-        return [entry.memory for entry in await self.store.get(partition, ids)]
+        return [entry.memory for entry in await self.store.get(partition, ids, vectors=False)]
 
     async def all(self, partition: str, user: str | None) -> list[Memory]:
         """All memories of a user, or of a whole partition, newest first."""
