@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -71,9 +70,11 @@ async def propose(
         await proposals.drop(copy.id, memory.namespace)
         await proposals.add(kept.id, layer.partition, memory)
     if not await memories.entries(memory.partition, [memory.id]):
-        # It was forgotten meanwhile, before its copy was there to go with it.
-        with suppress(NotFoundError):
-            await withdraw(ledger, memories, memory.namespace, kept.id)
+        # It was forgotten meanwhile, before its copy was there to go with it. What told of the copy may be gone too.
+        await proposals.drop(kept.id, memory.namespace)
+        if not await proposals.is_proposed(kept.id):
+            left = await memories.entries(kept.partition, [kept.id])
+            await memories.forget_all([one for one in left if one.review is not None])
         raise NotFoundError(UNKNOWN)
     return kept
 
