@@ -96,6 +96,39 @@ async def test_a_wish_to_forget_shows_the_texts_that_would_go_and_no_ids(
     assert (await api.get("/v1/review", params={"user": user})).json()["data"] == [row]
 
 
+async def test_a_page_of_wishes_that_mean_much_ends_earlier_and_the_next_has_the_rest(
+    engine: Engine, api: httpx.AsyncClient, user: str
+) -> None:
+    known = [await keep(engine, user, f"Mug number {number} is blue.") for number in range(3)]
+    why = ASKS_TO_FORGET + ", ".join(one.id for one in known for _ in range(50))
+    wishes = [await keep(engine, user, f"Forget mugs, said {number} times.", review=why) for number in range(15)]
+    seen, sizes, cursor = [], [], None
+    while not seen or cursor is not None:
+        asked = {"user": user, "limit": 100} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/v1/review", params=asked)).raise_for_status().json()
+        seen += [one["id"] for one in page["data"]]
+        sizes.append(len(page["data"]))
+        cursor = page["next_cursor"]
+    assert (sorted(seen), sizes) == (sorted(one.id for one in wishes), [6, 6, 3])
+
+
+async def test_a_page_of_what_waits_is_read_without_vectors(
+    engine: Engine, api: httpx.AsyncClient, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = await keep(engine, user, "I have a dog.")
+    await keep(engine, user, "Forget the dog.", review=f"{ASKS_TO_FORGET}{known.id}")
+    get, asked = engine.memories.store.collections.get, []
+
+    async def noted(*given: Any, **named: Any) -> Any:
+        asked.append(named.get("vectors"))
+        return await get(*given, **named)
+
+    monkeypatch.setattr(engine.memories.store.collections, "get", noted)
+    [wish] = (await api.get("/v1/review", params={"user": user})).json()["data"]
+    assert [one["text"] for one in wish["forgets"]] == ["I have a dog."]
+    assert (len(asked) > 1, set(asked)) == (True, {False})
+
+
 async def test_what_is_accepted_is_recalled(engine: Engine, api: httpx.AsyncClient, user: str) -> None:
     waits = await keep(engine, user, "I have a dog.", review=WHY)
     answer = await api.post(f"/v1/review/{waits.id}", json={"action": "accept"})
