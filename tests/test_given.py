@@ -14,6 +14,7 @@ from litellm_memory.api.memories import MemoryIn, MemoryPatch, SearchIn
 from litellm_memory.api.rollback import RollbackIn
 from litellm_memory.care.given import MOST_USES, Name
 from litellm_memory.care.lines import ImportLines
+from litellm_memory.identity.layers import SHARED, layer_partition
 from litellm_memory.models import memory_id, namespace, readable_id
 from litellm_memory.redact import Redactor
 
@@ -119,3 +120,9 @@ def test_an_own_line_keeps_when_its_memory_came_here() -> None:
         datetime.fromisoformat(EARLIER),
         datetime.fromisoformat(SINCE),
     )
+
+
+def test_a_line_for_what_a_team_shares_names_no_user_of_its_own() -> None:
+    layer = ImportLines(layer_partition("t-1"), SHARED, b"k", Redactor(), str)
+    [memory], _ = layer.read([(1, b'{"text": "Tea.", "user": "ada"}')])
+    assert memory.user == SHARED

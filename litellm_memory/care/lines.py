@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.care.given import MOST_USES, Moment, Name, Said, Shape, Tags
+from litellm_memory.identity.layers import user_in
 from litellm_memory.models import (
     NAMESPACE_DIGITS,
     Memory,
@@ -121,10 +122,13 @@ class ImportLines:
 
     def _is_ours(self, line: ImportLine) -> bool:
         """True for the id of a memory of the namespace that the line is for."""
-        return line.id is not None and self._id(line.user or self.user, line.id) == line.id
+        return line.id is not None and self._id(self._user(line), line.id) == line.id
+
+    def _user(self, line: ImportLine) -> str:
+        return user_in(self.partition, line.user, self.user)
 
     def _memory(self, line: ImportLine) -> Memory:
-        user = line.user or self.user
+        user = self._user(line)
         now = datetime.now(UTC)
         created = line.created or now
         # No later than now: what came or was used in years to come would be kept until then.
