@@ -89,7 +89,7 @@ async def list_waiting(
     asked = waiting(partition, user)
     page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
     if len(shown := few_meant(page, MOST_MEANT)) < len(page):
-        page, following = shown, position_of(shown[-1])
+        page, following = [*shown], position_of(shown[-1])
     meant = await meant_by(engine.memories, partition, page)
     shape = partial(ReviewOut.of, meant=meant, redactor=engine.redactor)
     return await answer_with("data", page, shape, next_cursor=cursor_at(following))

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.care.given import MOST_USES, Moment, Name, Said, Shape, Tags
-from litellm_memory.identity.layers import user_in
 from litellm_memory.models import (
+    LAYER,
     NAMESPACE_DIGITS,
     Memory,
     MemoryKind,
@@ -125,7 +125,8 @@ class ImportLines:
         return line.id is not None and self._id(self._user(line), line.id) == line.id
 
     def _user(self, line: ImportLine) -> str:
-        return user_in(self.partition, line.user, self.user)
+        # What a team shares has one user alone, which is the one that an import into it is for.
+        return self.user if self.partition.startswith(LAYER) else line.user or self.user
 
     def _memory(self, line: ImportLine) -> Memory:
         user = self._user(line)
