@@ -167,7 +167,7 @@ class Switches:
             await asyncio.sleep(FOLLOW_SECONDS)
 
 
-def _turned_on(connection: Connection, row: Mapping[str, Any]) -> bool:
+def _turned_on(connection: Connection, row: dict[str, Any]) -> bool:
     """False, with nothing changed, when the partition of this row has too many others that hold."""
     own = switches.c.partition == row["partition"]
     connection.execute(delete(switches).where(own, switches.c.until <= row["at"]))
