@@ -23,7 +23,7 @@ from litellm_memory.memories.query import Query, visible
 from litellm_memory.models import Exchange, Memory, Recalled, Reply, Scope, memory_id, namespace
 from litellm_memory.redact import Redactor
 from litellm_memory.render import CLOSING, OPENING, render
-from litellm_memory.screening import shown_aim, why_each_to_review, why_to_review
+from litellm_memory.screening import MEANING, shown_aim, why_each_to_review, why_to_review
 from litellm_memory.settings import LearnSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,6 +101,16 @@ def test_attacks_told_as_facts_or_preferences_wait_and_ordinary_ones_do_not() ->
     assert len(passed) <= len(ATTACKS) // 8, passed
     held = [text for text, why in zip(BENIGN, why_each_to_review(BENIGN), strict=True) if why is not None]
     assert len(held) <= 3, held
+
+
+@pytest.mark.parametrize("before", [1, 3, 10, 40])
+def test_what_waits_by_its_meaning_waits_behind_harmless_sentences_too(before: int) -> None:
+    padding = "I walked along the river and saw a heron. " * before
+    short = [text for text in [*ATTACKS][:200] if len(text) < 200]
+    meant = [one for one, why in zip(short, why_each_to_review(short), strict=True) if why == MEANING][:20]
+    reasons = why_each_to_review([padding + one for one in meant])
+    assert len(meant) >= 10
+    assert [one for one, why in zip(meant, reasons, strict=True) if why is None] == []
 
 
 def test_what_waits_alone_waits_among_others() -> None:
