@@ -347,6 +347,7 @@ async def test_no_other_door_goes_round_a_policy(engine: Engine, door: httpx.Asy
     assert (seen["policy"], seen["by"]) == (None, "default")
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_no_line_of_an_import_names_a_user_who_has_not_agreed(engine: Engine, door: httpx.AsyncClient) -> None:
     use(engine, policies={"learn": {"everybody": "opt_in"}})
     agreed = await door.put("/v1/me", json={"learn": {"agreed": True}}, params={"user": "zoe"}, headers=by("ada"))
@@ -355,7 +356,6 @@ async def test_no_line_of_an_import_names_a_user_who_has_not_agreed(engine: Engi
     async def imported(*users: str) -> int:
         lines = "".join(json.dumps({"text": f"{user} lives in Linz.", "user": user}) + "\n" for user in users)
         answer = await door.post("/v1/import", content=lines, params={"user": "zoe"}, headers=by("ada"))
-        assert answer.status_code in (200, 403), answer.text
         return answer.status_code
 
     assert [await imported("zoe"), await imported("zoe", "max"), await imported("max")] == [200, 403, 403]
