@@ -51,3 +51,7 @@ class CommandError(LiteLLMMemoryError):
 
 class UnauthorizedError(LiteLLMMemoryError):
     """LiteLLM does not accept the key of a request, or there is none."""
+
+
+class TooManySwitchesError(LiteLLMMemoryError):
+    """A partition has too many pauses and agreements; the message says what to do."""

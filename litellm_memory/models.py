@@ -247,7 +247,7 @@ class Memory:
     @property
     def touched(self) -> datetime:
         """When it was made here, came here or was given last."""
-        return max(self.kept or self.created, self.last_used or self.created)
+        return max(self.kept or self.created, self.last_used or self.kept or self.created)
 
     def in_force(self, now: datetime) -> bool:
         """True when it waits for no review, is not superseded and is valid at ``now``."""

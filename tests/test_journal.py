@@ -588,14 +588,18 @@ async def test_a_record_that_the_ledger_refuses_holds_up_no_other(
 
 
 @pytest.mark.parametrize("text", ["half a pair \ud83d", "nothing \x00 at all", "\u2028\n\r\nlines", "🐈"])
-async def test_whatever_a_person_types_holds_up_nobody(ledger: Ledger, directory: Path, text: str) -> None:
+async def test_whatever_a_person_types_or_a_model_answers_is_learned_and_holds_up_nobody(
+    ledger: Ledger, directory: Path, text: str
+) -> None:
     worker, taker = Journal(directory, ledger), Taker(directory, ledger)
-    worker.accept(replace(EXCHANGE, mark="odd", text=text))
+    worker.accept(replace(EXCHANGE, mark="odd", text=text, model=text))
     worker.answered("odd", Reply(text, complete=True))
     worker.accept(EXCHANGE)
     worker.answered(EXCHANGE.mark, None)
     await taker.take_all(rotate=False)
-    assert EXCHANGE in await ledger.journal.ready(10)
+    ready = {exchange.mark: exchange for exchange in await ledger.journal.ready(10)}
+    assert (ready.keys(), ready[EXCHANGE.mark]) == ({"odd", EXCHANGE.mark}, EXCHANGE)
+    assert ready["odd"].reply is not None
     assert worker.trouble is None
     for closed in (worker, taker):
         closed.close()

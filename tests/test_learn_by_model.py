@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,10 @@ import pytest
 import pytest_asyncio
 from bed.labelled import Kept, Labelled, folded, labelled, measured
 from bed.learning import Learning, opened_learning
+from sqlalchemy import select
 
 from litellm_memory import meaning
+from litellm_memory.database.tables import model_queue
 from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.extract.model import MalformedAnswerError, ModelFact, facts_of, grounded, question
 from litellm_memory.learn import by_model
@@ -236,6 +239,25 @@ async def kept(learning: Learning, user: str) -> list[Memory]:
 def says(*facts: tuple[int, str]) -> str:
     rows = [{"message": number, "kind": "fact", "text": text, "about_person": True} for number, text in facts]
     return json.dumps({"facts": rows})
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_conversations_of_all_partitions_are_read_in_turn(learning: Learning, user: str) -> None:
+    partitions = ["busy"] * 5 + ["calm", "quiet"]
+    for number, partition in enumerate(partitions):
+        scope = Scope(partition, user, session=f"{number}")
+        mark = f"{user}-{number}"
+        await learning.ledger.model_queue.add([Exchange(mark, scope, mark, "Home is where the hat is.", NOW)])
+    learner, waits = reader(learning, Scripted()), []
+    while await learner.read_one():
+        left = await learning.ledger.database.read(lambda c: [*c.scalars(select(model_queue.c.scope))])
+        waits.append(Counter(scope["partition"] for scope in left))
+    assert [dict(count) for count in waits[:4]] == [
+        {"busy": 4, "calm": 1, "quiet": 1},
+        {"busy": 4, "quiet": 1},
+        {"busy": 4},
+        {"busy": 3},
+    ]
 
 
 STRANGE = "Well, as for where home is: Leeds, and has been so for ever."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -34,6 +35,7 @@ from litellm_memory.store.chroma import open_directory
 from litellm_memory.store.client import OwnerCollections
 from litellm_memory.store.collections import Rows
 from litellm_memory.store.layout import Layout
+from litellm_memory.store.link import Connection
 from litellm_memory.store.memories import open_collections
 from litellm_memory.store.owner import open_all
 
@@ -369,3 +371,21 @@ async def test_an_owner_opens_every_collection_before_anybody_reads_from_it(tmp_
     assert read == {store.layout.collection(one) for one in ids}
     assert len(read) > 1
     await collections.aclose()
+
+
+async def test_a_request_that_cannot_be_written_because_the_owner_ended_leaves_no_error_behind() -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    ours, owners = socket.socketpair()
+    connection = Connection(*await asyncio.open_unix_connection(sock=ours))
+    large = np.zeros(2**22, np.uint8).tobytes()
+    asking = asyncio.create_task(connection.ask(5, "put", large))
+    await asyncio.to_thread(owners.recv, 1)
+    owners.close()
+    with pytest.raises(StoreError):
+        await asking
+    await connection.ended()
+    del asking
+    gc.collect()
+    await connection.aclose()
+    assert complaints == []

@@ -25,6 +25,7 @@ from litellm_memory.errors import NotFoundError
 from litellm_memory.identity import partition_of
 from litellm_memory.ledger import AmbiguousNameError, Ledger
 from litellm_memory.models import Caller, Exchange, Scope
+from litellm_memory.people import switches as switches_module
 from litellm_memory.people.held import PARTS, TOLD_BY_OTHERS
 from litellm_memory.people.holders import named_by, note_holders
 from litellm_memory.people.switches import Allowance
@@ -241,6 +242,24 @@ async def test_a_pause_ends_at_its_time_and_nobody_lifts_anothers_no(tmp_path: P
         assert (off.recall, off.learn) == (Allowance(False, "key"), Allowance(False, "settings"))
     finally:
         await ledger.aclose()
+
+
+async def test_a_partition_has_a_limited_number_of_pauses_that_hold(
+    doors: dict[str, httpx.AsyncClient], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switches_module, "MOST_SET", 3)
+    whose, over = partition(BOB), datetime.now(UTC) - timedelta(seconds=1)
+    await engine.ledger.people.switches.pause(whose, "long ago", "learn", over)
+
+    async def paused(user: str, key: str = "bob") -> int:
+        answer = await doors[key].put("/v1/me", params={"user": user}, json={"learn": {"paused": True}})
+        return answer.status_code
+
+    assert [await paused(f"user-{number}") for number in range(4)] == [200, 200, 200, 429]
+    assert [await paused("user-0"), await paused("user-0", "eve")] == [200, 200]
+    for number in range(3):
+        await doors["bob"].put("/v1/me", params={"user": f"user-{number}"}, json={"learn": {"paused": False}})
+    await doors["eve"].put("/v1/me", params={"user": "user-0"}, json={"learn": {"paused": False}})
 
 
 # --- what is held, and erasing it ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -345,6 +346,21 @@ async def test_no_other_door_goes_round_a_policy(engine: Engine, door: httpx.Asy
     assert by_operator.status_code == 201
     seen = (await door.get("/v1/me", params=whose, headers=by("master"))).json()["learn"]
     assert (seen["policy"], seen["by"]) == (None, "default")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_line_of_an_import_names_a_user_who_has_not_agreed(engine: Engine, door: httpx.AsyncClient) -> None:
+    use(engine, policies={"learn": {"everybody": "opt_in"}})
+    agreed = await door.put("/v1/me", json={"learn": {"agreed": True}}, params={"user": "zoe"}, headers=by("ada"))
+    assert agreed.status_code == 200
+
+    async def imported(*users: str) -> int:
+        lines = "".join(json.dumps({"text": f"{user} lives in Linz.", "user": user}) + "\n" for user in users)
+        answer = await door.post("/v1/import", content=lines, params={"user": "zoe"}, headers=by("ada"))
+        return answer.status_code
+
+    assert [await imported("zoe"), await imported("zoe", "max"), await imported("max")] == [200, 403, 403]
+    assert "max lives" not in (await door.get("/v1/memories", headers=by("ada"))).text
 
 
 # --- through LiteLLM's proxy ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -166,6 +167,16 @@ def test_no_body_makes_a_route_fail(sidecar: Running, body: bytes, content_type:
                 answer = client.request(method, path.replace("{", "").replace("}", ""), content=body)
                 assert answer.status_code < 500, (method, path)
                 assert answer.status_code in (200, 204) or answer.json().keys() == {"error"}
+
+
+def test_no_id_or_name_with_a_nul_character_is_looked_for(sidecar: Running) -> None:
+    described = sidecar.description["paths"].items()
+    asked = [(method, re.sub(r"{.*?}", "%00", path)) for path, methods in described for method in methods]
+    asked = [(method, path) for method, path in asked if "%00" in path] + [("get", "/v1/traces?cursor=a%00")]
+    with httpx.Client(base_url=sidecar.url, headers=KEY) as client:
+        answers = {(method, path): client.request(method, path) for method, path in asked}
+    assert len(answers) > 10
+    assert {one: answer.status_code for one, answer in answers.items() if answer.status_code != 400} == {}
 
 
 ODD = st.text(min_size=1, max_size=40).filter(lambda text: text.strip("./") != "")

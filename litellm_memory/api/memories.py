@@ -16,6 +16,7 @@ from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import MemoriesOut, shown_as
 from litellm_memory.care.audit import reason_to_refuse
 from litellm_memory.care.given import Moment, Name, Said, Shape, Tags
+from litellm_memory.care.rollback import cut_out
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.care.undo import undo
 from litellm_memory.engine import Engine
@@ -146,12 +147,13 @@ async def correct_memory(
 ) -> MemoryOut:
     known = await engine.memories.get(partition, memory_id)
     told = corrected(engine.redactor, patch, known)
-    if (told.text, told.tags) != (known.text, known.tags) and not told.review and (why := await _reason_to_wait(told)):
+    is_new = (told.text, told.tags, told.session) != (known.text, known.tags, known.session)
+    if is_new and not told.review and (why := await _reason_to_wait(told)):
         patch = patch.model_copy(update={"review": why})
     memory = await engine.memories.correct(partition, memory_id, partial(corrected, engine.redactor, patch))
     if cut or patch.review:
         # What waits is not sent again, and a text that had to go is not either.
-        await engine.ledger.forget([(memory.namespace, memory.id)])
+        memory = await cut_out(engine.memories, engine.ledger, memory)
     return MemoryOut.shown(memory, engine.redactor)
 
 
@@ -191,7 +193,7 @@ def memory_of(engine: Engine, given: MemoryIn, partition: str, origin: Origin = 
 
 async def _reason_to_wait(memory: Memory) -> str | None:
     """Why a memory that somebody worded must wait for its owner's word; None when it need not."""
-    return await apart(partial(reason_to_refuse, "\n".join((memory.text, *memory.tags))))
+    return await apart(partial(reason_to_refuse, "\n".join((memory.text, *memory.tags, memory.session or ""))))
 
 
 def corrected(redactor: Redactor, patch: MemoryPatch, memory: Memory) -> Memory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -125,7 +125,7 @@ async def import_memories(
     access.comply("learn", partition, whose)
     lines = ImportLines(partition, whose, engine.ledger.key, engine.redactor, safe_project)
     with alone(served.turns.importing, partition):
-        importing = _Import(engine, lines, dry=dry_run)
+        importing = _Import(engine, lines, partial(access.comply, "learn", partition), dry=dry_run)
         async for batch in _batches(_split(request.stream())):
             await importing.take(batch)
         return importing.out
@@ -193,15 +193,19 @@ async def _batches(pieces: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tup
 class _Import:
     """One import in progress: lines become memories, which are stored in batches."""
 
-    def __init__(self, engine: Engine, lines: ImportLines, *, dry: bool) -> None:
+    def __init__(self, engine: Engine, lines: ImportLines, comply: Callable[[str], None], *, dry: bool) -> None:
         self.out = ImportOut(imported=0, known=0, refused=0, errors=[], waiting=0, memories=[])
         self._engine = engine
         self._lines = lines
+        self._comply = comply
         self._dry = dry
 
     async def take(self, batch: list[tuple[int, bytes]]) -> None:
-        """Keeps the memories of these lines. Raises 422 when too many lines were none."""
+        """Keeps the memories of these lines. Raises 422 when too many lines were none, and 403 for a user of whom a
+        policy does not allow it."""
         memories, refused = await apart(partial(self._lines.read, batch))
+        for user in {memory.user for memory in memories}:
+            self._comply(user)
         imported = await self._engine.memories.restore(memories, dry=self._dry) if memories else 0
         self.out.imported += imported
         self.out.known += len(memories) - imported

@@ -13,13 +13,16 @@ from pydantic import Field, model_validator
 from litellm_memory.api.paging import Cursor, Limit, cursor_at, position_at
 from litellm_memory.api.shapes import shown_as
 from litellm_memory.care.given import Name, Said, Shape
-from litellm_memory.care.review import accept, is_wish, meant_by, reject, waiting
+from litellm_memory.care.review import accept, few_meant, is_wish, meant_by, reject, waiting
 from litellm_memory.care.shown import MemoryOut
 from litellm_memory.gate.access import ReadPartition, WithEngine, WritePartition
 from litellm_memory.gate.apart import answer_with
+from litellm_memory.ledger.listing import position_of
 from litellm_memory.models import Memory
 from litellm_memory.redact import Redactor
 
+MOST_MEANT: Final = 1000
+"""Memories that the wishes of one page may mean: with more, the page ends earlier."""
 NAMED_CHARACTERS: Final = 100
 """Of each memory that a wish means, in the reason why the wish waits."""
 
@@ -85,6 +88,8 @@ async def list_waiting(
 ) -> Response:
     asked = waiting(partition, user)
     page, following = await engine.memories.lists.page(partition, asked, after=position_at(cursor), limit=limit)
+    if len(shown := few_meant(page, MOST_MEANT)) < len(page):
+        page, following = [*shown], position_of(shown[-1])
     meant = await meant_by(engine.memories, partition, page)
     shape = partial(ReviewOut.of, meant=meant, redactor=engine.redactor)
     return await answer_with("data", page, shape, next_cursor=cursor_at(following))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,9 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from litellm_memory.care.audit import reason_to_refuse
 from litellm_memory.care.given import Name, Said, Shape, Tags
 from litellm_memory.care.review import accept, reject
-from litellm_memory.care.rollback import put_aside
+from litellm_memory.care.rollback import cut_out, put_aside
 from litellm_memory.care.undo import undo
 from litellm_memory.errors import NotFoundError
 from litellm_memory.ledger import Ledger
@@ -65,11 +67,12 @@ class Bulk:
 
     async def __call__(self, asked: BulkIn) -> Done:
         """Does it, one memory after another; what cannot be done for one is skipped."""
+        why = await asyncio.to_thread(reason_to_refuse, asked.tag) if asked.action == "tag" and asked.tag else None
         ways: Mapping[Action, Callable[[str], Awaitable[object]]] = {
             "undo": lambda one: undo(self.ledger, self.memories, self.partition, one),
             "pin": lambda one: self._change(one, lambda memory: replace(memory, pinned=True)),
             "unpin": lambda one: self._change(one, lambda memory: replace(memory, pinned=False)),
-            "tag": lambda one: self._change(one, lambda memory: _tagged(memory, asked.tag or "")),
+            "tag": lambda one: self._tag(one, asked.tag or "", why),
             "untag": lambda one: self._change(one, lambda memory: _untagged(memory, asked.tag or "")),
             "accept": lambda one: accept(self.memories, self.ledger.removed, self.partition, one),
             "reject": self._reject,
@@ -94,6 +97,14 @@ class Bulk:
         if memory.review is not None:
             await self.ledger.removed.keep([memory])
         await reject(self.memories, self.partition, memory_id)
+
+    async def _tag(self, memory_id: str, tag: str, why: str | None) -> None:
+        """Adds a tag; ``why``: the reason why the memory waits with it, because an agent reads tags too."""
+        tagged = await self._change(
+            memory_id, lambda memory: replace(_tagged(memory, tag), review=memory.review or why)
+        )
+        if why is not None:
+            await cut_out(self.memories, self.ledger, tagged)
 
     async def _wait(self, memory_id: str, reason: str) -> None:
         memory = await self.memories.get(self.partition, memory_id)

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from litellm_memory.care.given import MOST_USES, Moment, Name, Said, Shape, Tags
 from litellm_memory.models import (
+    LAYER,
     NAMESPACE_DIGITS,
     Memory,
     MemoryKind,
@@ -67,6 +68,13 @@ class ImportLine(Shape):
     review: Annotated[str, StringConstraints(min_length=1, max_length=8000)] | None = None
 
 
+def _names_in(line: ImportLine) -> list[str]:
+    """The names in a line that an agent is shown with its memory; those of projects are made safe by themselves."""
+    origin, successor = line.origin or OriginIn(), line.superseded_by
+    given = (line.session, origin.role, origin.client, origin.call_id, successor and successor.reason)
+    return [name for name in given if name]
+
+
 @dataclass(frozen=True, slots=True)
 class LineRefusal:
     """A line that is no memory, and why; lines are counted from 1."""
@@ -89,7 +97,7 @@ class ImportLines:
     def read(self, lines: Iterable[tuple[int, bytes]]) -> tuple[list[Memory], list[LineRefusal]]:
         """The memories of numbered lines, redacted, and which lines are none; blank ones are skipped.
 
-        What names no memory of this ledger is screened as a message is; what an export of it wrote keeps its state.
+        Each is screened as a message is, also one that looks like a line of an own export: anybody can write an id.
         """
         given: list[ImportLine] = []
         refused: list[LineRefusal] = []
@@ -104,8 +112,8 @@ class ImportLines:
         return [self._memory(line) for line in self._screened(given)], refused
 
     def _screened(self, given: Sequence[ImportLine]) -> list[ImportLine]:
-        asked = [one.review is None and not self._is_ours(one) for one in given]
-        told = ["\n".join((one.text, *one.tags, one.reply or "")) for one in given]
+        asked = [one.review is None for one in given]
+        told = ["\n".join((one.text, *one.tags, one.reply or "", *_names_in(one))) for one in given]
         reasons = iter(why_each_to_review([text for text, screen in zip(told, asked, strict=True) if screen]))
         return [
             one.model_copy(update={"review": next(reasons)}) if screen else one
@@ -114,11 +122,18 @@ class ImportLines:
 
     def _is_ours(self, line: ImportLine) -> bool:
         """True for the id of a memory of the namespace that the line is for."""
-        return line.id is not None and self._id(line.user or self.user, line.id) == line.id
+        return line.id is not None and self._id(self._user(line), line.id) == line.id
+
+    def _user(self, line: ImportLine) -> str:
+        # What a team shares has one user alone, which is the one that an import into it is for.
+        return self.user if self.partition.startswith(LAYER) else line.user or self.user
 
     def _memory(self, line: ImportLine) -> Memory:
-        user = line.user or self.user
-        created = line.created or datetime.now(UTC)
+        user = self._user(line)
+        now = datetime.now(UTC)
+        created = line.created or now
+        # No later than now: what came or was used in years to come would be kept until then.
+        kept = min(line.kept or created, now) if self._is_ours(line) else now
         successor = line.superseded_by
         memory = Memory(
             id=self._id(user, line.id or f"{line.project}\n{line.session}\n{line.text}"),
@@ -137,10 +152,10 @@ class ImportLines:
             superseded_by=Superseded(self._id(user, successor.id), successor.reason) if successor else None,
             pinned=line.pinned,
             uses=line.uses,
-            last_used=line.last_used,
+            last_used=line.last_used and min(line.last_used, now),
             reply=line.reply or None,
             review=line.review,
-            kept=line.kept if self._is_ours(line) else datetime.now(UTC) if line.created else None,
+            kept=None if kept == created else kept,
         )
         return self.redactor.memory(memory)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from litellm_memory.errors import NotFoundError
@@ -83,6 +84,12 @@ async def meant_by(memories: Memories, partition: str, wishes: Sequence[Memory])
     ids = [id for wish in asked for id in _named_by(wish)]
     found = {(one.id, one.user): one for one in await memories.entries(partition, ids)}
     return {one.id: [found[key] for id in _named_by(one) if (key := (id, one.user)) in found] for one in asked}
+
+
+def few_meant(waiting: Sequence[Memory], most: int) -> Sequence[Memory]:
+    """As many of these, from the first on, as mean at most so many memories together; one at least."""
+    meant = accumulate(len(_named_by(one)) if is_wish(one) else 0 for one in waiting)
+    return waiting[: max(1, sum(count <= most for count in meant))]
 
 
 def _named_by(wish: Memory) -> list[str]:

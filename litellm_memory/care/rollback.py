@@ -42,6 +42,13 @@ async def put_aside(memories: Memories, ledger: Ledger, learned: Sequence[Memory
     await _bring_back(memories, learned)
 
 
+async def cut_out(memories: Memories, ledger: Ledger, memory: Memory) -> Memory:
+    """Cuts a memory that stays out of all blocks. Raises NotFoundError when it is gone."""
+    await ledger.forget([(memory.namespace, memory.id)])
+    # That let go of its words, which are its own still: whoever says them again means this memory.
+    return await memories.correct(memory.partition, memory.id, lambda same: same)
+
+
 async def _bring_back(memories: Memories, gone: Sequence[Memory]) -> None:
     ids = [memory.id for memory in gone]
     for partition in {memory.partition for memory in gone}:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -49,7 +48,7 @@ async def propose(
     if len(await proposals.open(memory.namespace)) >= MOST_OPEN:
         raise UnfitError(f"{MOST_OPEN} proposals of yours are not decided yet: withdraw some, or wait.")
     words = text or memory.text
-    [suspicion] = await asyncio.to_thread(why_each_to_review, [words])
+    [suspicion] = await asyncio.to_thread(why_each_to_review, ["\n".join((words, *memory.tags))])
     copy = Memory(
         id=memory_id(layer.namespace, secrets.token_hex(16), key=ledger.key),
         partition=layer.partition,
@@ -71,9 +70,11 @@ async def propose(
         await proposals.drop(copy.id, memory.namespace)
         await proposals.add(kept.id, layer.partition, memory)
     if not await memories.entries(memory.partition, [memory.id]):
-        # It was forgotten meanwhile, before its copy was there to go with it.
-        with suppress(NotFoundError):
-            await withdraw(ledger, memories, memory.namespace, kept.id)
+        # It was forgotten meanwhile, before its copy was there to go with it. What told of the copy may be gone too.
+        await proposals.drop(kept.id, memory.namespace)
+        if not await proposals.is_proposed(kept.id):
+            left = await memories.entries(kept.partition, [kept.id])
+            await memories.forget_all([one for one in left if one.review is not None])
         raise NotFoundError(UNKNOWN)
     return kept
 

@@ -189,7 +189,10 @@ async def engine_of(served: ServedHere) -> Engine:
 
 
 async def verified(request: Request, served: ServedHere) -> Caller:
-    """The verified caller of a request: the operator, or a caller that LiteLLM accepts. Raises 401."""
+    """The verified caller of a request: the operator, or a caller that LiteLLM accepts. Raises 400 and 401."""
+    if b"%00" in request.scope.get("query_string", b"") or "\0" in request.scope.get("path", ""):
+        # PostgreSQL takes no such text, and a ledger that refuses a question would pass for one that is away.
+        raise HTTPException(400, "No id or name has a NUL character.")
     if not carries_key(request):
         raise HTTPException(401, "This route needs a LiteLLM key: `Authorization: Bearer <key>`.")
     try:

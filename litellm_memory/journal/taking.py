@@ -93,9 +93,8 @@ class Taker:
         """Writes them without those that the ledger refuses, which would hold up all behind them."""
         for kind, row in records:
             try:
-                await self._ledger.database.write(
-                    partial(_take, records=[(kind, row)], worker=self._ledger.journal.worker)
-                )
+                one = [(kind, _storable(row))]
+                await self._ledger.database.write(partial(_take, records=one, worker=self._ledger.journal.worker))
             except REFUSED as error:
                 logger.error("A record (%s) of the journal is left out: %s", kind, type(error).__name__)
         await self._ledger.database.write(lambda c: note_taken_over(c, self._log.id, *position))
@@ -103,6 +102,15 @@ class Taker:
     def close(self) -> None:
         """Closes the files."""
         self._log.close()
+
+
+def _storable(row: Any) -> Any:
+    """A row whose texts every database takes: half a pair of surrogates none does, and PostgreSQL no NUL."""
+    if isinstance(row, dict):
+        return {name: _storable(value) for name, value in row.items()}
+    if isinstance(row, list):
+        return [_storable(value) for value in row]
+    return row.encode(errors="replace").decode().replace("\0", "") if isinstance(row, str) else row
 
 
 def _take(connection: Transaction, records: Sequence[Record], worker: str) -> None:

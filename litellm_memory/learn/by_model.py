@@ -94,6 +94,8 @@ class ModelLearner:
         self._models = models
         self._plain: set[str] = set()
         """Models that reject a schema: they are asked for JSON in the prompt only."""
+        self._after = ""
+        """The partition that was read last: nobody waits, for the day's cap either, behind all that another said."""
         self._full: date | None = None
         """The day for which the log already says that its cap is reached."""
 
@@ -114,9 +116,10 @@ class ModelLearner:
     async def read_one(self) -> bool:
         """Reads a batch of one conversation that went quiet; False when none waits."""
         quiet = timedelta(seconds=self._learner.settings.quiet_seconds)
-        taken = await self._ledger.model_queue.take(datetime.now(UTC), quiet=quiet)
+        taken = await self._ledger.model_queue.take(datetime.now(UTC), quiet=quiet, after=self._after)
         if not taken:
             return False
+        self._after = taken[0].exchange.scope.partition
         batch, rest = _first_of(taken)
         if rest:
             await self._ledger.model_queue.later(*_marks(rest), at=datetime.now(UTC), failed=False)

@@ -51,9 +51,9 @@ class ModelQueue:
         if rows:
             await self._database.write(lambda c: insert_all_new(c, model_queue, rows))
 
-    async def take(self, now: datetime, *, quiet: timedelta) -> list[QueuedExchange]:
-        """A batch from one conversation that went ``quiet``, oldest first, leased to this worker; else nothing."""
-        return await self._database.write(lambda c: _take(c, now, quiet))
+    async def take(self, now: datetime, *, quiet: timedelta, after: str = "") -> list[QueuedExchange]:
+        """A leased batch of a conversation that went ``quiet``, of the partition ``after`` that one; else nothing."""
+        return await self._database.write(lambda c: _take(c, now, quiet, after))
 
     async def done(self, *marks: str) -> None:
         """Removes messages that were read or are given up, with their words."""
@@ -106,14 +106,14 @@ def _conversation(scope: Scope) -> str:
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _take(connection: Connection, now: datetime, quiet: timedelta) -> list[QueuedExchange]:
+def _take(connection: Connection, now: datetime, quiet: timedelta, after: str) -> list[QueuedExchange]:
     connection.execute(delete(model_queue).where(model_queue.c.written < now - KEPT))
-    newest = func.max(model_queue.c.written)
+    newest, whose = func.max(model_queue.c.written), func.min(model_queue.c.scope["partition"].as_string())
     ready = (
         select(model_queue.c.conversation)
         .group_by(model_queue.c.conversation)
         .having(newest <= now - quiet, func.max(model_queue.c.not_before) <= now)
-        .order_by(newest)
+        .order_by(whose <= after, whose, newest)
         .limit(1)
     )
     conversation = connection.scalar(ready)

@@ -21,16 +21,25 @@ class TextClaims:
         self._store = store
 
     async def merged(self, memory: Memory, *, across_sessions: bool) -> Memory:
-        """``memory``, or the memory in force with the same text in the same scope, with its confidence raised."""
+        """``memory``, or the memory in force with the same text in the same scope, with its confidence raised.
+
+        What waits changes nothing that is in force, and what a model says lets nothing go on that waits.
+        """
         mark = self._text_mark(replace(memory, session=None) if across_sessions else memory)
         holder = await self._ledger.texts.claim(mark, memory.id, namespace=memory.namespace)
         fresh = replace(memory, id=holder)
         if holder == memory.id:
             return fresh
-        before = await self._store().get(memory.partition, [holder])
-        if not before or not before[0].memory.in_force(memory.created):
+        before = await self._store().get(memory.partition, [holder], vectors=False)
+        if not before:
             return fresh
         known = before[0].memory
+        if known.review is not None and memory.origin.role == "assistant":
+            return known
+        if not known.in_force(memory.created):
+            return fresh
+        if memory.review is not None:
+            return known
         return replace(
             known,
             confidence=min(1.0, known.confidence + CONFIRMED),
@@ -44,7 +53,7 @@ class TextClaims:
         holder = await self._ledger.texts.claim(self._text_mark(memory), memory.id, namespace=memory.namespace)
         if holder == memory.id:
             return True
-        found = await self._store().get(memory.partition, [holder])
+        found = await self._store().get(memory.partition, [holder], vectors=False)
         return not found or not found[0].memory.in_force(now)
 
     async def move(self, memory: Memory) -> None:

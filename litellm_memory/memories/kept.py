@@ -153,7 +153,7 @@ class Memories:
 
     async def entries(self, partition: str, ids: Sequence[str]) -> list[Memory]:
         """The memories of a partition with these ids; ids that are unknown or elsewhere are skipped."""
-        return [entry.memory for entry in await self.store.get(partition, ids)]
+        return [entry.memory for entry in await self.store.get(partition, ids, vectors=False)]
 
     async def all(self, partition: str, user: str | None) -> list[Memory]:
         """All memories of a user, or of a whole partition, newest first."""
@@ -226,6 +226,9 @@ class Memories:
         await self._ledger.sayings.forgot(messages)
         for partition in {memory.partition for memory in memories}:
             await self.store.delete(partition, [memory.id for memory in memories if memory.partition == partition])
+        # Proposed meanwhile; whoever proposes from now on finds the original gone.
+        if late := await _proposed(self._ledger, self.store, memories):
+            await self.forget_all(late)
         await self._ledger.deleted(pairs)
         await self._indexes.refresh(pairs)
         await self._changed()

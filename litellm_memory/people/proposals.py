@@ -70,6 +70,11 @@ class Proposals:
         query = select(proposals.c.user).where(proposals.c.memory == proposed, proposals.c.partition == partition)
         return await self._database.read(lambda c: list(c.scalars(query)))
 
+    async def is_proposed(self, proposed: str) -> bool:
+        """True while it is known of anybody that they proposed this. Raises LedgerError."""
+        query = select(func.count()).where(proposals.c.memory == proposed)
+        return bool(await self._database.read(lambda c: c.scalar(query)))
+
     async def of(self, originals: Collection[str]) -> list[tuple[str, str]]:
         """The layers and ids of what waits of these memories, and of nobody else's. Raises LedgerError."""
         theirs = _WAITING.where(proposals.c.original.in_(originals), proposals.c.memory.not_in(_of_several()))

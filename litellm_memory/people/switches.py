@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, select
 from litellm_memory.database.database import Database
 from litellm_memory.database.people import switches
 from litellm_memory.database.tables import aware, upsert_all
-from litellm_memory.errors import LedgerError
+from litellm_memory.errors import LedgerError, TooManySwitchesError
 from litellm_memory.models import Caller, Scope, namespace
 from litellm_memory.people.policies import Ruling, ruling_of
 from litellm_memory.settings import Settings
@@ -24,6 +24,8 @@ SWITCHES: Final[tuple[Switch, ...]] = get_args(Switch)
 FOLLOW_SECONDS: Final = 2.0
 """How often a worker looks for what was switched elsewhere."""
 OPEN_END: Final = datetime.max.replace(tzinfo=UTC)
+MOST_SET: Final = 100_000
+"""Of one partition: all of them are held in RAM by every worker."""
 _AGREED: Final = "+"
 """Before the name of a switch: what the person agreed to."""
 
@@ -112,7 +114,7 @@ class Switches:
     async def pause(self, partition: str, user: str, name: Switch, until: datetime | None) -> None:
         """Pauses this for a user, until a time or until it is resumed; durable, and in force here, on return.
 
-        Other workers follow within FOLLOW_SECONDS. Raises LedgerError.
+        Other workers follow within FOLLOW_SECONDS. Raises LedgerError, and TooManySwitchesError.
         """
         await self._turn_on(partition, user, name, until)
 
@@ -131,7 +133,8 @@ class Switches:
     async def _turn_on(self, partition: str, user: str, name: str, until: datetime | None) -> None:
         space = namespace(partition, user)
         row = {"namespace": space, "name": name, "partition": partition, "until": until, "at": datetime.now(UTC)}
-        await self._database.write(lambda c: upsert_all(c, switches, [row]))
+        if not await self._database.write(lambda c: _turned_on(c, row)):
+            raise TooManySwitchesError(f"{MOST_SET} pauses and agreements of this partition hold: end some first.")
         self._set = {**self._set, (space, name): until or OPEN_END}
 
     async def _turn_off(self, partition: str, user: str, name: str) -> None:
@@ -162,6 +165,17 @@ class Switches:
             with suppress(LedgerError):
                 await self.follow()
             await asyncio.sleep(FOLLOW_SECONDS)
+
+
+def _turned_on(connection: Connection, row: dict[str, Any]) -> bool:
+    """False, with nothing changed, when the partition of this row has too many others that hold."""
+    own = switches.c.partition == row["partition"]
+    connection.execute(delete(switches).where(own, switches.c.until <= row["at"]))
+    others = own & ((switches.c.namespace != row["namespace"]) | (switches.c.name != row["name"]))
+    if (connection.scalar(select(func.count()).where(others)) or 0) >= MOST_SET:
+        return False
+    upsert_all(connection, switches, [row])
+    return True
 
 
 def _told(one: Allowance) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ from litellm_memory.api import (
 )
 from litellm_memory.api.shapes import ErrorOut
 from litellm_memory.engine import Engine
-from litellm_memory.errors import LiteLLMMemoryError, NotFoundError
+from litellm_memory.errors import LiteLLMMemoryError, NotFoundError, TooManySwitchesError
 from litellm_memory.files.address import without_paths
 from litellm_memory.gate.access import Served
 from litellm_memory.gate.browsers import Browsers
@@ -110,6 +110,7 @@ def create_app(
             NotFoundError: _not_found,
             AmbiguousNameError: _ambiguous,
             TooManyJobsError: _too_many,
+            TooManySwitchesError: _too_many,
             LiteLLMMemoryError: _unavailable,
         },
     )

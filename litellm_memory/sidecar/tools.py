@@ -31,6 +31,10 @@ AddableKind = Literal["fact", "preference", "decision"]
 inject one."""
 
 
+WAITS: Final = "It waits for its owner's word."
+"""All that an agent is told of such a memory: its text, and who put it there may have told the reason."""
+
+
 class RefusedError(LiteLLMMemoryError):
     """A tool refuses; the message says what else to do."""
 
@@ -163,7 +167,8 @@ async def _forget(acting: Acting, given: Forget) -> dict[str, Any]:
 
 
 async def _list(acting: Acting, given: List) -> dict[str, Any]:
-    asked = ListFilter(namespace=namespace(acting.partition, acting.scope.user))
+    # What waits was written to steer a model, for all that is known, and its owner has not read it yet.
+    asked = ListFilter(namespace=namespace(acting.partition, acting.scope.user), settled=True)
     after = position_at(given.cursor)
     page, following = await acting.engine.memories.lists.page(acting.partition, asked, after=after, limit=given.limit)
     return {"data": [acting.shape(memory) for memory in page], "next_cursor": cursor_at(following)}
@@ -174,10 +179,14 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
     if trace is None or trace.user not in ("", acting.scope.user):
         raise NotFoundError(UNKNOWN)
     answer = await trace_out(acting.access, trace, asked=given.memory)
+    ids = [one.memory for one in (*answer.candidates, *([answer.asked] if answer.asked else ()))]
+    found = await acting.engine.memories.entries(acting.partition, ids)
+    waiting = {memory.id for memory in found if memory.review is not None}
     if answer.asked is not None:
-        return answer.asked.model_dump(mode="json")
+        return answer.asked.model_dump(mode="json") | ({"because": WAITS} if answer.asked.memory in waiting else {})
     looked_at = [
         {"memory": one.memory, "text": one.text, "because": one.because, "score": one.score}
+        | ({"text": None, "because": WAITS} if one.memory in waiting else {})
         for one in answer.candidates
     ]
     return {"trace": trace.id, "status": trace.status, "why": answer.why, "memories": looked_at}
@@ -235,6 +244,6 @@ TOOLS: Final[Mapping[str, Tool]] = {
         needs="learn",
     ),
     "forget": Tool("Forget a memory for good.", Forget, _forget, True, True),
-    "list": Tool("List this person's memories, newest first.", List, _list, needs="recall"),
+    "list": Tool("List this person's memories in force, newest first.", List, _list, needs="recall"),
     "why": Tool("Tell why memories were recalled for an earlier request, or were not.", Why, _why),
 }

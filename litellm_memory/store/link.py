@@ -186,8 +186,9 @@ class Connection:
 
     async def ask(self, seconds: float, operation: str, *arguments: object, **named: object) -> object:
         """The owner's answer within ``seconds``. Raises StoreError when it fails, times out or the owner ends."""
-        number = next(self._numbers)
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
+        # The owner may end while the request is still being written: then nobody awaits the answer.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         request = {"id": number, "operation": operation, "arguments": arguments, "named": named}
         self._waiting[number] = answer
         try:
@@ -318,8 +319,6 @@ def _settle(answer: asyncio.Future[object], message: dict[str, Any]) -> None:
 
 def _is_over(opening: asyncio.Task[Connection], *, paused: bool) -> bool:
     """True when this attempt is useless now: it failed longer ago than the backoff, or its connection is closed."""
-    if not opening.done():
-        return False
-    if opening.cancelled():
-        return True
+    if not opening.done() or opening.cancelled():
+        return opening.cancelled()
     return not paused if opening.exception() else opening.result().gone
