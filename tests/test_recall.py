@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -87,6 +88,28 @@ def test_what_does_not_fit_is_rejected_before_what_is_not_near() -> None:
     assert set(reasons) == {"budget", "threshold"}
     assert reasons == sorted(reasons)
     assert len(reasons) <= MAX_REJECTED_REPORTED
+
+
+ASKED = "What wood did we choose for the fence?"
+ASKED_BEFORE = (ASKED, *(f"What wood did we choose for the fence again, {day}?" for day in range(12)))
+
+
+@pytest.mark.parametrize("times", [1, len(ASKED_BEFORE)])
+def test_a_question_that_was_asked_before_stands_in_a_block_once_and_keeps_no_answer_out(times: int) -> None:
+    index = ScopeIndex(2)
+    answer = "For the garden we settled on larch boards, a fence of two metres."
+    told = [answer, *ASKED_BEFORE[:times]]
+    index.put(
+        Entry(memory(text, kind="episode", created=DAY + timedelta(days=n), tokens=20), None)
+        for n, text in enumerate(told)
+    )
+    query = Query(ASKED, Scope("p", "u"), 24, 0.1, tokens=1000)
+    found = search(index, None, query, DAY + timedelta(days=30))
+    texts = [item.memory.text for item in found.recalled]
+    assert (texts.count(answer), len(texts)) == (1, 2)
+    assert {item.reason for item in found.rejected} <= {"repeated", "far_behind", "threshold"}
+    everything = search(index, None, replace(query, tokens=None), DAY + timedelta(days=30))
+    assert len(everything.recalled) == len(told)
 
 
 def test_what_a_question_says_beside_its_subject_hides_nothing_in_any_script() -> None:

@@ -39,6 +39,10 @@ MAX_REJECTED_REPORTED = 16
 BREVITY = 0.1
 """Where not all fit, one that is twice as long must rank 7 % higher. By folds a block of 512 tokens then has 1 point
 more of the evidence in dialogues and 3 more in chats with an assistant; with 0.2, dialogues lose what they gained."""
+ECHO, FEWEST_SHARED = 0.8, 3
+"""A question that shares this much of the shorter one's words with what is asked now, and so many at least, was asked
+before: a block has one such at most, for the answer that it got, and it keeps nothing out that answers."""
+_QUESTION_MARKS, _SIGNS = ("?", "？"), ".,;:!?。，；：！？…\"'()"
 EXTRA_CANDIDATES = 16
 """Candidates beyond the limit, to replace those that do not fit into the budget."""
 COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
@@ -178,7 +182,8 @@ class _Scored:
         evidence_of = self.evidence.item
         # No evidence is above its rank, so from some rank on nothing can pass.
         may_pass = (shown_scores(self.ranks, sure=self.sure) >= query.min_score).item
-        adds_from = -1.0
+        adds_from, echoed = -1.0, False
+        asked = _words_of(query.text) if query.tokens is not None else frozenset()
         for row in best_first(self.ranks, at_least=-1.0):
             is_reported = len(rejected) < MAX_REJECTED_REPORTED
             if len(near) == enough or not (is_reported or (rank_of(row) >= adds_from and may_pass(row))):
@@ -188,9 +193,14 @@ class _Scored:
             reason: Reason | None = hidden(memory, query, now) or (None if passes(row) else "threshold")
             if reason is None and evidence_of(row) < adds_from:
                 reason = "far_behind"
+            echoes = _asks_the_same(memory.text, asked)
+            if reason is None and echoes and echoed:
+                reason = "repeated"
             if reason is None:
                 near.append(_Hit(memory, row))
-                if query.tokens is not None:
+                if echoes:  # It is as like the question as nothing else can be, and answers nothing.
+                    echoed = True
+                elif query.tokens is not None:
                     adds_from = max(adds_from, ADDS_FROM * evidence_of(row))
             elif is_reported:
                 rejected.append((_Hit(memory, row), reason))
@@ -220,6 +230,19 @@ class _Scored:
             else:
                 score, parts = next(scores)
                 yield score, dict(zip(names, parts, strict=True))
+
+
+def _asks_the_same(text: str, asked: frozenset[str]) -> bool:
+    """True for a question that says hardly more than what is ``asked`` now."""
+    if not asked or text[-1:] not in _QUESTION_MARKS:
+        return False
+    said = _words_of(text)
+    shared = len(said & asked)
+    return shared >= ECHO * min(len(said), len(asked)) and (shared >= FEWEST_SHARED or said == asked)
+
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(word.strip(_SIGNS) for word in text.casefold().split())
 
 
 def search(
