@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ import typer
 from litellm_memory.cli.people import places_of
 from litellm_memory.cli.reach import CONFIG, AsJson, Config, Key, Partition, Url, User, run, sidecar
 from litellm_memory.client.plain_http import BrokenError
-from litellm_memory.client.sidecar import Sidecar, refuse
+from litellm_memory.client.sidecar import BusyError, Sidecar, refuse
 from litellm_memory.errors import CommandError
 from litellm_memory.terminal.print import Shown, as_json, say
 
@@ -186,7 +187,7 @@ async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None
     content = b"".join(line.line for line in sent)
     # Lines wait for those of other imports, and a busy machine embeds a few in a second.
     params = {"user": user, "dry_run": "true" if dry else None}
-    answer = await answering.ask("POST", "/v1/import", params=params, content=content, timeout=LONGEST_IMPORT)
+    answer = await _sent(answering, params=params, content=content, timeout=LONGEST_IMPORT)
     for line in unsent:
         if line.skipped:
             continue
@@ -195,6 +196,18 @@ async def _kept(answering: Sidecar, lines: Sequence[Converted], user: str | None
         say(f"{sent[error['line'] - 1].where}: {error['message']}", err=True)
     mine = Counter("skipped" if line.skipped else "refused" for line in unsent)
     return Counter({name: answer.get(name, 0) for name in OUTCOMES}) + mine
+
+
+async def _sent(answering: Sidecar, **request: Any) -> Any:
+    """The answer to lines. An import of the same partition that runs is waited for: it may be one that broke off."""
+    until = time.monotonic() + LONGEST_IMPORT
+    while True:
+        try:
+            return await answering.ask("POST", "/v1/import", **request)
+        except BusyError as error:
+            if time.monotonic() + error.seconds > until:
+                raise
+            await asyncio.sleep(error.seconds)
 
 
 @contextmanager

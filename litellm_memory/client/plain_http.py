@@ -29,6 +29,7 @@ class PlainAnswer:
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
         self.status_code = response.status
+        self.headers = response.headers
         self.content = b""
 
     @property

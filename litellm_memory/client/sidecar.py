@@ -23,8 +23,20 @@ EVERYWHERE: Final = "*"
 Row: TypeAlias = dict[str, Any]
 
 
+A_WHILE: Final = 1.0
+"""Seconds after which a busy sidecar is asked again when it names no time."""
+
+
 class MissingError(CommandError):
     """The sidecar knows nothing of what was asked for."""
+
+
+class BusyError(CommandError):
+    """The sidecar does as much of this as it may; ``seconds`` later it may be asked again."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +133,7 @@ def refuse(answer: httpx.Response | PlainAnswer) -> None:
         message = f"The sidecar answered {answer.status_code}: is there another program at this address?"
     if answer.status_code == 401:
         message += f" Give a LiteLLM key with --key or in {KEY_VARIABLE}."
+    if answer.status_code == 429:
+        told = str(answer.headers.get("retry-after", ""))
+        raise BusyError(message, float(told) if told.isdigit() else A_WHILE)
     raise MissingError(message) if answer.status_code == 404 else CommandError(message)
