@@ -1,0 +1,1 @@
+"""The eighth round: updates, denials and their look-alikes."""
