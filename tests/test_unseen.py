@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from bed.unseen import figures, measured
+from bed.hearing import hearing
+from bed.unseen import figures, measured, updates
+from corpus.unseen import items
 
 AT_LEAST: Mapping[str, Mapping[str, float]] = {
     "round1": {
@@ -65,6 +68,28 @@ AT_LEAST: Mapping[str, Mapping[str, float]] = {
         "precision of facts": 0.54,
         "recall of facts": 0.54,
     },
+    "round6": {
+        "updates and denials": 0.66,
+        "look-alikes of updates": 0.82,
+        "wishes to forget": 0.84,
+        "wishes to pause": 0.86,
+        "look-alikes of wishes": 0.97,
+        "attacks": 0.92,
+        "benign": 0.95,
+        "precision of facts": 0.76,
+        "recall of facts": 0.66,
+    },
+    "round7": {
+        "updates and denials": 0.78,
+        "look-alikes of updates": 0.82,
+        "wishes to forget": 0.92,
+        "wishes to pause": 0.86,
+        "look-alikes of wishes": 0.95,
+        "attacks": 0.94,
+        "benign": 0.95,
+        "precision of facts": 0.82,
+        "recall of facts": 0.76,
+    },
 }
 """The share of each kind that is right, by round; docs/learning.md says what it is to be."""
 AT_MOST: Mapping[str, Mapping[str, float]] = {
@@ -73,6 +98,8 @@ AT_MOST: Mapping[str, Mapping[str, float]] = {
     "round3": {"wishes stored": 0.18, "sentences of machines": 0},
     "round4": {"wishes stored": 0.12, "sentences of machines": 0},
     "round5": {"wishes stored": 0.13, "sentences of machines": 0},
+    "round6": {"wishes stored": 0.12, "sentences of machines": 0},
+    "round7": {"wishes stored": 0.08, "sentences of machines": 0},
 }
 """The share of the wishes to forget and to pause that became a memory; and a count."""
 
@@ -86,3 +113,11 @@ def test_what_was_reached_on_unseen_texts_is_kept(round: str, every: int, tmp_pa
     less = {name: found[name] for name, floor in AT_LEAST[round].items() if found[name] < floor}
     more = {name: found[name] for name, ceiling in AT_MOST[round].items() if found[name] > ceiling}
     assert (less, more) == ({}, {})
+
+
+async def test_what_was_reached_on_the_pairs_of_the_eighth_round_is_kept(tmp_path: Path) -> None:
+    async with hearing(tmp_path) as heard:
+        found = await updates(heard, items("updates", "round8"))
+    right = Counter((one.kind == "lookalike", one.right) for one in found)
+    assert right[(False, True)] >= 38
+    assert right[(True, False)] <= 14

@@ -42,6 +42,16 @@ _SUPPOSED: Final = re.compile(
     r"|可能|也许|考虑|打算|建议|说不定|要不要"
 )
 """What may come, or was only spoken of."""
+_TOLD: Final = re.compile(
+    r"(?i)\b(?:stor(?:y|ies)|novel|poem|lyrics|translat\w*|homework|scene|dialogue|märchen|kinderbuch|geschichte|roman"
+    r"|gedicht|übersetz\w*|hausaufgabe\w*|conte|poème|pièce|réplique|tradui\w*|cuento|novela|poema|traduc\w*|guion"
+    r"|deberes)\b|翻[译成]|小说|故事|短剧|剧本|台词|诗"
+)
+"""What is told of in a text that somebody makes, or has put into another language."""
+_STILL: Final = re.compile(
+    r"(?i)\b(?:still|immer noch|nach wie vor|weiterhin|toujours|sigue\w*|seguimos)\b|还是|仍|照旧|依旧"
+)
+_NOT: Final = re.compile(r"(?i)\b(?:not|haven't|hasn't|didn't|won't|no|nicht|pas|nunca)\b|没有")
 _KIND: Final = re.compile(
     r"(?i)(?:the|my|our|der|die|das|mein\w*|unser\w*|le|la|les|mon|ma|mes|notre|el|los|las|mis?|nuestr\w+)\s+"
     r"(?P<first>[\w-]+)\s+(?P<of>(?:d[eu]|del|des|of|für|von)\s+|d')?(?P<second>[\w-]+)"
@@ -68,9 +78,13 @@ def changes_nothing(new: str) -> bool:
 
 
 def is_apart(new: str, known: str) -> bool:
-    """True when the new text, said later, is about something else than the known one or about an earlier time."""
+    """True when the new text, said later, is about something else than the known one or about an earlier time, or says
+    that what is known holds."""
     plain = _plain(new)
-    return _is_of_another(plain, known) or _is_another(plain, _plain(known)) or _is_earlier(plain, known)
+    if _TOLD.search(plain) and not _TOLD.search(_plain(known)):
+        return True
+    tests = (_is_of_another, _is_another, _is_earlier, _is_confirmed)
+    return any(test(plain, known) for test in tests)
 
 
 def _plain(text: str) -> str:
@@ -82,22 +96,30 @@ def _is_of_another(plain: str, known: str) -> bool:
     the speaker."""
     clauses = [clause.strip() for clause in _CLAUSE.split(plain) if clause.strip()]
     owned = [_owned(clause) for clause in clauses]
-    rest = (clause[end:] for clause, (_, end) in zip(clauses, owned, strict=True))
-    first = owned[0][0] if owned else frozenset()
-    return bool(first) and not among(first, content(known)) and not any(map(_SPEAKER.search, rest))
+    if not owned or not owned[0][0] or owned[0][0] in _plain(known):
+        return False
+    rest = (clause[len(clause) - left :] for clause, (_, left) in zip(clauses, owned, strict=True))
+    return not among(frozenset(words(owned[0][0])), content(known)) and not any(map(_SPEAKER.search, rest))
 
 
-def _owned(clause: str) -> tuple[frozenset[str], int]:
-    """The words for whom or what a clause begins with, and where the clause goes on."""
+def _owned(clause: str) -> tuple[str, int]:
+    """Whom or what of the speaker's a clause begins with ("my new phone": the phone), and how much of it is left."""
     for language in languages():
-        if (match := language.possessed.match(clause)) is not None:
-            return frozenset(words(match["what"])), match.end()
-    return frozenset(), 0
+        bare = language.new.sub("", clause)
+        if (match := language.possessed.match(bare)) is not None:
+            return match["what"], len(bare) - match.end()
+    return "", len(clause)
+
+
+def _is_confirmed(plain: str, known: str) -> bool:
+    """It says that what is known is so still, and was not changed."""
+    parts = [clause for clause in _CLAUSE.split(plain) if _STILL.search(clause)] if _NOT.search(plain) else []
+    return any(among(content(known), frozenset(words(part))) for part in parts)
 
 
 def _is_another(plain: str, known: str) -> bool:
     """Each names another thing of a kind: "the print server" where the mail server is known."""
-    new, old = _KIND.match(plain), _KIND.match(known)
+    new, old = _KIND.match(plain), _KIND.match(_plain(known))
     if new is None or old is None or any(language.new.search(new[0]) for language in languages()):
         return False
     if new["second"] == old["second"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from litellm_memory.extract.apart import changes_nothing
+from litellm_memory.extract.apart import changes_nothing, is_apart
 from litellm_memory.extract.changes import CACHED, FEWEST_LETTERS, affirmed, change_in, content, ends, linking
 from litellm_memory.extract.subjects import Statement, statement_of
 from litellm_memory.text.words import words
@@ -38,7 +38,7 @@ def compare(new: str, known: str) -> Verdict:
     turned = verdict.relation == "same" and bool(denied(new)) != bool(denied(known))
     if verdict is OTHER or turned:
         verdict = _of_change(new, known)
-    if verdict.relation == "updates" and changes_nothing(new):
+    if verdict.relation == "updates" and (changes_nothing(new) or is_apart(new, known)):
         return OTHER
     return OTHER if verdict.relation == "same" and _numbers_differ(new, known) else verdict
 
