@@ -95,7 +95,7 @@ def test_a_refused_line_is_named_and_the_exit_code_says_so(config: Path, tmp_pat
     file = tmp_path / "memories.ndjson"
     file.write_text('{"text": "The office is in Lisbon."}\nnonsense\n')
     result = run("import", str(file), config=config)
-    assert (result.exit_code, result.stdout) == (1, "1 imported, 0 known, 1 refused\n")
+    assert (result.exit_code, result.stdout) == (1, "1 imported, 0 known, 1 refused, 0 skipped\n")
     assert "line 2: " in result.stderr
 
 

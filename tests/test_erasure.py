@@ -282,6 +282,7 @@ HOLDS_NOBODY = {
     "forgotten",
     "spending",
     "figures",
+    "keepers",
     # What somebody paused stays paused, by a hash: else they would be learned from again.
     "switches",
     "receipts",

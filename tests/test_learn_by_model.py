@@ -125,7 +125,7 @@ def answer_of(messages: Sequence[Labelled]) -> str:
     return dice.choice(WRAPPED).format(json.dumps({"facts": facts}, ensure_ascii=False))
 
 
-@pytest.mark.parametrize(("meant", "precision"), [(False, 0.97), (True, 0.95)], ids=["patterns", "net too"])
+@pytest.mark.parametrize(("meant", "precision"), [(False, 0.96), (True, 0.95)], ids=["patterns", "net too"])
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(
     every: int, meant: bool, precision: float

@@ -185,7 +185,9 @@ def filled(sampled: tuple[Proxy, Path]) -> tuple[Proxy, Path]:
     return sampled
 
 
-@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize(
+    "flood", [pytest.param(name, marks=[pytest.mark.long] * (number % 4 > 0)) for number, name in enumerate(FLOODS)]
+)
 def test_no_request_to_the_sidecar_holds_up_litellms_event_loop(filled: tuple[Proxy, Path], flood: str) -> None:
     proxy, path = filled
     _, request = FLOODS[flood]

@@ -35,11 +35,15 @@ AT_MOST = 0.25
 ONE_SPACED = {"litellm_memory.screening.signs"}
 """Modules whose texts have no two blanks in a row."""
 MATCHED = {
+    "litellm_memory.extract.apart": ("_KIND",),
     "litellm_memory.extract.pastes": ("_MACHINE",),
     "litellm_memory.identity.projects": ("_SHORT_REMOTE",),
     "litellm_memory.wire.shapes": ("_MACHINE", "_METADATA", "_FRAMES"),
 }
 """Patterns that are tried at one place of a text; so are those of `kinds.yaml`."""
+
+
+EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 
 
 def matched() -> set[str]:
@@ -69,9 +73,10 @@ def test_every_pattern_of_the_rules_is_found(patterns: list[tuple[str, Any]]) ->
     }
 
 
-def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tuple[str, Any]]) -> None:
+@EVERY
+def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tuple[str, Any]], every: int) -> None:
     slow, at_one_place = [], matched()
-    for name, pattern in patterns:
+    for name, pattern in patterns[::every]:
         if longest(name, pattern) is not None:
             continue
         once = pattern.pattern in at_one_place
@@ -88,9 +93,10 @@ def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tupl
     assert not slow, "\n".join(map(str, slow))
 
 
-def test_no_pattern_of_a_bounded_text_takes_long_for_the_longest(patterns: list[tuple[str, Any]]) -> None:
+@EVERY
+def test_no_pattern_of_a_bounded_text_takes_long_for_the_longest(patterns: list[tuple[str, Any]], every: int) -> None:
     slow = []
-    for name, pattern in patterns:
+    for name, pattern in patterns[::every]:
         most = longest(name, pattern)
         for before, unit in attacks_on(pattern) if most else ():
             text = one_spaced(before + unit * (most // len(unit)) + "\0")[:most]

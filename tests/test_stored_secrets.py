@@ -136,7 +136,7 @@ async def test_what_is_found_is_redacted_where_it_lies_and_nowhere_else(engine: 
 NO_WORDS_OF_ANYBODY = {
     *("facts.value", "answers.carried", "journal.worker", "jobs.problem", "traces.learned", "calls.error"),
     *("calls.finish_reason", "calls.provider", "figures.host", "figures.name", "figures.labels"),
-    *("listed.call", "receipts.counts"),
+    *("listed.call", "receipts.counts", "keepers.keeper"),
 }
 NAMES = {
     "listed.project",

@@ -99,6 +99,7 @@ TOLD_BY_OTHERS: Final[Mapping[str, str]] = {
     "partitions": "that the partition is there",
     "facts": "of the whole ledger",
     "figures": "sums of a host",
+    "keepers": "that a host's keeper is alive",
     "spending": "sums of a day",
 }
 """The other tables, and why they are not handed over."""
