@@ -576,7 +576,7 @@ def test_a_format_that_is_not_known_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("lines", "ending"),
-    [(1200, signal.SIGINT), pytest.param(5000, signal.SIGKILL, marks=pytest.mark.long)],
+    [(700, signal.SIGINT), pytest.param(5000, signal.SIGKILL, marks=pytest.mark.long)],
     ids=["interrupted", "killed"],
 )
 def test_an_import_that_breaks_off_is_started_again_and_leaves_no_duplicates(

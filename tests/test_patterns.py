@@ -43,9 +43,6 @@ MATCHED = {
 """Patterns that are tried at one place of a text; so are those of `kinds.yaml`."""
 
 
-EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
-
-
 def matched() -> set[str]:
     """The patterns in ``MATCHED``."""
     held = [getattr(importlib.import_module(module), name) for module, names in MATCHED.items() for name in names]
@@ -58,6 +55,10 @@ def longest(name: str, pattern: Any) -> int | None:
     """Characters that a pattern reads at the most; None for one that reads as many as there are."""
     spaced = [language.signs for language in signs_of_languages() if language.spaced]
     return LONGEST_SIGN if any(pattern in signs.values() for signs in spaced) else BOUNDED.get(name)
+
+
+pytestmark = pytest.mark.long
+"""`test_slow_texts` reads what people send in the default run."""
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +74,9 @@ def test_every_pattern_of_the_rules_is_found(patterns: list[tuple[str, Any]]) ->
     }
 
 
-@EVERY
-def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tuple[str, Any]], every: int) -> None:
+def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tuple[str, Any]]) -> None:
     slow, at_one_place = [], matched()
-    for name, pattern in patterns[::every]:
+    for name, pattern in patterns:
         if longest(name, pattern) is not None:
             continue
         once = pattern.pattern in at_one_place
@@ -93,10 +93,9 @@ def test_no_pattern_takes_time_out_of_proportion_to_its_text(patterns: list[tupl
     assert not slow, "\n".join(map(str, slow))
 
 
-@EVERY
-def test_no_pattern_of_a_bounded_text_takes_long_for_the_longest(patterns: list[tuple[str, Any]], every: int) -> None:
+def test_no_pattern_of_a_bounded_text_takes_long_for_the_longest(patterns: list[tuple[str, Any]]) -> None:
     slow = []
-    for name, pattern in patterns[::every]:
+    for name, pattern in patterns:
         most = longest(name, pattern)
         for before, unit in attacks_on(pattern) if most else ():
             text = one_spaced(before + unit * (most // len(unit)) + "\0")[:most]

@@ -138,9 +138,9 @@ async def test_only_what_changes_something_has_to_name_one_of_several_partitions
 
 async def test_all_partitions_are_an_operators_alone_and_only_where_a_route_sums_over_them(engine: Engine) -> None:
     told: dict[tuple[str, str], tuple[int, ...]] = {}
+    apps = [with_page(create_app(engine, authenticate=who)) for who in (master, ada)]
     for method, path in sorted(set(ROUTES) - PUBLIC - set(WITHOUT_PARTITION)):
         asked = f"{re.sub('{.*?}', '0' * 40, path)}?partition=*"
-        apps = [with_page(create_app(engine, authenticate=who)) for who in (master, ada)]
         given = {"json": BODIES.get((method, path)), "headers": {"authorization": "Bearer key"}}
         told[method, path] = tuple([(await ask(app, method, asked, **given)).status_code for app in apps])
     assert told == {route: (200 if route in SUMS else 400, 403) for route in told}

@@ -121,7 +121,7 @@ def atoms() -> list[str]:
     """What is repeated: the list above, and words that our own rules look for."""
     rules = resources.files("litellm_memory.request").joinpath("kinds.yaml").read_text(encoding="utf-8")
     words = list(dict.fromkeys(re.findall(r"[A-Za-z<\[][\w\]>]{5,20}", rules)))
-    return [*REPEATED, *(f"{word} " for word in words[::20])]
+    return [*REPEATED, *(f"{word} " for word in words[::40])]
 
 
 def seconds(read: Callable[[str], object], text: str) -> float:

@@ -97,7 +97,9 @@ def _unfenced_heads(text: str) -> str:
     return re.sub(r"^```.*?^```$", lambda block: block[0].replace("#", "\0"), text, flags=re.M | re.S)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.page)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, id=way.page, marks=[pytest.mark.long] * bool(way.first)) for way in WAYS]
+)
 def test_a_page_can_be_followed_from_its_first_block_to_its_last(way: Way, tmp_path: Path) -> None:
     text = text_of(way.page)
     texts = [section_of(*way.first), text] if way.first else [text]

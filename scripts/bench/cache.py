@@ -48,7 +48,13 @@ SETTINGS = (Setting("one worker", 1), Setting("two workers", 2))
 def main() -> int:
     """Measures and prints; 1 when a promise failed."""
     arguments = _arguments()
-    report = quick_report() if arguments.quick else positions_report() if arguments.positions else full_report()
+    report = (
+        quick_report(arguments.clients)
+        if arguments.quick
+        else positions_report()
+        if arguments.positions
+        else full_report()
+    )
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_tables(report)))
     return 1 if report["failed"] else 0
 
@@ -58,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="four clients, short conversations, two workers, no restart"
     )
+    parser.add_argument("--clients", type=int, default=len(QUICK), help="of the quick run, so many of its four")
     parser.add_argument(
         "--positions", action="store_true", help="what the other positions of a block cost; promises nothing"
     )
@@ -74,9 +81,9 @@ def full_report() -> dict[str, Any]:
     return _report(promised, limits, replay)
 
 
-def quick_report() -> dict[str, Any]:
-    """Some clients in short conversations with two workers; without memory by headers, so that one proxy is enough."""
-    conversations = [_conversation(CLIENTS[id], talk(CLIENTS[id], count=4)) for id in QUICK]
+def quick_report(clients: int) -> dict[str, Any]:
+    """Some clients in short conversations with two workers; without memory by headers, so one proxy is enough."""
+    conversations = [_conversation(CLIENTS[id], talk(CLIENTS[id], count=4)) for id in QUICK[:clients]]
     return _report({SETTINGS[1].name: _held_at_once(SETTINGS[1], conversations, alone=True)}, [], None)
 
 
