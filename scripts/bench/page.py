@@ -37,7 +37,7 @@ from latency_workload import TURNS, USERS, Ask, conversation
 
 FIRST_VIEW_MS, SEARCH_P95_MS = 300.0, 150.0
 """What people wait for at most: for the list when they open the page, and after each letter that they type."""
-REST: Final = 0.12
+REST: Final = 0.2
 """Seconds that the page waits after a letter before it searches, as ``rested`` in its scripts."""
 LOADED_AFTER_FAST: Final = 5
 """So many searches in a row within the goal: the scope is in RAM."""

@@ -74,7 +74,7 @@ export function table(columns, rows, label = "Table") {
 export const size = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 // Typing a question of ten letters asks once, when the hand rests.
-export function rested(run, wait = 120) {
+export function rested(run, wait = 200) {
   let timer;
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => run(...given), wait); };
 }
