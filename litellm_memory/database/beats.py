@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, delete, se
 from litellm_memory.database.database import Database
 from litellm_memory.database.tables import metadata, upsert_all
 
-STILL_LOOKS: Final = 4
+STILL_LOOKS: Final = 6
 """A keeper whose beat has not moved for so many looks of another is taken for dead. Looks, not seconds: hosts' clocks
 differ, and while the database is away nobody's beat moves and nobody looks."""
 

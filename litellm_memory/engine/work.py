@@ -38,7 +38,7 @@ BUSY_LOOK_SECONDS: Final = 0.4
 for other hosts within a second of the answer."""
 REST_LOOK_SECONDS, REST_LOOKS = 0.5, 25
 """How often after so many looks that found nothing: a host at rest shall cost nothing."""
-BEAT_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 0.5
 """How often a keeper shows those of other hosts that it lives."""
 COUNT_SECONDS: Final = 5.0
 """How often the metrics are shared."""
