@@ -168,7 +168,8 @@ def test_no_sink_gets_a_block_of_a_failed_request_that_streams_or_is_passed_on(
     [
         ("retried", 1, {"num_retries": 2}),
         ("given up", 6, {"num_retries": 2}),
-        ("to two models at once", 0, {"model": "gpt,claude"}),
+        # LiteLLM keeps one record of both calls: one may write it anew while the other is logged.
+        pytest.param("to two models at once", 0, {"model": "gpt,claude"}, marks=pytest.mark.long),
         ("falling back", 1, {"num_retries": 0, "fallbacks": ["claude"]}),
         ("too late", 0, {"timeout": 0.0001}),
     ],
