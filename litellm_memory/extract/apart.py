@@ -1,7 +1,7 @@
 """What keeps a new text from taking the place of a known one, however near they are in words and meaning.
 
 It tells of somebody or something else ("our production database is now called osprey", where the staging database is
-known), of a single day, or of the time before.
+known), of a single day, of what is only supposed or told in a story, of the time before, or that what is known holds.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from litellm_memory.extract.changes import ARTICLES, among, content, linking
+from litellm_memory.extract.changes import ARTICLES, among, content, linking, plain_of
 from litellm_memory.extract.clauses import states_nothing
 from litellm_memory.extract.languages import languages
-from litellm_memory.text.chinese import simplified
-from litellm_memory.text.sentences import one_spaced
 from litellm_memory.text.words import words
 
 _CLAUSE: Final = re.compile(r"[,;:!?.()](?=\s|$)|\s[–—-]\s|[，；：。！？、]")
@@ -71,7 +69,7 @@ _NEXT_WORDS: Final = 3
 
 def changes_nothing(new: str) -> bool:
     """True for what holds on one day and not from then on ("no tennis this Sunday"), or is only supposed."""
-    plain = _plain(new)
+    plain = plain_of(new)
     return any(pattern.search(plain) for pattern in (_ONE_DAY, _ONLY_THEN, _SUPPOSED)) or any(
         states_nothing(new, language) for language in languages()
     )
@@ -80,15 +78,11 @@ def changes_nothing(new: str) -> bool:
 def is_apart(new: str, known: str) -> bool:
     """True when the new text, said later, is about something else than the known one or about an earlier time, or says
     that what is known holds."""
-    plain = _plain(new)
-    if _TOLD.search(plain) and not _TOLD.search(_plain(known)):
+    plain = plain_of(new)
+    if _TOLD.search(plain) and not _TOLD.search(plain_of(known)):
         return True
     tests = (_is_of_another, _is_another, _is_earlier, _is_confirmed)
     return any(test(plain, known) for test in tests)
-
-
-def _plain(text: str) -> str:
-    return simplified(one_spaced(text.replace("’", "'")))
 
 
 def _is_of_another(plain: str, known: str) -> bool:
@@ -96,7 +90,7 @@ def _is_of_another(plain: str, known: str) -> bool:
     the speaker."""
     clauses = [clause.strip() for clause in _CLAUSE.split(plain) if clause.strip()]
     owned = [_owned(clause) for clause in clauses]
-    if not owned or not owned[0][0] or owned[0][0] in _plain(known):
+    if not owned or not owned[0][0] or owned[0][0] in plain_of(known):
         return False
     rest = (clause[len(clause) - left :] for clause, (_, left) in zip(clauses, owned, strict=True))
     return not among(frozenset(words(owned[0][0])), content(known)) and not any(map(_SPEAKER.search, rest))
@@ -119,7 +113,7 @@ def _is_confirmed(plain: str, known: str) -> bool:
 
 def _is_another(plain: str, known: str) -> bool:
     """Each names another thing of a kind: "the print server" where the mail server is known."""
-    new, old = _KIND.match(plain), _KIND.match(_plain(known))
+    new, old = _KIND.match(plain), _KIND.match(plain_of(known))
     if new is None or old is None or any(language.new.search(new[0]) for language in languages()):
         return False
     if new["second"] == old["second"]:

@@ -59,7 +59,7 @@ def affirmed(text: str) -> str | None:
     """The sentence that ``text`` denies: "I live in Rome" for "I no longer live in Rome"; None when it denies none."""
     if len(text) > LONGEST:
         return None
-    plain = _plain(text)
+    plain = plain_of(text)
     for language in languages():
         if not language.over.search(plain):
             continue
@@ -73,7 +73,7 @@ def affirmed(text: str) -> str | None:
 
 def ends_something(text: str) -> bool:
     """True when ``text`` says of something true that it is so no more, in any language."""
-    return any(language.ended.search(_plain(text[:LONGEST])) for language in languages())
+    return any(language.ended.search(plain_of(text[:LONGEST])) for language in languages())
 
 
 @lru_cache(maxsize=CACHED)
@@ -81,7 +81,7 @@ def change_in(text: str) -> Change | None:
     """What ``text`` says to be over; None when it says that of nothing."""
     if len(text) > LONGEST:
         return None
-    plain = _plain(text)
+    plain = plain_of(text)
     for language in languages():
         clauses = [_parts(clause, language) for clause in _CLAUSE.split(plain)]
         if any(over for over, _ in clauses):
@@ -112,7 +112,7 @@ def _change(plain: str, clauses: list[tuple[list[str], list[str]]]) -> Change:
 @lru_cache(maxsize=CACHED)
 def content(text: str) -> frozenset[str]:
     """The words of what a sentence says to be true: without what it says to be over, articles and words of change."""
-    plain = _plain(text)
+    plain = plain_of(text)
     if len(plain) > LONGEST:
         return _words_of([plain])
     for language in languages():
@@ -153,7 +153,9 @@ def linking() -> frozenset[str]:
     return frozenset().union(*(language.linking for language in languages()))
 
 
-def _plain(text: str) -> str:
+@lru_cache(maxsize=CACHED)
+def plain_of(text: str) -> str:
+    """A text as the patterns of `extract` read it: one kind of apostrophe, single blanks, simplified characters."""
     return simplified(one_spaced(text.replace("’", "'")))
 
 

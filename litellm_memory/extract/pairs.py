@@ -28,8 +28,8 @@ from litellm_memory.text.words import words
 Floats = NDArray[np.float32]
 
 SURE: Final = 0.9
-"""Probability from which the new text takes the place of the known one. Chosen on made-up pairs of subjects that the
-net had not seen, of which 98.5 % that must both stay do: see docs/decisions/pairs.md."""
+"""Probability from which the new text takes the place of the known one. Of made-up pairs of subjects that the net had
+not seen, 98.5 % that must both stay do; chosen on the rounds of strangers' texts: see docs/decisions/pairs.md."""
 LIKELY: Final = 0.5
 """Probability from which a text also takes the place of what was said in one message with such a known text."""
 LONGEST_NEW: Final = 200
