@@ -139,17 +139,22 @@ async def test_what_a_team_shares_is_found_by_its_peoples_agents_alone_when_they
     assert found == {("cora", True): [layer], ("cora", False): [], ("ada", True): [], ("ada", False): []}
 
 
+def question_of(user: str) -> Request:
+    """What FACT answers, asked through LiteLLM."""
+    return Request(
+        id=f"call-{user}",
+        call_type="acompletion",
+        route="/v1/chat/completions",
+        headers={"x-memory-user-id": user},
+        body={"messages": [{"role": "user", "content": "What is the staging database called?"}]},
+        caller=CALLERS["ada"],
+    )
+
+
 async def test_an_agent_is_told_why_a_memory_was_recalled(served: Served, user: str) -> None:
     async with agent(served.url, "ada", x_memory_user_id=user) as client:
         added = await done(client, "add", text=FACT)
-        asked = Request(
-            id=f"call-{user}",
-            call_type="acompletion",
-            route="/v1/chat/completions",
-            headers={"x-memory-user-id": user},
-            body={"messages": [{"role": "user", "content": "What is the staging database called?"}]},
-            caller=CALLERS["ada"],
-        )
+        asked = question_of(user)
         await served.engine.before(asked)
         told = await done(client, "why", trace=asked.id)
         assert (told["status"], [one["memory"] for one in told["memories"]]) == ("injected", [added["id"]])
@@ -276,14 +281,7 @@ async def test_no_tool_shows_an_agent_what_waits(served: Served, user: str) -> N
     async with httpx.AsyncClient(base_url=served.url, headers={"authorization": "Bearer ada"}) as owner:
         await owner.post("/v1/memories", json={"text": attack, "user": user})
         told = (await owner.post("/v1/memories", json={"text": FACT, "user": user})).json()
-        asked = Request(
-            id=f"call-{user}",
-            call_type="acompletion",
-            route="/v1/chat/completions",
-            headers={"x-memory-user-id": user},
-            body={"messages": [{"role": "user", "content": "What is the staging database called?"}]},
-            caller=CALLERS["ada"],
-        )
+        asked = question_of(user)
         await served.engine.before(asked)
         await owner.patch(f"/v1/memories/{told['id']}", json={"review": attack})
         async with agent(served.url, "ada", x_memory_user_id=user) as client:
