@@ -22,7 +22,6 @@ class Searcher:
         self._beginning = asyncio.Lock()
         self.answers: Mapping[str, Callable[..., Awaitable[object]]] = {
             "configure": self.configure,
-            "expect": self.expect,
             "find": self.find,
             "follow": self.follow,
             "here": self.here,
@@ -43,10 +42,6 @@ class Searcher:
             else:
                 self._models.add(peer)
                 self._work.use(told)
-
-    async def expect(self, peer: Peer, text: str) -> None:
-        """Makes the vector of a question that is about to come."""
-        await self._work.expect(text)
 
     async def find(self, peer: Peer, question: bytes) -> bytes:
         """The answer to a worker's question. Raises LiteLLMMemoryError."""

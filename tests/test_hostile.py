@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeAlias
 
 import httpx
 import orjson
 import pytest
 from bed.compare import steady
+from bed.engines import opened_engine
 from bed.hostile import Hostile, hostile
 from bed.memories import Memories
 from bed.provider import Provider
 from bed.proxy import Proxy
 
-from litellm_memory.request.ahead import question_ahead
-from litellm_memory.settings import Settings
+from litellm_memory.engine import Request
+from litellm_memory.models import Caller
 from litellm_memory.wire.content import is_longer
+from litellm_memory.wire.recognition import BY_PATH
 
 Answer: TypeAlias = tuple[int | str, bytes]
 """The status, or how the connection broke, and the steady body."""
@@ -83,15 +86,17 @@ def test_hostile_requests_reach_every_route_and_most_are_read_by_litellm() -> No
     assert len({request.body for request in hostile(WHOLE)}) > WHOLE * 0.8
 
 
-def test_no_hostile_body_stops_its_reading() -> None:
-    settings, read = Settings(), 0
-    for request in hostile(WHOLE, seed=2):
-        try:
-            body = orjson.loads(request.body)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(body, dict):
-            is_longer(body, 10)
-            question_ahead(body, request.route.path, request.headers, settings)
-            read += 1
+async def test_no_hostile_body_stops_its_reading(tmp_path: Path) -> None:
+    read = 0
+    async with opened_engine(tmp_path) as engine:
+        for request in hostile(WHOLE, seed=2):
+            try:
+                body = orjson.loads(request.body)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(body, dict):
+                is_longer(body, 10)
+                route, headers = request.route.path, request.headers
+                await engine.before.question(Request("call", BY_PATH, route, headers, body, Caller(master=True)))
+                read += 1
     assert read > WHOLE / 2

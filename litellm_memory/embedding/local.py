@@ -42,8 +42,6 @@ which was a sixth of the time for a short question."""
 
 RECENT = 256
 """Size of the cache of vectors by text, in RAM only."""
-MOST_AHEAD = 8
-"""Texts that may wait for the model before one is taken that nobody has asked for yet."""
 
 
 class LocalModel:
@@ -59,7 +57,6 @@ class LocalModel:
         self._table = table
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
         self._recent: OrderedDict[str, Floats] = OrderedDict()
-        self._under_way: dict[str, asyncio.Future[Floats]] = {}
 
     @classmethod
     def open(cls, directory: Path, table: Path = TABLE) -> LocalModel:
@@ -107,20 +104,9 @@ class LocalModel:
         """
         return None if self._table is None else self._table.vector(self._encoder.tokens(text))
 
-    async def query_ahead(self, text: str) -> None:
-        """Makes the vector that ``query`` will be asked for, unless MOST_AHEAD texts wait. Raises ModelCallError."""
-        if len(self._under_way) < MOST_AHEAD:
-            await self.query(text)
-
     async def _encoded(self, text: str) -> Floats:
-        """Its vector; who asks for it while it is made waits for the same one, and who gives up cancels nothing."""
         try:
-            making = self._under_way.get(text)
-            if making is None:
-                making = asyncio.get_running_loop().run_in_executor(self._executor, self._vector, text)
-                self._under_way[text] = making
-                making.add_done_callback(lambda made: self._under_way.pop(text, None) and made.cancelled())
-            return await asyncio.shield(making)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._vector, text)
         except Exception as error:  # ONNX Runtime and the tokenizer may raise anything, a closed model RuntimeError.
             logger.debug("The embedded model failed", exc_info=error)
             raise ModelCallError(f"The embedded model failed ({type(error).__name__}).") from None

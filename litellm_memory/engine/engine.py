@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,17 +24,16 @@ from litellm_memory.ledger import Ledger, LedgerError
 from litellm_memory.memories import Count, Memories
 from litellm_memory.memories.breaker import Breaker
 from litellm_memory.memories.recall import Recall
-from litellm_memory.models import Body
 from litellm_memory.redact import Redactor
 from litellm_memory.request.accept import Acceptor
 from litellm_memory.request.after import After
-from litellm_memory.request.ahead import question_ahead
 from litellm_memory.request.background import Background
 from litellm_memory.request.before import Before
 from litellm_memory.request.blocks import Blocks
 from litellm_memory.request.finding import Finder
 from litellm_memory.request.noticing import Noticing
 from litellm_memory.request.reading import Reader
+from litellm_memory.request.request import Request
 from litellm_memory.settings import Settings
 
 
@@ -120,12 +119,15 @@ class Engine:
         if self._searching is not None:
             await self._searching.follow()
 
-    def expect(self, body: Body, path: str, headers: Mapping[str, str]) -> None:
-        """Prepares for the question of a request that is about to come ``before``; does not wait."""
-        if self._searching is not None:
-            question = question_ahead(body, path, headers, self.settings)
-            if question is not None:
-                self._searching.expect(question)
+    async def ahead(self, request: Request) -> None:
+        """Begins the search of a request that is likely to come ``before``, verified for the caller that it names.
+
+        Not for an embedding model that somebody pays for. Raises LiteLLMMemoryError.
+        """
+        if self._searching is None or self.settings.embedding.model != "local":
+            return
+        if (question := await self.before.question(request)) is not None:
+            self._searching.ahead(question)
 
     @property
     def _processes(self) -> list[Keeping | KeepingHere | Searching]:

@@ -70,10 +70,6 @@ class SearchWork:
         self._background.keep(self._housekeeping.run)
         self._background.keep(self._listen)
 
-    async def expect(self, text: str) -> None:
-        """Makes the vector of a question that is about to come."""
-        await self._recall.expect(text)
-
     async def follow(self) -> None:
         """Reads what other processes changed. Raises LiteLLMMemoryError."""
         await self._memories.follow()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
 
@@ -20,7 +22,7 @@ from litellm_memory.memories.breaker import Breaker
 from litellm_memory.memories.query import Query
 from litellm_memory.memories.recall import Recollection
 from litellm_memory.models import Recalled
-from litellm_memory.request.finding import FoundBlock, Look
+from litellm_memory.request.finding import FoundBlock, Look, Question
 from litellm_memory.settings import Settings, revealed
 from litellm_memory.store.link import TEND_SECONDS, Answer, Connection, Link
 
@@ -36,6 +38,10 @@ LOOK_SECONDS: Final = 2.0
 """How long it may take to say that it is there."""
 OPEN_SECONDS: Final = 60.0
 """How long the search process may take to open ledger and store."""
+MOST_AHEAD: Final = 8
+"""Searches that are begun and not asked for yet; of more, the oldest is given up."""
+AHEAD: Final = timedelta(seconds=1)
+"""How old a search may be when it is asked for: a request that somebody held up longer searches anew."""
 
 
 class Searching:
@@ -48,6 +54,7 @@ class Searching:
         self._settings = settings
         self._health = health
         self._connection: Connection | None = None
+        self._ahead: OrderedDict[tuple[Query, Look], tuple[datetime, asyncio.Task[bytes]]] = OrderedDict()
         self._breaker = Breaker("search", self._look, away=health.away)
         self._link = Link(
             data_dir / DIRECTORY,
@@ -61,18 +68,40 @@ class Searching:
     async def __call__(self, query: Query, look: Look, *, now: datetime) -> FoundBlock:
         """The block for a query. Raises StoreError when the search process fails, and AwayError at once when it, or
         what it needs, has failed several times."""
+        begun, answer = self._begun(query, look, now)
         with self._breaker.watch():
-            answer = await self._ask(self._settings().recall.deadline_ms / 1000, asked(query, look, now))
-        found = answered(answer)
+            found = answered(await (answer or self._search(query, look, now)))
         asked_of = [one.namespace for one in (query.scope, query.shared) if one is not None]
         if memories_beside(found.block, *asked_of) or found.block.mark != look.mark:
             raise StoreError("The search process answered with memories of another person.")
-        return found
+        return replace(found, ahead_ms=(now - begun) / timedelta(milliseconds=1)) if begun else found
 
-    def expect(self, text: str) -> None:
-        """Tells the search process a question that is about to come, so that its vector is there by then."""
-        if self._connection is not None and not self._connection.gone:
-            self._connection.tell("expect", text)
+    def ahead(self, question: Question) -> None:
+        """Begins a search. Its result is given to whoever asks the very same question within AHEAD, else to nobody."""
+        query, look, now = question
+        if self._connection is None or self._connection.gone or (query, look) in self._ahead:
+            return
+        task = asyncio.create_task(self._search(query, look, now))
+        # Perhaps nobody asks for it: asyncio would log its error as never retrieved.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._ahead[query, look] = now, task
+        if len(self._ahead) > MOST_AHEAD:
+            self._ahead.popitem(last=False)[1][1].cancel()
+
+    def _begun(self, query: Query, look: Look, now: datetime) -> tuple[datetime | None, asyncio.Task[bytes] | None]:
+        """When the search for this was begun, and the search; None when it was not, long ago, or has failed."""
+        begun, task = self._ahead.pop((query, look), (None, None))
+        if begun is None or task is None or now - begun > AHEAD or task.cancelled():
+            return None, None
+        return (None, None) if task.done() and task.exception() else (begun, task)
+
+    def _forget_ahead(self) -> None:
+        """Nothing of what was begun is given to anybody any more."""
+        while self._ahead:
+            self._ahead.popitem()[1][1].cancel()
+
+    async def _search(self, query: Query, look: Look, now: datetime) -> bytes:
+        return await self._ask(self._settings().recall.deadline_ms / 1000, asked(query, look, now))
 
     async def hits(self, query: Query, *, now: datetime) -> list[tuple[str, float, Mapping[str, float]]]:
         """The ids of the memories for a query, best first, with scores and their parts. Raises StoreError."""
@@ -86,6 +115,7 @@ class Searching:
 
     async def follow(self) -> None:
         """Returns once the search process has read what changed, or is away: it reads that when it is back."""
+        self._forget_ahead()
         if self._connection is not None and not self._connection.gone:
             with suppress(StoreError):
                 await self._connection.ask(FOLLOW_SECONDS, "follow")
@@ -105,11 +135,13 @@ class Searching:
 
     async def configure(self) -> None:
         """Tells the search process the settings, which have changed."""
+        self._forget_ahead()
         if self._connection is not None and not self._connection.gone:
             await self._configure(self._connection)
 
     async def aclose(self) -> None:
         """Closes the connection."""
+        self._forget_ahead()
         await self._breaker.aclose()
         await self._link.aclose()
 

@@ -66,7 +66,7 @@ class Wrap:
             await self._app({**scope, "headers": passed, "state": state}, receive, answer.send)
         finally:
             CURRENT.reset(token)
-            self._early.note(call)
+            self._early.note(call, refused=answer.status >= 400)
             self._note(call, answer)
 
     def _note(self, call: Call, answer: _Answer) -> None:
@@ -104,7 +104,8 @@ class _Answer:
         self._chunks: list[bytes] = []
         self.size = 0
         """Bytes of the answer that were sent."""
-        self._status = 0
+        self.status = 0
+        """The answer's HTTP status; 0 before it began."""
         self._headers: dict[str, str] = {}
 
     async def send(self, message: AsgiMessage) -> None:
@@ -117,14 +118,14 @@ class _Answer:
 
     def reader(self, format: Any) -> Callable[[], Any] | None:
         """A function that parses the reply from the bytes that were sent; None when the call failed."""
-        if not 200 <= self._status < 300:
+        if not 200 <= self.status < 300:
             return None
         sent, encoding = b"".join(self._chunks), self._headers.get("content-encoding", "identity")
         media_type = self._headers.get("content-type", "")
         return lambda: read_answer(_plain(sent, encoding), media_type, format)
 
     def _started(self, message: AsgiMessage) -> AsgiMessage:
-        self._status = message["status"]
+        self.status = message["status"]
         headers = list(message.get("headers", ()))
         self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         ours = [(name.encode(), value.encode("latin-1")) for name, value in self._call.response_headers().items()]

@@ -1,7 +1,8 @@
-"""The search process is told a question when it arrives, some milliseconds before LiteLLM calls the pre-call hook.
+"""A search begins when the request arrives, some milliseconds before LiteLLM calls the pre-call hook.
 
-Its vector is made in that time, which is the longest part of a search. Only the question's text goes ahead, and nothing
-comes back: in whose memory is searched, and whether at all, is decided in the hook, from what LiteLLM has verified.
+It is made for the caller for whom LiteLLM last verified the same key. Its result is given to nobody but a hook that
+asks the very same question, from what LiteLLM has verified by then: the same scope, words, limits and settings, beside
+the same blocks of the conversation.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ from typing import Any, Final
 
 import orjson
 
-from litellm_memory.engine import Engine
+from litellm_memory.engine import Engine, Request
 from litellm_memory.gate.rates import KEY_HEADERS
 from litellm_memory.hooks.call import Call
 from litellm_memory.hooks.guard import guard
+from litellm_memory.models import Caller
+from litellm_memory.wire.recognition import BY_PATH
 
 VERIFIED_SECONDS: Final = 300.0
-"""How long after LiteLLM verified a key its questions go ahead: anybody else's cost no work before it refuses them."""
+"""How long after LiteLLM verified a key its searches begin early: anybody else's cost no work before it refuses
+them."""
 MOST_KEYS: Final = 1024
 MOST_BYTES: Final = 2**16
-"""Of a body that is read ahead: reading a longer one takes the worker longer than the search process saves."""
+"""Of a body that is read early: reading a longer one takes the worker longer than the request waits less."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -32,45 +36,52 @@ class Early:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._verified: OrderedDict[int, float] = OrderedDict()
+        self._verified: OrderedDict[int, tuple[float, Caller]] = OrderedDict()
 
-    def note(self, call: Call) -> None:
-        """LiteLLM has verified the key of ``call``, if its pre-call hook was called."""
+    def note(self, call: Call, *, refused: bool) -> None:
+        """LiteLLM has verified the key of ``call``, if its pre-call hook was called, or has refused the call before."""
         credentials = _credentials(call.headers)
-        if call.caller is None or credentials is None:
+        if credentials is None:
             return
-        self._verified[credentials] = time.monotonic()
+        if call.caller is None:
+            # Whoever is over a limit costs no more searches either.
+            if refused:
+                self._verified.pop(credentials, None)
+            return
+        self._verified[credentials] = time.monotonic(), call.caller
         self._verified.move_to_end(credentials)
         if len(self._verified) > MOST_KEYS:
             self._verified.popitem(last=False)
 
     def reading(self, call: Call, receive: Receive) -> Receive:
-        """``receive``, which also sends the question of ``call`` ahead when its body is there."""
+        """``receive``, which also begins the search of ``call`` when its body is there."""
         credentials = _credentials(call.headers)
-        if (
-            credentials is None
-            or time.monotonic() - self._verified.get(credentials, -VERIFIED_SECONDS) > VERIFIED_SECONDS
-        ):
+        at, caller = self._verified.get(credentials, (0.0, None)) if credentials is not None else (0.0, None)
+        if caller is None or time.monotonic() - at > VERIFIED_SECONDS:
             return receive
-        body = bytearray()
+        likely, body = caller, bytearray()
 
         async def received() -> MutableMapping[str, Any]:
             message = await receive()
             if message["type"] == "http.request" and len(body) <= MOST_BYTES:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body") and len(body) <= MOST_BYTES:
-                    self._send_ahead(call, bytes(body))
+                    await self._begin(call, likely, bytes(body))
             return message
 
         return received
 
-    def _send_ahead(self, call: Call, body: bytes) -> None:
-        with guard("A question could not be read ahead"):
+    async def _begin(self, call: Call, caller: Caller, body: bytes) -> None:
+        with guard("A search could not begin early"):
             try:
                 read = orjson.loads(body)
             except orjson.JSONDecodeError:
                 return
-            self._engine.expect(read, call.path or "", call.headers)
+            if isinstance(read, dict):
+                # Its fallbacks, which may keep memory out, are known to the hook.
+                models = (read["model"],) if isinstance(read.get("model"), str) else ()
+                request = Request(call.id, BY_PATH, call.path, call.headers, read, caller, models, dry=True)
+                await self._engine.ahead(request)
 
 
 def _credentials(headers: Mapping[str, str]) -> int | None:

@@ -90,11 +90,6 @@ class Recall:
         self._threads.shutdown(wait=False)
         self._judging.close()
 
-    async def expect(self, text: str) -> None:
-        """Makes the vector of a query that is about to come; of one that is judged, none is asked for."""
-        if not self._judging.judges(text):
-            await self._memories.vectors.expect(text)
-
     async def __call__(self, query: Query, *, now: datetime) -> Recollection:
         """The memories for a query: standing instructions, then the rest by descending score, within both limits."""
         query = replace(query, any_language=self._memories.vectors.read_any_language)

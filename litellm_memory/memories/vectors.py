@@ -82,12 +82,6 @@ class MemoryVectors:
         self.failing = self.failing and vector is None
         return vector
 
-    async def expect(self, text: str) -> None:
-        """Makes the vector of a query that is about to come, where the local model makes it for each query."""
-        if self.mode == "full" and isinstance(self._embedder, LocalModel):
-            with suppress(ModelCallError):
-                await self._embedder.query_ahead(text)
-
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
         """One vector per text; None for all when the model is missing or fails, and for a text that it refuses."""
         if self._embedder is None or not texts:

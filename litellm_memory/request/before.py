@@ -10,9 +10,10 @@ from functools import partial
 from litellm_memory.errors import LedgerError
 from litellm_memory.journal.journal import Journal
 from litellm_memory.ledger import Allowance
-from litellm_memory.models import Block
+from litellm_memory.models import Block, Status
 from litellm_memory.request.accept import Acceptor
 from litellm_memory.request.blocks import Blocks, Frozen, reason_of
+from litellm_memory.request.finding import Question
 from litellm_memory.request.outcome import Injection, Outcome
 from litellm_memory.request.place import carried_in, carriers, injection_of
 from litellm_memory.request.reading import Excluded, Reader, Reading
@@ -58,20 +59,26 @@ class Before:
             self._journal.trace(trace_of(reading, injection), used=reading.notes.used)
         return Outcome(injection, reading.scope, reading, acceptance)
 
+    async def question(self, request: Request) -> Question | None:
+        """What a request is likely to search for, if it is verified for the caller that it names; None when nothing.
+
+        Nothing is kept or counted for it. Raises LedgerError.
+        """
+        reading = await self._reader.read(replace(request, dry=True))
+        if isinstance(reading, Excluded) or _why_none(reading) or reading.kind != "person":
+            return None
+        return await self._blocks.question(reading, self._marks(reading))
+
     async def _inject(self, reading: Reading) -> Injection:
-        settings = self._settings()
+        settings, recall = self._settings(), reading.standing.recall
         # Also an answer that is given no block goes on from what the provider keeps.
         carried = carried_in((), reading.earlier)
-        if not reading.standing.recall.allowed:
-            if _has_layers(settings) and reading.standing.recall.by in ("policy", "person"):
+        if why := _why_none(reading):
+            if _has_layers(settings) and not recall.allowed and recall.by in ("policy", "person"):
                 await self._blocks.withdraw(reading, [said.mark for said in reading.said])
-            return Injection("off", _why_not(reading.standing.recall), carried=carried)
-        if reading.options.inject is False:
-            return Injection("off", "header", carried=carried)
-        if not reading.said or reading.foreign:
-            return Injection("skipped", reading.reason, carried=carried)
+            return Injection(*why, carried=carried)
         place = partial(injection_of, reading, position=settings.recall.position)
-        marks = [said.mark for said in carriers(reading, settings.recall.position)]
+        marks = self._marks(reading)
         frozen = await self._screened(reading, await self._blocks.frozen(reading, marks))
         if frozen.failure is not None:
             status, reason = frozen.failure
@@ -86,6 +93,9 @@ class Before:
         earlier = {mark: block for mark, block in frozen.blocks.items() if mark != newest}
         new = await self._blocks.new(reading, earlier, fallback=before or Block(newest))
         return await place({**earlier, new.block.mark: new.block}, status=new.status, reason=new.reason)
+
+    def _marks(self, reading: Reading) -> list[str]:
+        return [said.mark for said in carriers(reading, self._settings().recall.position)]
 
     async def _screened(self, reading: Reading, frozen: Frozen) -> Frozen:
         """The frozen blocks as the request's guardrails, which may be new, let them through."""
@@ -108,6 +118,15 @@ class Before:
 def _given_in(blocks: Mapping[str, Block]) -> dict[str, None]:
     """The memories in these blocks, in order."""
     return {given.memory: None for block in blocks.values() for given in block.given}
+
+
+def _why_none(reading: Reading) -> tuple[Status, str] | None:
+    """The status and the reason of a request that is given no block; None when it may be given one."""
+    if not reading.standing.recall.allowed:
+        return "off", _why_not(reading.standing.recall)
+    if reading.options.inject is False:
+        return "off", "header"
+    return ("skipped", reading.reason) if not reading.said or reading.foreign else None
 
 
 def _why_not(recall: Allowance) -> str:

@@ -15,7 +15,7 @@ from litellm_memory.memories.breaker import Breaker
 from litellm_memory.memories.query import Query
 from litellm_memory.models import Block, Status
 from litellm_memory.redact import Redactor
-from litellm_memory.request.finding import Find, Look
+from litellm_memory.request.finding import Find, Look, Question
 from litellm_memory.request.kinds import is_trivial
 from litellm_memory.request.long import pieces
 from litellm_memory.request.marks import Said
@@ -117,6 +117,16 @@ class Blocks:
                 self._journal.blocks.cut(mark, cut)
         return {mark: block.without(gone[mark]) if mark in gone else block for mark, block in blocks.items()}
 
+    async def question(self, reading: Reading, marks: Sequence[str]) -> Question | None:
+        """What ``new`` is likely to search for; None when nothing, or when what is in RAM does not tell."""
+        known, missing = await self._in_ram(reading, marks)
+        newest = known.pop(marks[-1], None)
+        wanted, last = _wanted(reading), reading.said[-1]
+        is_retry = newest is not None and not newest.answered
+        if is_retry or missing not in ([], marks[-1:]) or is_trivial(wanted):
+            return None
+        return query_of(reading, wanted, known, self._settings()), self._look(reading, last), reading.notes.at
+
     async def new(self, reading: Reading, earlier: Mapping[str, Block], *, fallback: Block) -> NewBlock:
         """The block for a person's new message, durable before it is used; ``fallback`` past the recall deadline."""
         with ExitStack() as unless_in_time:
@@ -138,13 +148,15 @@ class Blocks:
         notes, last = reading.notes, reading.said[-1]
         if self._waits_for_ledger(reading, last.mark):
             self._breaker.check()
-        wanted = reading.options.query or last.text
+        wanted = _wanted(reading)
         if is_trivial(wanted):
             return _new(await self._freeze(reading, Block(last.mark)), "trivial")
         notes.query = query_of(reading, wanted, earlier, self._settings())
         with notes.stage("recall"):
             found = await self._find(notes.query, self._look(reading, last), now=notes.at)
         notes.candidates = found.candidates
+        if found.ahead_ms is not None:
+            notes.stages["ahead"] = found.ahead_ms
         if not found.block.text:
             return _new(await self._freeze(reading, found.block), "nothing_relevant")
         block = await self._screened(reading, found.block)
@@ -190,6 +202,10 @@ class Blocks:
         """Freezes ``fallback`` in place of a block whose freeze may still be in flight."""
         if not reading.request.dry:
             self._journal.blocks.give_up(fallback, namespace=reading.scope.namespace, call=reading.request.id)
+
+
+def _wanted(reading: Reading) -> str:
+    return reading.options.query or reading.said[-1].text
 
 
 def _new(block: Block, reason: str) -> NewBlock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,12 +27,18 @@ class Look:
     name_projects: bool = False
 
 
+Question: TypeAlias = tuple[Query, Look, datetime]
+"""What is searched for, for which block, and when."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundBlock:
     """A block, empty when nothing was relevant; and what was considered for it, as a trace has it."""
 
     block: Block
     candidates: tuple[TracedMemory, ...] = ()
+    ahead_ms: float | None = None
+    """How long before it was asked for the search had begun; None when it began then."""
 
 
 class Find(Protocol):

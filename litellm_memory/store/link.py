@@ -29,8 +29,6 @@ START_SECONDS = 1.0
 """When a started owner loses the race for the lock, another is started only after this long: the winner may be slow."""
 TEND_SECONDS: Final = 1.0
 """How often those that keep a connection look whether it is still there."""
-MOST_UNREAD: Final = 2**16
-"""Bytes that an owner may not have read yet when it is told something."""
 PAUSE_SECONDS = 5.0
 """Backoff after a failed opening: calls fail at once for this long, so that a broken directory does not burn CPU."""
 
@@ -204,12 +202,6 @@ class Connection:
             raise EndedError(_GONE) from None
         finally:
             del self._waiting[number]
-
-    def tell(self, operation: str, *arguments: object) -> None:
-        """Asks for something that is not answered; not while the owner is slow to read."""
-        if self._writer.transport.get_write_buffer_size() <= MOST_UNREAD:
-            message: frames.Message = {"id": None, "operation": operation, "arguments": arguments, "named": {}}
-            self._writer.write(frames.pack(message))
 
     async def aclose(self) -> None:
         """Closes the connection."""

@@ -141,9 +141,7 @@ class Owner:
             sentence = str(error) if told else f"The owner failed: {type(error).__name__}."
             log.warning("%s: %s", operation, sentence)
             answer = {"id": request.get("id"), "error": sentence}
-        # Nobody waits for what has no number: an answer would only wake the worker.
-        if answer["id"] is not None or "error" in answer:
-            await peer.send(answer)
+        await peer.send(answer)
 
     async def _done(
         self, operation: object, peer: Peer, arguments: Sequence[object], named: dict[str, object]
