@@ -79,7 +79,7 @@ class Searching:
     def ahead(self, question: Question) -> None:
         """Begins a search. Its result is given to whoever asks the very same question within AHEAD, else to nobody."""
         query, look, now = question
-        if self._connection is None or self._connection.gone or (query, look) in self._ahead:
+        if self._connection is None or self._connection.gone or self._breaker.is_open or (query, look) in self._ahead:
             return
         task = asyncio.create_task(self._search(query, look, now))
         # Perhaps nobody asks for it: asyncio would log its error as never retrieved.
