@@ -94,10 +94,15 @@ def command_in(sentence: str) -> MemoryCommand | None:
 
 def wishes_in(text: str) -> list[tuple[str, MemoryCommand]]:
     """The wishes in a message, each with its sentence, in order; those of what was pasted do not count."""
-    prose = own_prose(text)
-    clear = [(said, wish) for said in sentences(prose) if (wish := command_in(said)) is not None]
-    meant = None if clear or len(prose) > MOST_CHARACTERS else meant_in(prose)
-    return [(prose, meant)] if meant else clear
+    return [*_wishes(own_prose(text), net=available())]
+
+
+@lru_cache(maxsize=CACHED)
+def _wishes(prose: str, *, net: bool) -> tuple[tuple[str, MemoryCommand], ...]:
+    """As ``wishes_in``; asked of a message before it is learned, while, and afterwards."""
+    clear = tuple((said, wish) for said in sentences(prose) if (wish := command_in(said)) is not None)
+    meant = meant_in(prose) if net and not clear and len(prose) <= MOST_CHARACTERS else None
+    return ((prose, meant),) if meant else clear
 
 
 def meant_in(text: str) -> MemoryCommand | None:

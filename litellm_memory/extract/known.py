@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from heapq import nlargest
 from itertools import islice
+from operator import attrgetter
 
 from litellm_memory.extract.compare import could_concern, found_by
 from litellm_memory.models import Memory
@@ -61,7 +61,7 @@ class KnownStatements:
 
     def newest(self, most: int) -> list[Memory]:
         """At most so many statements and as many messages in force, the newest of each, oldest first."""
-        statements = nlargest(most, self._known.values(), key=lambda known: known.rank)
+        statements = sorted(self._known.values(), key=attrgetter("rank"))[-most:]
         messages = islice(reversed(self._episodes.values()), most)
         return sorted((*(known.memory for known in statements), *messages), key=lambda memory: memory.created)
 

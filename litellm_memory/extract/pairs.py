@@ -107,8 +107,10 @@ def _speaks_of_memory(text: str) -> bool:
 
 def _nearest(new: str, known: Sequence[str], places: Floats) -> list[int]:
     """The positions of the known texts that are nearest to the new one by meaning and shared words, if near at all."""
-    said = _content_words(new)
-    shared = [len(among(_content_words(text), said)) for text in known]
+    there = [_content_words(text) for text in known]
+    # Of all words at once: most of them are in many of the texts.
+    said = among(frozenset().union(*there), _content_words(new))
+    shared = [len(said & some) for some in there]
     scores = _cosines(places[1:], places[:1]) + A_WORD * np.minimum(shared, 2)
     return [int(one) for one in np.argsort(-scores)[:NEAREST] if scores[one] >= LEAST_NEAR]
 

@@ -63,12 +63,12 @@ def stated_in(sentences: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def to_read(sentences: Iterable[str]) -> list[str]:
-    """All that is judged of the sentences of a message: each of them, and its clauses."""
-    return [
-        text
-        for sentence in _bounded(sentences)
-        for text in (sentence, *(part.text for part in _clauses(sentence) if not part.is_short))
-    ]
+    """All that is judged of the sentences of a message: each of them, and its clauses; of a question, what asks not."""
+    found: list[str] = []
+    for sentence in _bounded(sentences):
+        parts = [part.text for part in _clauses(sentence) if not part.is_short]
+        found += [part for part in parts if not is_question(part)] if is_question(sentence) else [sentence, *parts]
+    return found
 
 
 def _bounded(sentences: Iterable[str]) -> list[str]:

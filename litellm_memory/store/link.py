@@ -35,9 +35,9 @@ PAUSE_SECONDS = 5.0
 _GONE = "The owner process of the memory store has ended: the next call starts another."
 OWNER: Final = "litellm_memory.keeper"
 """The module that is run for a data directory."""
-MALLOC: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_MMAP_THRESHOLD_": "262144"}
+MALLOC: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "4194304", "MALLOC_MMAP_THRESHOLD_": "4194304"}
 """For glibc: few arenas for the many threads of Chroma, and what a large round or a model's loading took is given
-back."""
+back. Not what the encoder takes for one batch, some MiB: asking the kernel for them anew costs a fifth of its time."""
 ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 """For numpy, whose further threads would wait for work by spinning, on cores that the proxy needs."""
 

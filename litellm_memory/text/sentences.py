@@ -15,8 +15,8 @@ _PIECE: Final = re.compile(rf"(?<=[.!?])\s+|{_STOP}")
 _SHORT: Final = "".join(
     rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Sr", "Mrs", "Dra", "bzw", "vgl", r"e\.g", r"i\.e", r"z\.B")
 )
-# A closing mark, the space after it, and anything that is not space.
-_SENTENCE: Final = re.compile(rf"(?<![\s.][A-Z]\.){_SHORT}(?<=[.!?…])[\"')\]”»]*\s+(?=\S)|{_STOP}")
+# A closing mark, the space after it, and anything that is not space. The mark is looked for first: few places have one.
+_SENTENCE: Final = re.compile(rf"(?<=[.!?…])(?<![\s.][A-Z]\.){_SHORT}[\"')\]”»]*\s+(?=\S)|{_STOP}")
 _MONTH: Final = re.compile(
     r"(?<=\d\.) (?=Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
 )
