@@ -7,10 +7,12 @@ LiteLLM's spend rows are tried at what its own writer makes of them; not run on 
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,10 +24,13 @@ from bed.provider import Provider
 from bed.proxy import Proxy
 from bed.routes import ROUTES, Route
 from bed.sinks import SINKS
+from litellm import ModelResponse
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.litellm_logging import Logging
 
 from litellm_memory.hooks.listed import FULL, GONE, TWICE, trouble
-from litellm_memory.hooks.logs import HANDLERS
+from litellm_memory.hooks.logs import HANDLERS, Unlogged
+from litellm_memory.request.outcome import Injection, Outcome
 from litellm_memory.settings import SidecarSettings
 from litellm_memory.setup.checks import Finding, _sidecar
 from litellm_memory.wire.content import CARRIERS
@@ -168,8 +173,7 @@ def test_no_sink_gets_a_block_of_a_failed_request_that_streams_or_is_passed_on(
     [
         ("retried", 1, {"num_retries": 2}),
         ("given up", 6, {"num_retries": 2}),
-        # LiteLLM keeps one record of both calls: one may write it anew while the other is logged.
-        pytest.param("to two models at once", 0, {"model": "gpt,claude"}, marks=pytest.mark.long),
+        ("to two models at once", 0, {"model": "gpt,claude"}),
         ("falling back", 1, {"num_retries": 0, "fallbacks": ["claude"]}),
         ("too late", 0, {"timeout": 0.0001}),
     ],
@@ -185,6 +189,88 @@ def test_no_sink_gets_a_block_of_a_request_that_takes_several_calls(
     provider.reset()
     assert answer.headers["x-memory-status"] == "injected"
     assert leaks(logged.wait(word, {"Before", "Behind"})) == []
+
+
+class Meddling(CustomLogger):
+    """Changes the common record while one call is logged, as another call of a request to several models does."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Between two sinks."""
+        self._write()
+
+
+class Keeping(CustomLogger):
+    """Looks at what it was handed only when all is over, as loggers do that send in batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Any] = []
+
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """A call that succeeded."""
+        self.kept.append(kwargs)
+
+
+@pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning")  # Of LiteLLM's types.
+@pytest.mark.parametrize("long", [False, True], ids=["read at once", "read in a thread"])
+async def test_what_another_call_writes_into_the_common_record_is_in_no_log_of_this_one(long: bool) -> None:
+    sent = [
+        {"role": "user", "content": f"{BLOCK}\n\n{QUESTION}"},
+        *[{"role": "user", "content": "More."}] * 2000 * long,
+    ]
+    keeping = [Keeping(), Keeping()]
+    logging = watched(sent, [keeping[0], Meddling(lambda: write(logging, sent)), keeping[1]])
+    write(logging, sent)
+    await logging.async_success_handler(ModelResponse())
+    write(logging, sent)
+    common = logging.model_call_details
+    assert [SECRET in json.dumps(common[key]) for key in ("messages", "input", "optional_params")] == [True] * 3
+    assert [SECRET in json.dumps(one.kept, default=str) for one in keeping] == [False] * 2
+    assert common["litellm_params"]["metadata"] == {"raw_request": BLOCK}
+    # What LiteLLM tells by is where it looks: a call that was logged is not logged again.
+    await logging.async_success_handler(ModelResponse())
+    assert [len(one.kept) for one in keeping] == [1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning")  # Of LiteLLM's types.
+async def test_a_copy_of_litellms_record_is_logged_as_itself_and_without_blocks() -> None:
+    sent, keeping = [{"role": "user", "content": f"{BLOCK}\n\n{QUESTION}"}], Keeping()
+    attempt = copy.copy(watched(sent, [keeping]))
+    attempt.model_call_details = dict(attempt.model_call_details)
+    write(attempt, sent, user="another")
+    await attempt.async_success_handler(ModelResponse())
+    [logged] = keeping.kept
+    assert (logged["user"], logged["messages"]) == ("another", [{"role": "user", "content": QUESTION}])
+    assert copy.deepcopy(logged) == logged
+
+
+BLOCK = f'<memory note="Data.">\n- {MEMORY}\n</memory>'
+
+
+def watched(sent: Sequence[JSON], loggers: Sequence[CustomLogger]) -> Logging:
+    """LiteLLM's logging object of a call with a block."""
+    logging = Logging("gpt", list(sent), False, "acompletion", datetime.now(), "1", "1", kwargs={})
+    logging.dynamic_async_success_callbacks = [*loggers]
+    place = ("messages", 0, "content")
+    outcome = Outcome(Injection("injected", "", {"messages": sent}, count=1, block=BLOCK, placed=((place, BLOCK),)))
+    Unlogged(outcome, trace="t").watch({"litellm_logging_obj": logging})
+    return logging
+
+
+def write(logging: Logging, sent: Sequence[JSON], user: str = "anna") -> None:
+    """What each call writes: the fields anew, and into the dicts that are there."""
+    details = logging.model_call_details
+    held = details.get("litellm_params") or {}
+    for there in (details.get("optional_params"), held, held.get("metadata")):
+        if isinstance(there, dict):
+            there["in_place"] = BLOCK
+    params = {"metadata": {"raw_request": BLOCK}}
+    logging.update_environment_variables(params, {"system": BLOCK}, model="gpt", user=user)
+    logging.pre_call(sent, "key", additional_args={"complete_input_dict": {"messages": sent}})
 
 
 def test_no_sink_gets_a_block_of_a_stream_that_the_client_left(
@@ -238,8 +324,6 @@ def wait_for(true: Callable[[], bool]) -> bool:
 
 
 def test_every_log_of_litellm_begins_in_a_method_that_memory_wraps() -> None:
-    from litellm.litellm_core_utils.litellm_logging import Logging
-
     assert [name for name in HANDLERS if not callable(getattr(Logging, name, None))] == []
 
 

@@ -20,9 +20,11 @@ class IndexBeside:
     def signals(self, vector: Floats | None, query: str) -> Signals:
         """As ``ScopeIndex.signals``; the rows of one's own memories come first."""
         asked = AskedFor.of(query)
-        unknown = asked.names and sum(not (self._own.knows(n) or self._shared.knows(n)) for n in asked.names)
-        share = unknown / len(asked.names) if unknown else 0.0
-        return joined(self._own.signals(vector, asked), self._shared.signals(vector, asked), unknown_names=share)
+        own, shared = self._own.signals(vector, asked), self._shared.signals(vector, asked)
+        share = 0.0
+        if own.unknown_names and shared.unknown_names:
+            share = sum(not (self._own.knows(n) or self._shared.knows(n)) for n in asked.names) / len(asked.names)
+        return joined(own, shared, unknown_names=share)
 
     def at(self, position: int) -> Memory | None:
         """The memory at a position of Signals; None where one was dropped."""

@@ -99,10 +99,13 @@ def total(matches: Iterable[Matches], size: int) -> Floats:
     return sums
 
 
-def by_word(matches: Sequence[Matches], row_of: Positions, rows: int) -> Floats:
-    """The shares of the weightiest words by row and word; ``row_of`` has the row of each position, -1 for none."""
+def by_word(matches: Sequence[Matches], row_of: Positions | None, rows: int) -> Floats:
+    """The shares of the weightiest words by row and word.
+
+    ``row_of`` has the row of each position, -1 for none; None where each has its own.
+    """
     chosen = [one for one in matches[:WEIGHTIEST_WORDS] if len(one[0]) <= COMMON * rows]
     columns = np.zeros((rows + 1, len(chosen)), np.float32)  # The last row collects positions without a row.
     for column, (positions, shares) in enumerate(chosen):
-        columns[row_of[positions], column] = shares
+        columns[positions if row_of is None else row_of[positions], column] = shares
     return columns[:-1]

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from litellm_memory.index.columns import Columns
+from litellm_memory.index.columns import Columns, Scalar
 from litellm_memory.index.neighbours import Neighbours
 from litellm_memory.index.postings import Postings, by_word, total
 from litellm_memory.index.ranking import Floats, Positions, Signals, dialogue_of, with_neighbours
@@ -134,28 +135,31 @@ class ScopeIndex:
             size, columns = len(self._memories), self._columns
             matches = self._postings.matches(asked.terms, columns.lengths[:size], len(self._positions))
             shares = total(matches, size)
-            is_large = size >= TWO_STEPS_FROM
-            positions = self._candidates(vector, shares) if is_large else np.arange(size)
-            rows: Rows = positions if is_large else slice(size)
-            row_of = np.full(size + 1, -1)  # The last stands for "no neighbour", which is position -1.
-            row_of[positions] = np.arange(len(positions))
-            # `take` is several times as fast as indexing.
+            rows: Rows = slice(size)
+            row_of = None
+            if size >= TWO_STEPS_FROM:
+                rows = self._candidates(vector, shares)
+                row_of = np.full(size + 1, -1)  # The last stands for "no neighbour", which is position -1.
+                row_of[rows] = np.arange(len(rows))
+                shares = shares.take(rows)
+            # `take` is several times as fast as indexing, and a slice as all of them.
             previous, following = (
-                row_of.take(linked.take(positions)) for linked in (columns.previous, columns.following)
+                _of(linked, rows).astype(np.intp) for linked in (columns.previous, columns.following)
             )
-            shares = shares.take(positions)
-            by_neighbours = by_word(matches, row_of, len(positions))
+            if row_of is not None:
+                previous, following = row_of.take(previous), row_of.take(following)
+            by_neighbours = by_word(matches, row_of, len(shares))
             return Signals(
-                positions=positions,
-                dense=np.zeros(len(positions), np.float32) if vector is None else self._vectors.cosines(vector, rows),
+                positions=np.arange(size) if isinstance(rows, slice) else rows,
+                dense=np.zeros(len(shares), np.float32) if vector is None else self._vectors.cosines(vector, rows),
                 words=np.minimum(shares, 1),
                 nearby=with_neighbours(by_neighbours, shares, previous, following),
-                cues=columns.cues.take(positions, axis=0).T.copy(),
+                cues=_of(columns.cues, rows).T.copy(),
                 previous=previous,
                 following=following,
-                excess_lengths=columns.excess_lengths.take(positions),
-                in_session=columns.in_session.take(positions),
-                dialogue=dialogue_of(columns.to_somebody.take(positions)),
+                excess_lengths=_of(columns.excess_lengths, rows),
+                in_session=_of(columns.in_session, rows),
+                dialogue=dialogue_of(_of(columns.to_somebody, rows)),
                 count=len(self._positions),
                 unknown_names=self._postings.unknown_share(asked.names),
             )
@@ -211,6 +215,11 @@ class ScopeIndex:
             self._neighbours.drop(memory, position)
             self._columns.clear(position)
             self._vectors.clear(position)
+
+
+def _of(column: NDArray[Scalar], rows: Rows) -> NDArray[Scalar]:
+    """These rows of a column, which may change meanwhile: a copy."""
+    return column[rows].copy() if isinstance(rows, slice) else column.take(rows, axis=0)
 
 
 def _best(scores: Floats, count: int, fewer: int) -> tuple[Positions, Positions]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from litellm_memory.errors import LiteLLMMemoryError
+from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.index.scopes import ScopeIndexes
 from litellm_memory.ledger import Ledger
 
@@ -38,6 +39,10 @@ class Following:
     def told(self) -> None:
         """Something has changed: ``current`` reads it, unless somebody does before."""
         self._told += 1
+
+    def whole(self, partition: str, user: str) -> ScopeIndex | None:
+        """All memories of one user, when they are loaded and all that was told is read; else None."""
+        return self._indexes().complete(partition, user) if self._seen >= self._told else None
 
     async def current(self, seconds: float) -> None:
         """Returns once all that was told is read, or cannot be now, or after ``seconds``."""

@@ -124,8 +124,10 @@ class Recall:
 
         if query.shared is None:
             return await of(query.scope)
+        whole = self._memories.following.whole
+        found = [index for one in (query.scope, query.shared) if (index := whole(one.partition, one.user)) is not None]
         # Together: while they are loaded, each takes a third of the deadline.
-        own, shared = await asyncio.gather(of(query.scope), of(query.shared))
+        own, shared = found if len(found) == 2 else await asyncio.gather(of(query.scope), of(query.shared))
         return IndexBeside(own, shared) if len(shared) else own
 
     async def _searched(

@@ -74,14 +74,16 @@ class BlocksOut:
 
     def _object(self, value: Mapping[str, Any], done: dict[int, Any]) -> Any:
         changed: dict[str, Any] | None = None
-        for key, item in list(value.items()):
+        # A dict of LiteLLM's may change meanwhile: what was not looked at is not taken over.
+        items = list(value.items())
+        for key, item in items:
             if type(item) in _PLAIN or (type(item) is str and not self._has_one(item)):
                 continue
             if (out := self._out(item, done)) is item:
                 continue
             if out is _GONE and key in _TEXTS:
                 return _GONE
-            changed = dict(value) if changed is None else changed
+            changed = dict(items) if changed is None else changed
             if out is _GONE:
                 del changed[key]
             else:
