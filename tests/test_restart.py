@@ -107,7 +107,15 @@ def workers(session_provider: Provider, tmp_path_factory: pytest.TempPathFactory
 
 
 def kill_owner(proxy: Proxy) -> None:
-    owner = read_record(proxy.directory / "memory")
+    kill_owner_of(proxy.directory / "memory")
+
+
+def kill_searcher(proxy: Proxy) -> None:
+    kill_owner_of(proxy.directory / "memory" / "search")
+
+
+def kill_owner_of(directory: Path) -> None:
+    owner = read_record(directory)
     if owner is not None:
         with suppress(ProcessLookupError):
             os.kill(owner.pid, signal.SIGKILL)
@@ -124,14 +132,19 @@ def kill_proxy(proxy: Proxy) -> None:
     proxy.start()
 
 
-KILLS: dict[str, Callable[[Proxy], None]] = {"proxy": kill_proxy, "owner": kill_owner, "worker": kill_worker}
+KILLS: dict[str, Callable[[Proxy], None]] = {
+    "proxy": kill_proxy,
+    "owner": kill_owner,
+    "searcher": kill_searcher,
+    "worker": kill_worker,
+}
 
 
 @pytest.mark.parametrize(
     ("running", "kills"),
     [
         pytest.param("proxy", ("proxy", "owner"), id="one worker"),
-        pytest.param("workers", ("worker", "owner", "proxy", "owner") * 25, id="two", marks=pytest.mark.long),
+        pytest.param("workers", ("worker", "owner", "proxy", "searcher") * 25, id="two", marks=pytest.mark.long),
     ],
 )
 def test_kills_under_load_lose_and_double_nothing(
