@@ -154,6 +154,12 @@ def test_what_was_said_near_it_without_a_session_is_no_evidence() -> None:
     assert unknown.evidence[1] == pytest.approx(0.6 * 0.1)
 
 
+def test_naming_a_time_is_no_relevance_and_vectors_tell_more_of_it_than_of_a_rank() -> None:
+    timed = rank(signals([0.5, 0.5, 0.1], from_time=[0, 1, 0], words=[0, 0, 0.6], nearby=[0, 0, 0.6]), QUERY, trust=1.0)
+    assert timed.evidence.tolist() == pytest.approx([0.3, 0.41, 0.3])
+    assert timed.relevance.tolist() == pytest.approx([0.45, 0.45, 0.33])
+
+
 def test_scores_keep_the_order_and_are_low_when_nothing_is_sure() -> None:
     ranks = np.array([0.9, 0.8, 0.2, -0.1], np.float32)
     sure, unsure = shown_scores(ranks, sure=0.7), shown_scores(ranks, sure=0.2)

@@ -14,9 +14,9 @@ from bed.remembered import memory
 
 from litellm_memory.index import scope as scopes
 from litellm_memory.index.postings import K1, B, Postings
-from litellm_memory.index.ranking import ADDS_FROM, Floats, best_first
+from litellm_memory.index.ranking import Floats, best_first
 from litellm_memory.index.scope import ScopeIndex
-from litellm_memory.memories import recall
+from litellm_memory.memories import adding, recall
 from litellm_memory.memories.query import Query, hidden, visible
 from litellm_memory.memories.recall import MAX_REJECTED_REPORTED, Recollection, search
 from litellm_memory.models import Memory, Scope
@@ -92,17 +92,18 @@ def test_search_finds_what_a_plain_search_finds(index: ScopeIndex, fields: dict[
 def plain_search(index: ScopeIndex, vector: Floats | None, query: Query) -> Recollection:
     """A search memory by memory, with nothing left out early."""
     scored = recall._scored(index, vector, query, NOW)
-    rows = list(best_first(scored.ranks, at_least=-1.0))
-    seen = [one for row in rows if (one := index.at(int(scored.positions[row]))) and visible(one, query, NOW)]
+    rows = list(best_first(scored.ranking.ranks, at_least=-1.0))
+    seen = [one for row in rows if (one := index.at(int(scored.signals.positions[row]))) and visible(one, query, NOW)]
     near: list[tuple[Memory, int]] = []
     rejected: list[tuple[Memory, int | None, Any]] = []
     for row in rows:
-        one = index.at(int(scored.positions[row]))
+        one = index.at(int(scored.signals.positions[row]))
         if len(near) == query.limit + recall.EXTRA_CANDIDATES:
             break
-        best = max((float(scored.evidence[better]) for _, better in near), default=-1.0)
+        relevance = scored.ranking.relevance
+        best = max((relevance[better] for _, better in near), default=np.float32(-1))
         passes = bool(scored.scores[row] >= query.min_score)
-        adds = query.tokens is None or not near or bool(scored.evidence[row] >= ADDS_FROM * best)
+        adds = query.tokens is None or not near or relevance[row] >= _share(scored, near[0][1], row, rows) * best
         if one is not None and one in seen and passes and adds:
             near.append((one, row))
         elif one is not None and len(rejected) < MAX_REJECTED_REPORTED:
@@ -117,13 +118,26 @@ def plain_search(index: ScopeIndex, vector: Floats | None, query: Query) -> Reco
     if sum(one.tokens for one, _ in candidates[: query.limit]) > query.tokens:
 
         def worth(hit: tuple[Memory, int | None]) -> float:
-            return 9e9 if hit[1] is None else float(scored.ranks[hit[1]]) / max(1, hit[0].tokens) ** recall.BREVITY
+            rank = np.inf if hit[1] is None else float(scored.ranking.ranks[hit[1]])
+            return rank / max(1, hit[0].tokens) ** recall.BREVITY
 
         order.sort(key=worth, reverse=True)
     tried = _tried(order, query)
     kept = sorted(((one, row) for one, row, rejection in tried if rejection is None), key=candidates.index)
     over = [each for each in tried if each[2] is not None]
     return _recollection(scored, kept, [*over, *others][:MAX_REJECTED_REPORTED])
+
+
+def _share(scored: Any, first: int, row: int, rows: list[int]) -> np.float32:
+    """The share of the best relevance from which the memory in ``row`` is added beside the first."""
+    if not scored.compares_vectors:
+        return np.float32(adding.ADDS_BY_WORDS)
+    vectors = [scored.index.vector_at(int(scored.signals.positions[one])) for one in (first, row)]
+    alike = np.einsum("ij,j->i", vectors[1:], vectors[0])[0] if row in rows[: adding.COMPARED] else np.float32(0)
+    share = np.float32(1 - adding.LESS_WHEN_SURE * scored.sure) - np.float32(adding.LESS_WHEN_ALIKE) * max(0, alike)
+    if row in (scored.signals.previous[first], scored.signals.following[first]):
+        share -= np.float32(adding.LESS_BESIDE)
+    return max(share, np.float32(adding.ADDS_AT_LEAST))
 
 
 def _tried(candidates: list[tuple[Memory, int | None]], query: Query) -> list[tuple[Memory, int | None, Any]]:

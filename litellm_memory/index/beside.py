@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from litellm_memory.index.ranking import Floats, Signals, joined
+import numpy as np
+
+from litellm_memory.index.ranking import Floats, Positions, Signals, joined
 from litellm_memory.index.scope import AskedFor, ScopeIndex
 from litellm_memory.models import Memory
 
@@ -29,6 +31,18 @@ class IndexBeside:
     def at(self, position: int) -> Memory | None:
         """The memory at a position of Signals; None where one was dropped."""
         return self._own.at(position) if position >= 0 else self._shared.at(-1 - position)
+
+    def vector_at(self, position: int) -> Floats:
+        """The vector of the memory at a position of Signals; zeros where it has none."""
+        return self._own.vector_at(position) if position >= 0 else self._shared.vector_at(-1 - position)
+
+    def cosines(self, vector: Floats, positions: Positions) -> Floats:
+        """The cosine similarity of ``vector`` to those of the memories at these positions."""
+        shared = positions < 0
+        found = np.empty(len(positions), np.float32)
+        found[~shared] = self._own.cosines(vector, positions[~shared])
+        found[shared] = self._shared.cosines(vector, -1 - positions[shared])
+        return found
 
     def standing_instructions(self) -> list[Memory]:
         """One's own: what a team agreed on is recalled where it is asked for."""

@@ -63,10 +63,8 @@ WORDS_NEARBY = (0.5, 1.0)
 IN_REQUESTS = 0.3
 """Factor on the weight of context among requests. With all that stands beside a memory weighed as in a dialogue, R@10
 in chats with an assistant is 67.7, with this and WORDS_NEARBY 69.7."""
-ADDS_FROM = 0.55
-"""A memory is put into a block from this share of the best one's evidence on. In the made-up chats of four people,
-mixed into one day without sessions, 58 % of what a question is given is then of the session that answers it. With 0.45
-it is 44 %, for 2.7 points more of the evidence; with 0.65 65 %, for 2.5 less."""
+VECTORS_AGAIN = 0.5
+"""In relevance vectors count this much more than in a rank: words are often shared with another subject."""
 LONG_PENALTY = 0.04
 """A long memory is near many queries by chance, so each factor of e above LONG_WORDS costs this much confidence.
 Rejection in chats with an assistant, whose messages are long, without: 95.9 % of general questions, with: 97.0 %."""
@@ -124,6 +122,8 @@ class Cue:
     """Whether the cue counts for a query."""
     in_requests: float = 1.0
     """Factor on the weight where the memories are requests to an assistant."""
+    of_any_subject: bool = False
+    """It says nothing of what the memory is about, and so is no part of relevance."""
     from_neighbours: bool = False
     """It comes from what was said before or after, and so is evidence only within a known session."""
 
@@ -158,7 +158,7 @@ CUES: Final = (
     # The memory after a question that matches is likely to be its answer. R@10 without: 82.6.
     Cue("from_answer", 0.06, lambda memory: asks(memory.text), to_following, from_neighbours=True),
     # R@10 without: 82.9, but 0.8 less where turns do not begin with the speaker's name.
-    Cue("from_time", 0.11, lambda memory: tells_time(memory.text), asked_by=asks_time),
+    Cue("from_time", 0.11, lambda memory: tells_time(memory.text), asked_by=asks_time, of_any_subject=True),
 )
 
 
@@ -170,6 +170,8 @@ class Ranking:
     parts: Mapping[str, Floats]
     evidence: Floats
     """The same without what comes from neighbours that are not known to be of the same conversation."""
+    relevance: Floats
+    """The same without cues of any subject, with vectors counting more: how far it is about what the query is about."""
 
 
 def joined(own: Signals, shared: Signals, *, unknown_names: float) -> Signals:
@@ -219,14 +221,17 @@ def rank(signals: Signals, query: str, *, trust: float) -> Ranking:
     }
     ranks = own = parts["from_vectors"] + parts["from_words"] + parts["from_nearby_words"]
     said_near = parts["from_nearby_words"]
+    of_subject = np.float32(VECTORS_AGAIN) * parts["from_vectors"]
     for cue, values in zip(CUES, signals.cues, strict=True):
         if cue.asked_by(query):
             weight = cue.weight * _between(cue.in_requests, 1.0, signals.dialogue)
             parts[cue.name] = added = cue.applied(weight * values, own, signals)
             ranks = ranks + added
             said_near = said_near + added if cue.from_neighbours else said_near
+            of_subject = of_subject - added if cue.of_any_subject else of_subject
     known = bool(signals.in_session.all())
-    return Ranking(ranks, parts, ranks if known else ranks - np.maximum(said_near, 0) * ~signals.in_session)
+    evidence = ranks if known else ranks - np.maximum(said_near, 0) * ~signals.in_session
+    return Ranking(ranks, parts, evidence, evidence + of_subject)
 
 
 def _words_nearby(signals: Signals) -> Floats:

@@ -97,6 +97,14 @@ class ScopeIndex:
         """The memory at a position of Signals; None where one was dropped."""
         return self._memories[position]
 
+    def vector_at(self, position: int) -> Floats:
+        """The vector of the memory at a position of Signals; zeros where it has none."""
+        return self._vectors.at(position)
+
+    def cosines(self, vector: Floats, positions: Positions) -> Floats:
+        """The cosine similarity of ``vector`` to those of the memories at these positions."""
+        return self._vectors.cosines(vector, positions)
+
     def put(self, entries: Iterable[Entry]) -> None:
         """Adds memories, replacing those with the same id."""
         for entry in entries:

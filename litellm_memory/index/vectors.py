@@ -62,6 +62,11 @@ class Vectors:
         if self._axes is not None:
             self._coarse[:, position] = vector @ self._axes
 
+    def at(self, position: int) -> Floats:
+        """The vector of a position."""
+        vector: Floats = self._all[position].astype(np.float32, copy=False)
+        return vector
+
     def clear(self, position: int) -> None:
         """Zeroes the vector of a position."""
         self._all[position] = 0

@@ -9,17 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import repeat
+from itertools import chain, islice, repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litellm_memory.index.beside import IndexBeside
-from litellm_memory.index.ranking import ADDS_FROM, best_first, confidence, rank, shown_scores
+from litellm_memory.index.ranking import Ranking, Signals, best_first, confidence, rank, shown_scores
 from litellm_memory.index.scope import ScopeIndex
 from litellm_memory.ledger import Paths
 from litellm_memory.memories import Memories
+from litellm_memory.memories.adding import COMPARED as HELD_AGAINST_FIRST
+from litellm_memory.memories.adding import Adding
 from litellm_memory.memories.need import Index, Judging, by_need, english_share
 from litellm_memory.memories.query import HIDDEN, Hidden, Query, hidden, visible
 from litellm_memory.memories.vectors import Needed
@@ -39,10 +41,6 @@ MAX_REJECTED_REPORTED = 16
 BREVITY = 0.1
 """Where not all fit, one that is twice as long must rank 7 % higher. By folds a block of 512 tokens then has 1 point
 more of the evidence in dialogues and 3 more in chats with an assistant; with 0.2, dialogues lose what they gained."""
-ECHO, FEWEST_SHARED = 0.8, 3
-"""A question that shares this much of the shorter one's words with what is asked now, and so many at least, was asked
-before: a block has one such at most, for the answer that it got, and it keeps nothing out that answers."""
-_QUESTION_MARKS, _SIGNS = ("?", "？"), ".,;:!?。，；：！？…\"'()"
 EXTRA_CANDIDATES = 16
 """Candidates beyond the limit, to replace those that do not fit into the budget."""
 COMPARED, CLEAR, FAINT = 10, 0.28, 0.08
@@ -161,44 +159,41 @@ class _Scored:
     """The candidates of an index with their scores for a query. All columns have the same length."""
 
     index: Index
-    positions: NDArray[np.intp]
-    ranks: NDArray[np.float32]
+    signals: Signals
+    ranking: Ranking
     scores: NDArray[np.float32]
-    evidence: NDArray[np.float32]
     columns: Mapping[str, NDArray[np.float32]]
     """The numbers that explain a score, by name."""
     sure: float
     """Confidence in the best memory that the query may see; it caps every score."""
+    compares_vectors: bool
+    """Whether vectors tell which memories are alike: those of the local model do in English."""
 
     def near(self, query: Query, now: datetime) -> tuple[list[_Hit], list[tuple[_Hit, Reason]]]:
         """The visible memories above the threshold, by descending score, and the best of the rest."""
         near: list[_Hit] = []
         rejected: list[tuple[_Hit, Reason]] = []
-        enough = query.limit + EXTRA_CANDIDATES
-        position_of, rank_of, passes = self.positions.item, self.ranks.item, (self.scores >= query.min_score).item
-        evidence_of = self.evidence.item
+        enough, ranks = query.limit + EXTRA_CANDIDATES, self.ranking.ranks
+        position_of, rank_of, passes = self.signals.positions.item, ranks.item, (self.scores >= query.min_score).item
         # No evidence is above its rank, so from some rank on nothing can pass.
-        may_pass = (shown_scores(self.ranks, sure=self.sure) >= query.min_score).item
-        adds_from, echoed = -1.0, False
-        asked = _words_of(query.text) if query.tokens is not None else frozenset()
-        for row in best_first(self.ranks, at_least=-1.0):
+        may_pass = (shown_scores(ranks, sure=self.sure) >= query.min_score).item
+        order = best_first(ranks, at_least=-1.0)
+        best = [*islice(order, HELD_AGAINST_FIRST)]
+        adding = None if query.tokens is None else Adding(self.index, self.signals, self.ranking, best, query.text)
+        for row in chain(best, order):
             is_reported = len(rejected) < MAX_REJECTED_REPORTED
-            if len(near) == enough or not (is_reported or (rank_of(row) >= adds_from and may_pass(row))):
+            may_add = adding is None or rank_of(row) >= adding.lowest_rank
+            if len(near) == enough or not (is_reported or (may_add and may_pass(row))):
                 break
             if (memory := self.index.at(position_of(row))) is None:
                 continue
             reason: Reason | None = hidden(memory, query, now) or (None if passes(row) else "threshold")
-            if reason is None and evidence_of(row) < adds_from:
-                reason = "far_behind"
-            echoes = _asks_the_same(memory.text, asked)
-            if reason is None and echoes and echoed:
-                reason = "repeated"
+            if reason is None and adding is not None:
+                reason = adding.why_not(memory, row)
             if reason is None:
                 near.append(_Hit(memory, row))
-                if echoes:  # It is as like the question as nothing else can be, and answers nothing.
-                    echoed = True
-                elif query.tokens is not None:
-                    adds_from = max(adds_from, ADDS_FROM * evidence_of(row))
+                if adding is not None:
+                    adding.add(memory, row, sure=self.sure, compares=self.compares_vectors)
             elif is_reported:
                 rejected.append((_Hit(memory, row), reason))
         return near, rejected
@@ -227,19 +222,6 @@ class _Scored:
             else:
                 score, parts = next(scores)
                 yield score, dict(zip(names, parts, strict=True))
-
-
-def _asks_the_same(text: str, asked: frozenset[str]) -> bool:
-    """True for a question that says hardly more than what is ``asked`` now."""
-    if not asked or text[-1:] not in _QUESTION_MARKS:
-        return False
-    said = _words_of(text)
-    shared = len(said & asked)
-    return shared >= ECHO * min(len(said), len(asked)) and (shared >= FEWEST_SHARED or said == asked)
-
-
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(word.strip(_SIGNS) for word in text.casefold().split())
 
 
 def search(
@@ -304,7 +286,8 @@ def _scored(
         "evidence": ranking.evidence,
         **ranking.parts,
     }
-    return _Scored(index, signals.positions, ranking.ranks, scores, ranking.evidence, columns, sure)
+    compares = vector is not None and needed is None
+    return _Scored(index, signals, ranking, scores, columns, sure, compares)
 
 
 def _is_visible(index: Index, positions: NDArray[np.intp], query: Query, now: datetime, row: int) -> bool:
@@ -323,7 +306,9 @@ def _shorter_first(scored: _Scored, candidates: Sequence[_Hit]) -> list[_Hit]:
     """The candidates by their rank for each token to the power of BREVITY; standing instructions stay first."""
 
     def worth(hit: _Hit) -> float:
-        return math.inf if hit.row is None else scored.ranks.item(hit.row) / max(1, hit.memory.tokens) ** BREVITY
+        return (
+            math.inf if hit.row is None else scored.ranking.ranks.item(hit.row) / max(1, hit.memory.tokens) ** BREVITY
+        )
 
     return sorted(candidates, key=worth, reverse=True)
 
