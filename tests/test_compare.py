@@ -93,6 +93,7 @@ def test_a_correction_without_a_subject_is_of_what_was_said_last(
         ("My cat is ill.", "My cat is now happy.", "unclear"),
         ("Our CI runs on Jenkins.", "We switched from Jenkins to Buildkite for the mobile app.", "unclear"),
         ("a sentence of no known shape", "another one of that sort", "other"),
+        ("a sentence of no known shape", "SHE PASSED", "other"),
     ],
 )
 def test_how_two_statements_stand_to_each_other(known: str, later: str, relation: str) -> None:

@@ -64,7 +64,8 @@ def _of_change(new: str, known: str) -> Verdict:
     change = change_in(new)
     if change is not None and ends(change, content(known)):
         return Verdict("updates", "it was said to have changed" if change.renewed else "it was said to hold no more")
-    if change is None and denied(known) == content(new):
+    # A message of little words alone ("she passed") has no content, as what a statement that denies nothing denies.
+    if change is None and (said := content(new)) and said == denied(known):
         return Verdict("updates", "the opposite was said later")
     return OTHER
 
