@@ -30,7 +30,7 @@ NEARLY: Final = 0.2
 """Probability from which a sentence beside a wish is a part of it, and from which a message is not kept whole."""
 DENIED: Final = 0.8
 """Probability below which it may deny what is known instead: "I never said that I own a flat in Lisbon"."""
-PAUSED: Final = 0.85
+PAUSED: Final = 0.9
 """Probability from which it is taken for a wish that nothing of the conversation be remembered: all that is said in it
 later would be lost."""
 A_WORD: Final = 0.2
