@@ -199,10 +199,21 @@ def lines_of(folder: str) -> Iterator[str]:
 
 
 def everyday() -> list[str]:
-    """What people tell an assistant and ask of it: the texts of `train_questions`, and the facts of `train_facts`."""
+    """What people tell an assistant and ask of it: the texts of `train_questions`, and the facts of `train_facts`, also
+    with the request that they were told beside."""
     asked = [line[2:] for line in lines_of("questions") if not line.startswith("==")]
+    told = [line[2:] for line in lines_of("facts") if line.startswith("f ")]
     # Three times, because they are few beside the others, and longest the words of people at work.
-    return asked + [line[2:] for line in lines_of("facts") if line.startswith("f ")] * 3
+    return asked + (told + [text for name in ("passing", "none") for text in messages_of(name)]) * 3
+
+
+def messages_of(name: str) -> Iterator[str]:
+    """The messages of those files of `train_facts` whose names begin so, whole."""
+    for path in sorted((DATA / "facts").glob(f"{name}_*.txt")):
+        between = "" if path.stem.partition("_")[2].startswith("zh") else " "
+        for message in path.read_text(encoding="utf-8").split("\n\n"):
+            if message.strip():
+                yield between.join(line[2:] for line in message.splitlines())
 
 
 def not_of_pairs(wished: Sequence[Wish], made: Sequence[Pair]) -> list[Pair]:

@@ -605,6 +605,20 @@ async def test_whatever_a_person_types_or_a_model_answers_is_learned_and_holds_u
         closed.close()
 
 
+async def test_words_are_learned_without_an_answer_once_their_conversation_goes_on(
+    ledger: Ledger, directory: Path
+) -> None:
+    worker, taker = Journal(directory, ledger), Taker(directory, ledger)
+    worker.accept(EXCHANGE)
+    await taker.take_all(rotate=False)
+    assert await ledger.journal.ready(10) == []
+    worker.accept(replace(EXCHANGE, mark="next", before=EXCHANGE.mark))
+    await taker.take_all(rotate=False)
+    assert await ledger.journal.ready(10) == [EXCHANGE]
+    for closed in (worker, taker):
+        closed.close()
+
+
 # --- two hosts on one ledger ---
 
 

@@ -104,6 +104,22 @@ async def test_a_wish_forgets_what_it_names_and_becomes_no_memory(ada: Person, w
     assert await ada.known(waiting=True) == []
 
 
+@pytest.mark.parametrize(
+    "wish",
+    ["Having epilepsy isn't something you need to hold on to. Please drop it from what you know of me.",
+     "Über die Klinik von meinem Sohn hätt ich nicht reden sollen. Bitte streich das aus deinem Gedächtnis.",
+     "Forget everything about me. And find me sheet music for the harp, I have been playing for six years.",
+     "Don't remember my address. And find me sheet music for beginners on the harp."],
+)  # fmt: skip
+async def test_a_message_with_a_wish_becomes_no_memory_and_neither_do_its_parts(ada: Person, wish: str) -> None:
+    assert await ada.say(wish) == []
+
+
+async def test_what_is_stated_beside_a_wish_that_names_something_else_is_kept(ada: Person) -> None:
+    await ada.say(ADDRESS)
+    assert await ada.say(ADDRESS, "I have two cats. Please forget my address.") == ["I have two cats."]
+
+
 async def test_a_wish_that_may_mean_something_else_is_asked_about_and_done_when_its_owner_says_so(ada: Person) -> None:
     await ada.say(ADDRESS)
     assert await ada.say(ADDRESS, "Delete my address.") == [ADDRESS]

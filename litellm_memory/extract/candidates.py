@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from litellm_memory.extract.answers import claims_in, is_supported, restates
-from litellm_memory.extract.clauses import frames_a_letter, is_question, states_nothing
-from litellm_memory.extract.commands import MemoryCommand, command_in, may_deny, wishes_in
+from litellm_memory.extract.clauses import is_question, states_nothing
+from litellm_memory.extract.commands import MemoryCommand, command_in, is_plain, may_deny, may_wish, wishes_in
 from litellm_memory.extract.languages import StatementRule, languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import CONFIDENCE, Fact, facts_in
-from litellm_memory.extract.stating import stated_in
+from litellm_memory.extract.stating import stated_in, without_request
 from litellm_memory.extract.turns import episode_of, says_enough
 from litellm_memory.models import Exchange, MemoryKind
-from litellm_memory.text.sentences import sentences
+from litellm_memory.text.sentences import frames_a_letter, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +58,46 @@ def extract(
     """
     prose = own_prose(exchange.text)
     said = sentences(prose)
-    commanded = {sentence for sentence in said if command_in(sentence)}
-    denies = False
-    if not commanded and wishes_in(exchange.text):  # In no shape that is known: it may be in any of its sentences.
-        commanded, denies = {*said}, may_deny(prose)
+    shaped = {sentence for sentence in said if command_in(sentence)}
+    wished = [wish for _, wish in wishes_in(exchange.text)]
+    denies = bool(wished) and not shaped and may_deny(prose)
+    # A wish in no shape that is known may be in any of its sentences, and one that names nothing is about the others.
+    whole = bool(wished) and not (shaped and all(map(is_plain, wished)))
+    commanded = {sentence for sentence in said if whole or sentence in shaped or (shaped and may_wish(sentence))}
     facts = facts_in([sentence for sentence in said if sentence not in commanded], rules) if patterns else ()
     over = [fact for fact in facts if fact.only_if_ends]
     facts = [fact for fact in facts if not fact.only_if_ends]
     if patterns:
-        known = commanded | {fact.sentence for fact in facts}
-        facts += _stated([sentence for sentence in said if sentence not in known])
-    kept = {fact.sentence for fact in facts}
-    ending = tuple(_candidate(fact) for fact in over if fact.sentence not in kept)
-    found = [_candidate(fact) for fact in facts]
+        facts = [_bare(fact, rules) for fact in facts]
+        facts += _stated([sentence for sentence in said if sentence not in commanded], facts)
     covered = commanded | {fact.sentence for fact in facts}
+    ending = tuple(_candidate(fact) for fact in over if fact.sentence not in covered)
+    found = [*map(_candidate, facts)]
     more = [sentence for sentence in said if sentence not in covered and not _says_nothing(sentence)]
     if facts and "\n\n" in prose:
         more = [line for line in more if not frames_a_letter(line)]
-    whole = prose.strip()
-    if commanded:  # A wish about memory is no memory, whatever is said beside it.
-        prose = "\n".join(sentence for sentence in said if sentence not in commanded)
-    episode = episode_of(exchange, prose) if turns and says_enough(more) else None
-    if episode is not None:
+    # A message that wishes something of memory, or may do so, is none, whatever is said beside it.
+    is_told = turns and not commanded and says_enough(more) and not may_wish(prose)
+    if is_told and (episode := episode_of(exchange, prose)) is not None:
         found.append(Candidate(episode.text, "episode", 1.0, reply=episode.reply))
     nothing = turns and not (found or ending or commanded) and not all(map(is_question, said))
-    if whole and (denies or nothing):
-        ending = (Candidate(whole, "fact", CONFIDENCE),)
+    if (denies or nothing) and prose.strip():
+        ending = (Candidate(prose.strip(), "fact", CONFIDENCE),)
     dropped = () if found or commanded else (_why_nothing(said, turns=turns),)
     answered = _in_answer(exchange, [*given, *(fact.text for fact in facts)]) if patterns else Extraction()
     return Extraction((*found, *answered.candidates), ending, (*dropped, *answered.dropped))
 
 
-def _stated(said: Sequence[str]) -> list[Fact]:
-    """What is worth remembering of the sentences that no pattern knows."""
-    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in stated_in(said)]
+def _bare(fact: Fact, own: Sequence[StatementRule]) -> Fact:
+    """A fact without a request behind it; one of an operator's ``own`` rules is as the rule says."""
+    is_own = any(rule.pattern.match(fact.sentence) for rule in own)
+    return fact if is_own else replace(fact, text=without_request(fact.text))
+
+
+def _stated(said: Sequence[str], found: Sequence[Fact]) -> list[Fact]:
+    """What is worth remembering of these sentences and what patterns ``found`` in them does not tell."""
+    known = {fact.sentence: [one.text for one in found if one.sentence == fact.sentence] for fact in found}
+    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in stated_in(said, known)]
 
 
 def _candidate(fact: Fact) -> Candidate:

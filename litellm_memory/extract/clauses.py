@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import bare, ends_in_question_mark, one_spaced
 
-_ENDS = (".", "!", "?", "…", "。", "！", "？", ";")
-MOST_WORDS_OF_A_NAME = 5
-"""A line of at most this many words without a full stop may be a salutation or a signature."""
-LONGEST_NAME = 40
-"""Longest salutation or signature, in characters."""
+SPEAKER = re.compile(
+    r"(?i)\b(?:i|we|ich|wir|je|on|nous|yo|my|our|mein\w*|unser\w*|mon|ma|mes|notre|mi|mis|nuestr\w+)\b|\bj'|我"
+)
 
 
 def is_question(sentence: str) -> bool:
@@ -27,11 +27,6 @@ def states_nothing(sentence: str, language: Language) -> bool:
 def reports(sentence: str, language: Language) -> bool:
     """True for a sentence that, in this language, reports what somebody else says."""
     return bool(language.reports.search(simplified(one_spaced(sentence[:LONGEST]))))
-
-
-def frames_a_letter(line: str) -> bool:
-    """True for a salutation or a signature: a few words without a full stop."""
-    return not line.endswith(_ENDS) and len(line.split()) <= MOST_WORDS_OF_A_NAME and len(line) <= LONGEST_NAME
 
 
 def clauses(sentence: str, language: Language) -> list[str]:

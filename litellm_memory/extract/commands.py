@@ -24,11 +24,13 @@ ASKS_TO_FORGET: Final = "it asks to forget memory "
 """Why a wish waits for review: the ids of what it may mean follow. Who accepts it has them forgotten."""
 MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
-MEANT: Final = 0.5
+MEANT: Final = 0.45
 """Probability from which a message is taken for a wish about memory."""
+NEARLY: Final = 0.2
+"""Probability from which a sentence beside a wish is a part of it, and from which a message is not kept whole."""
 DENIED: Final = 0.8
 """Probability below which it may deny what is known instead: "I never said that I own a flat in Lisbon"."""
-PAUSED: Final = 0.85
+PAUSED: Final = 0.9
 """Probability from which it is taken for a wish that nothing of the conversation be remembered: all that is said in it
 later would be lost."""
 A_WORD: Final = 0.2
@@ -118,13 +120,20 @@ def may_deny(text: str) -> bool:
     return affirmed(text) is not None and bool(text.strip()) and available() and _likely(text)[0].max() < DENIED
 
 
+def may_wish(text: str) -> bool:
+    """True when a net takes it to be possible that a text or one of its sentences wishes something of memory."""
+    return bool(text.strip()) and len(text) <= MOST_CHARACTERS and available() and _likely(text).max() >= NEARLY
+
+
 @lru_cache(maxsize=CACHED)
 def _meant(text: str) -> MemoryCommand | None:
     forget, pause = _likely(text)
-    if pause.max() > max(forget.max(), PAUSED):
+    # Of a pause the whole has to speak: "don't guard for it" is one only where nothing stands beside it.
+    if pause.max() > max(forget.max(), PAUSED) and pause[0] >= MEANT:
         return _pause(text)
     # The whole says best what is meant; a sentence among others that ask for something else may drown in it.
-    meant = text if forget[0] >= MEANT else " ".join(np.array(_parts(text), object)[forget >= MEANT])
+    whole = max(forget[0], pause[0]) >= MEANT
+    meant = text if whole else " ".join(np.array(_parts(text), object)[forget >= MEANT])
     return MemoryCommand("forget", meant, sure=False) if meant else None
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from litellm_memory.extract.apart import changes_nothing, is_apart
 from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, content, ends, linking
-from litellm_memory.extract.clauses import is_question, reports, states_nothing
+from litellm_memory.extract.clauses import SPEAKER, is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.extract.stating import to_read
+from litellm_memory.extract.stating import likely_of, to_read
 from litellm_memory.meaning import MOST_CHARACTERS, available, nets, placed, vectors
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH, sentences
@@ -32,6 +32,8 @@ SURE: Final = 0.9
 not seen, 98.5 % that must both stay do; chosen on the rounds of strangers' texts: see docs/decisions/pairs.md."""
 LIKELY: Final = 0.5
 """Probability from which a text also takes the place of what was said in one message with such a known text."""
+ASKS: Final = 0.02
+"""Probability of being worth remembering below which a text ends nothing."""
 LONGEST_NEW: Final = 200
 """Characters of a new text that is judged: a longer one asks for something, and the net has seen no such pair."""
 NEAREST: Final = 6
@@ -49,9 +51,6 @@ MOST_KNOWN: Final = 400
 
 _NUMBER: Final = re.compile(r"\d+")
 _QUOTED: Final = re.compile(r"[\"“„«「:：]")
-_SPEAKER: Final = re.compile(
-    r"(?i)\b(?:i|we|ich|wir|je|on|nous|yo|my|our|mein\w*|unser\w*|mon|ma|mes|notre|mi|mis|nuestr\w+)\b|\bj'|我"
-)
 _ADDS: Final = re.compile(
     r"(?i)\b(?:also|too|as well|besides|in addition|on the side|another|second|auch|außerdem|zusätzlich|nebenbei"
     r"|noch ein\w*|aussi|en plus|également|deuxième|también|además|otr[oa]|segund[oa])\b|[也还還又]|另外|同时|同時"
@@ -104,7 +103,12 @@ def replaced(new: str, known: Sequence[str]) -> list[float]:
 
 
 def _ends_nothing(new: str) -> bool:
-    return is_question(new) or changes_nothing(new) or _speaks_of_memory(new)
+    return is_question(new) or changes_nothing(new) or _speaks_of_memory(new) or _only_asks(new)
+
+
+def _only_asks(text: str) -> bool:
+    """True for a text that tells of no change, and of which nothing is worth remembering: it asks for something."""
+    return change_in(text) is None and max(likely_of(to_read([text])).values(), default=1) < ASKS
 
 
 def _speaks_of_memory(text: str) -> bool:
@@ -165,7 +169,7 @@ def _signs(text: str) -> tuple[float, ...]:
         _QUOTED.search(plain) is not None,
         _NUMBER.search(plain) is not None,
         min(len(words(text)), 30) / 10,
-        _SPEAKER.search(plain) is not None,
+        SPEAKER.search(plain) is not None,
         _ADDS.search(plain) is not None,
         _ONCE.search(plain) is not None,
         _OTHERS.search(plain) is not None,

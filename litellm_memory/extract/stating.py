@@ -2,71 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Final
 
-import numpy as np
-import regex
-from numpy.typing import NDArray
-
 from litellm_memory.extract.changes import change_in
-from litellm_memory.extract.clauses import is_question, reports, states_nothing
+from litellm_memory.extract.clauses import SPEAKER, is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
-from litellm_memory.meaning import MOST_CHARACTERS, available, facts, vectors
+from litellm_memory.meaning import available, worth
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.parts import JOINING, Part, from_to, parts_of
 from litellm_memory.text.words import words
 
 STATED: Final = 0.85
-"""Probability from which a clause is worth remembering: by folds over written messages in five languages 92 % of these
-are, and 82 % of what is are found (docs/decisions/facts.md)."""
+"""Probability from which a clause is worth remembering: by folds over written messages in five languages 93 % of these
+are, and 84 % of what is are found (docs/decisions/facts.md)."""
 ASIDE: Final = 0.3
 """Probability below which a clause at the edge of a sentence that is worth remembering is left out."""
+ASKED: Final = 0.05
+"""Probability below which a clause behind what a pattern found is left out: it asks for something."""
 LONGEST: Final = 300
 """Characters of a sentence that is read: nobody states one thing in a longer one."""
-FEWEST_WORDS: Final = 3
-"""Words of a clause that says something by itself."""
-MOST_SENTENCES, MOST_CLAUSES = 24, 8
-"""Sentences of a message, and clauses of one, that are read: whoever says more at once pastes or lists."""
-
-_JOINT: Final = regex.compile(
-    r"(?<=[,;:，；：、—–])\s*|(?<!\s)\s+(?=[—–-]\s|(?:and|but|so|und|aber|et|mais|donc|y|pero)\s)"
-)
-"""Where a sentence may be cut: what is worth it is judged afterwards."""
-_EDGE: Final = " \t,;:，；：、—–-"
+MOST_SENTENCES: Final = 24
+"""Sentences of a message that are read: whoever says more at once pastes or lists."""
+COVERED: Final = 0.5
+"""Share of a clause's words in what a pattern found from which it is no other statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Clause:
-    """A part of a sentence, and where it stands there."""
+def stated_in(sentences: Sequence[str], known: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """What is worth remembering of these sentences, each with its sentence; nothing where no net is.
 
-    text: str
-    begin: int
-    end: int
-    is_short: bool
-    """It has too few words to say something by itself."""
-
-
-def stated_in(sentences: Sequence[str]) -> list[tuple[str, str]]:
-    """What is worth remembering of these sentences, each with its sentence; nothing where no net is."""
+    ``known``: what patterns found in a sentence; of such a one, those clauses are read that are in none of it.
+    """
     if not available():
         return []
-    likely = _Likely(to_read(sentences))
+    likely = likely_of(to_read(sentences))
     return [
         (text, sentence)
         for sentence in _bounded(sentences)
-        for text in _stated(sentence, likely)
+        for text in (_beside(sentence, known[sentence], likely) if sentence in known else _stated(sentence, likely))
         if not any(states_nothing(text, language) or reports(text, language) for language in languages())
     ]
+
+
+def without_request(text: str) -> str:
+    """A statement without what is asked for behind it; itself where the rest would not be worth remembering."""
+    parts = parts_of(text) if available() and len(text) <= LONGEST else ()
+    likely = likely_of(part.text for part in parts)
+    stays = [part.is_short or part.leans or likely[part.text] >= ASKED or change_in(part.text) for part in parts]
+    rest = from_to(text, parts[: max(number for number, kept in enumerate(stays) if kept) + 1]) if any(stays) else text
+    return rest if rest != text and likely_of([rest])[rest] >= STATED else text
 
 
 def to_read(sentences: Iterable[str]) -> list[str]:
     """All that is judged of the sentences of a message: each of them, and its clauses; of a question, what asks not."""
     found: list[str] = []
     for sentence in _bounded(sentences):
-        parts = [part.text for part in _clauses(sentence) if not part.is_short]
+        parts = [part.text for part in parts_of(sentence) if not part.is_short]
         found += [part for part in parts if not is_question(part)] if is_question(sentence) else [sentence, *parts]
     return found
 
@@ -75,56 +67,61 @@ def _bounded(sentences: Iterable[str]) -> list[str]:
     return [*islice((one for one in sentences if len(one) <= LONGEST), MOST_SENTENCES)]
 
 
-class _Likely:
-    """The probabilities of texts, which are read at once; 0 for any other."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        wanted = [*dict.fromkeys(texts)]
-        self._of: dict[str, float] = {}
-        if wanted:
-            read: NDArray[np.float32] = vectors([simplified(text[:MOST_CHARACTERS]) for text in wanted])
-            self._of = dict(zip(wanted, facts().probabilities(read)[:, 0].tolist(), strict=True))
-
-    def __call__(self, text: str) -> float:
-        return self._of.get(text, 0.0)
+def likely_of(texts: Iterable[str]) -> dict[str, float]:
+    """How probably each text is worth remembering."""
+    plain = {text: simplified(text) for text in texts}
+    read = worth(plain.values())
+    return {text: read[one] for text, one in plain.items()}
 
 
-@lru_cache(maxsize=4096)
-def _clauses(sentence: str) -> tuple[_Clause, ...]:
-    """The parts of a sentence; none of one that has very many."""
-    cuts = [0, *(end for joint in _JOINT.finditer(sentence) for end in joint.span()), len(sentence)]
-    parts = [
-        _Clause(text, begin, end, len(words(text)) < FEWEST_WORDS)
-        for begin, end in zip(cuts[::2], cuts[1::2], strict=True)
-        if (text := sentence[begin:end]).strip(_EDGE)
-    ]
-    return tuple(parts) if 1 < len(parts) <= MOST_CLAUSES else ()
-
-
-def _stated(sentence: str, likely: _Likely) -> Iterator[str]:
+def _stated(sentence: str, likely: Mapping[str, float]) -> Iterator[str]:
     """The parts of a sentence that are worth remembering."""
-    clauses = _clauses(sentence)
-    if likely(sentence) >= STATED and not is_question(sentence):
-        yield _without_asides(sentence, clauses, likely)
-        return
-    for worth, run in groupby(clauses, key=lambda part: likely(part.text) >= STATED and not is_question(part.text)):
-        if worth:
-            yield _from_to(sentence, [*run])
+    parts = parts_of(sentence)
+    if likely.get(sentence, 0) < STATED or is_question(sentence):
+        yield from _beside(sentence, (), likely)
+    elif parts and (kept := _kept(parts, likely)):
+        yield from _each(sentence, kept, likely)
+    else:
+        yield sentence
 
 
-def _without_asides(sentence: str, clauses: Sequence[_Clause], likely: _Likely) -> str:
-    """The sentence without what is said at its edges and is not worth it.
+def _beside(sentence: str, found: Sequence[str], likely: Mapping[str, float]) -> Iterator[str]:
+    """Those clauses of a sentence that are worth remembering and in none of what was ``found``."""
+    said = frozenset(word for text in found for word in words(text))
+
+    def is_worth(part: Part) -> bool:
+        if likely.get(part.text, 0) < STATED or is_question(part.text):
+            return False
+        new = frozenset(words(part.text))
+        return len(new & said) < COVERED * len(new)
+
+    for is_told, run in groupby(parts_of(sentence), key=is_worth):
+        if is_told:
+            yield from _each(sentence, [*run], likely)
+
+
+def _kept(parts: Sequence[Part], likely: Mapping[str, float]) -> Sequence[Part]:
+    """These parts without those at the edges that are not worth remembering; none where none is.
 
     A few words before the rest may be its subject; a few words behind it are a tag, unless they say what is over.
     """
-    worth = [n for n, part in enumerate(clauses) if likely(part.text) >= ASIDE or change_in(part.text) is not None]
-    if not worth:
-        return sentence
-    begin = next(number for number, part in enumerate(clauses) if part.is_short or number == worth[0])
-    kept = clauses[begin : worth[-1] + 1]
-    return sentence if kept == clauses else _from_to(sentence, kept)
+    told = [
+        number
+        for number, part in enumerate(parts)
+        if likely.get(part.text, 0) >= ASIDE or change_in(part.text) is not None or part.leans
+    ]
+    if not told:
+        return ()
+    begin = next(number for number, part in enumerate(parts) if part.is_short or number == told[0])
+    return parts[begin : told[-1] + 1]
 
 
-def _from_to(sentence: str, clauses: Sequence[_Clause]) -> str:
-    """The text of a sentence from the first of these clauses to the last."""
-    return sentence[clauses[0].begin : clauses[-1].end].strip(_EDGE)
+def _each(sentence: str, parts: Sequence[Part], likely: Mapping[str, float]) -> Iterator[str]:
+    """The statements that these parts of a sentence make: one that says whom it is about stands for itself."""
+    begin = 0
+    for number, part in enumerate(parts):
+        before = any(likely.get(one.text, 0) >= STATED for one in parts[begin:number])
+        if before and likely.get(part.text, 0) >= STATED and SPEAKER.match(JOINING.sub("", part.text, count=1)):
+            yield from_to(sentence, parts[begin:number])
+            begin = number
+    yield from_to(sentence, parts[begin:])

@@ -17,7 +17,7 @@ from litellm_memory.ledger import Ledger, Transaction, note_holders, note_taken_
 from litellm_memory.ledger.answers import keep_answers
 from litellm_memory.ledger.blocks import blocks_of, cut_from, given_columns, put_blocks, settle_blocks
 from litellm_memory.ledger.calls import note_calls
-from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges
+from litellm_memory.ledger.journal import accept_exchanges, answer_exchanges, go_on
 from litellm_memory.ledger.traces import add_traces
 
 logger = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ def _take(connection: Transaction, records: Sequence[Record], worker: str) -> No
     keep_answers(connection, of(ANSWER))
     accept_exchanges(connection, of(WORDS))
     answer_exchanges(connection, of(REPLY), worker)
+    go_on(connection, [row["before"] for row in of(WORDS) if row.get("before")], worker)
     add_traces(connection, of(TRACE))
     note_calls(connection, of(CALL))
     note_holders(connection, of(HOLDER))

@@ -27,6 +27,11 @@ SILENT: Final = timedelta(minutes=15)
 # Built once, because these run with every request: SQLAlchemy takes longer to build a statement than to run it.
 _OF_MARK: Final = update(journal).where(journal.c.mark == bindparam("of"))
 _LEARNED: Final = select(learned.c.mark).where(learned.c.mark.in_(bindparam("marks", expanding=True)))
+_WENT_ON: Final = (
+    update(journal)
+    .where(journal.c.mark.in_(bindparam("of", expanding=True)), journal.c.answered.is_(False))
+    .values(answered=True, worker=bindparam("to"))
+)
 _WAITING: Final = select(journal.c.mark).where(journal.c.mark.in_(bindparam("marks", expanding=True)))
 _READY: Final = (
     select(journal)
@@ -153,6 +158,13 @@ def answer_exchanges(connection: Connection, rows: Sequence[dict[str, Any]], wor
     for values in (failed, told):
         if values:
             connection.execute(_OF_MARK, values)
+
+
+def go_on(connection: Connection, marks: Sequence[str], worker: str) -> None:
+    """Notes that these messages get no answer any more, for their conversations go on: a person interrupts, or a tool
+    loop ends without one. ``worker`` is to learn from them."""
+    if marks:
+        connection.execute(_WENT_ON, {"of": marks, "to": worker})
 
 
 def _ready(connection: Connection, worker: str, limit: int) -> list[Exchange]:

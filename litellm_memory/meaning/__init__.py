@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from litellm_memory.meaning.answering import needed
 from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, facts, nets, placed
+from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, placed
 from litellm_memory.meaning.places import Space
+from litellm_memory.meaning.worth import worth
 
 __all__ = [
     "DIMENSION",
@@ -14,11 +15,11 @@ __all__ = [
     "Space",
     "attacks",
     "available",
-    "facts",
     "installed",
     "needed",
     "nets",
     "placed",
     "use",
     "vectors",
+    "worth",
 ]

@@ -9,9 +9,9 @@ from typing import Final
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import sentences
 
-MEANT: Final = 0.92
-"""Probability from which a text waits: of those that were written to look like attacks, by folds, 3 % have as much,
-and 0.2 % of ordinary ones."""
+MEANT: Final = 0.85
+"""Probability from which a text waits: of those that were written to look like attacks, by folds, 4 % have as much,
+and 0.4 % of ordinary ones."""
 LONGEST: Final = 300
 """Characters that are read at once: one vector says little of more."""
 MOST_READ: Final = 2400

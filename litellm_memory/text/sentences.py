@@ -22,6 +22,11 @@ _MONTH: Final = re.compile(
 )
 SPEECH: Final = re.compile(r"\"[^\"\n]{3,}\"|“[^“”\n]{3,}”|„[^„“”\n]{3,}[“”]|«[^«»\n]{3,}»|「[^「」\n]{3,}」")
 """A quotation, with its marks. No opening mark is in it: else each of many that nothing closes is read to the end."""
+_ENDS: Final = (".", "!", "?", "…", "。", "！", "？", ";")
+MOST_WORDS_OF_A_NAME: Final = 5
+"""A line of at most this many words without a full stop may be a salutation or a signature."""
+LONGEST_NAME: Final = 40
+"""Longest salutation or signature, in characters."""
 _BULLET: Final = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _HELD: Final = {mark: chr(0xE000 + number) for number, mark in enumerate(".!?…。！？ ")}
 _RELEASED: Final = str.maketrans({held: mark for mark, held in _HELD.items()})
@@ -53,3 +58,8 @@ def bare(sentence: str) -> str:
 def ends_in_question_mark(sentence: str) -> bool:
     """True for a sentence that ends in a question mark of any script."""
     return bare(sentence).endswith(("?", "？", "؟"))
+
+
+def frames_a_letter(line: str) -> bool:
+    """True for a salutation or a signature: a few words without a full stop."""
+    return not line.endswith(_ENDS) and len(line.split()) <= MOST_WORDS_OF_A_NAME and len(line) <= LONGEST_NAME

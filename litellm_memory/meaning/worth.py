@@ -1,0 +1,17 @@
+"""How probably texts are worth remembering for weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from litellm_memory.meaning.encoder import vectors
+from litellm_memory.meaning.nets import MOST_CHARACTERS, facts
+
+
+def worth(texts: Iterable[str]) -> dict[str, float]:
+    """The probability of each text, in simplified characters, as the net of facts reads it; they are read together."""
+    wanted = [*dict.fromkeys(texts)]
+    if not wanted:
+        return {}
+    read = vectors([text[:MOST_CHARACTERS] for text in wanted])
+    return dict(zip(wanted, facts().probabilities(read)[:, 0].tolist(), strict=True))
