@@ -120,7 +120,7 @@ def _speaks_of_memory(text: str) -> bool:
 def _could_go(new: str, known: str, score: float) -> bool:
     """False for a known text that is about something else, or of which nobody says "I", "we", "my" and that is not
     really near: most of those are requests and remarks, of which nothing takes the place."""
-    return (score >= REALLY_NEAR or _SPEAKER.search(simplified(known)) is not None) and not is_apart(new, known)
+    return (score >= REALLY_NEAR or SPEAKER.search(simplified(known)) is not None) and not is_apart(new, known)
 
 
 def _nearest(new: str, known: Sequence[str], places: Floats) -> dict[int, float]:
