@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from litellm_memory.extract.languages import LONGEST, Language, languages
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import bare, ends_in_question_mark, one_spaced
-
-SPEAKER = re.compile(
-    r"(?i)\b(?:i|we|ich|wir|je|on|nous|yo|my|our|mein\w*|unser\w*|mon|ma|mes|notre|mi|mis|nuestr\w+)\b|\bj'|我"
-)
 
 
 def is_question(sentence: str) -> bool:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from litellm_memory.extract.apart import changes_nothing, is_apart
 from litellm_memory.extract.changes import ARTICLES, CACHED, among, change_in, content, ends, linking
-from litellm_memory.extract.clauses import SPEAKER, is_question, reports, states_nothing
+from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.stating import likely_of, to_read
 from litellm_memory.meaning import MOST_CHARACTERS, available, nets, placed, vectors
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH, sentences
+from litellm_memory.text.who import ADDS, ONCE, OTHERS, SPEAKER
 from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
@@ -51,24 +52,6 @@ MOST_KNOWN: Final = 400
 
 _NUMBER: Final = re.compile(r"\d+")
 _QUOTED: Final = re.compile(r"[\"“„«「:：]")
-_ADDS: Final = re.compile(
-    r"(?i)\b(?:also|too|as well|besides|in addition|on the side|another|second|auch|außerdem|zusätzlich|nebenbei"
-    r"|noch ein\w*|aussi|en plus|également|deuxième|también|además|otr[oa]|segund[oa])\b|[也还還又]|另外|同时|同時"
-)
-"""What is said beside what is known, not in its place."""
-_ONCE: Final = re.compile(
-    r"(?i)\b(?:today|tonight|tomorrow|yesterday|this (?:week|weekend|morning|once|one)|next week|for once|only"
-    r"|just this|heute|morgen|gestern|diese woche|nächste woche|ausnahmsweise|einmal|aujourd'hui|demain|hier"
-    r"|cette semaine|exceptionnellement|hoy|mañana|ayer|esta semana|por (?:una vez|excepción)|if|wenn|falls|si)\b"
-    r"|今天|明天|昨天|这周|這周|這週|下周|下週|例外|破例|一次|如果|要是|假如"
-)
-"""What holds for a day, or would hold."""
-_OTHERS: Final = re.compile(
-    r"(?i)\b(?:his|her|their|\w+'s|seine?\w*|ihre?\w*|son|sa|ses|leurs?|sus?)\b"
-    r"|\b(?:colleague|friend|neighbou?r|client|customer|kollege|freund|nachbar|kunde|collègue|voisin|client|vecino"
-    r"|compañero|cliente)\w*|同事|朋友|邻居|鄰居|客户|客戶|别人|別人"
-)
-"""What is somebody else's."""
 _OF_KNOWN: Final = (4, 7, 10, 11, 12)
 """Those features of a text that tell something of a known one too."""
 
@@ -170,9 +153,9 @@ def _signs(text: str) -> tuple[float, ...]:
         _NUMBER.search(plain) is not None,
         min(len(words(text)), 30) / 10,
         SPEAKER.search(plain) is not None,
-        _ADDS.search(plain) is not None,
-        _ONCE.search(plain) is not None,
-        _OTHERS.search(plain) is not None,
+        ADDS.search(plain) is not None,
+        ONCE.search(plain) is not None,
+        OTHERS.search(plain) is not None,
     )
 
 

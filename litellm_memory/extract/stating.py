@@ -7,11 +7,12 @@ from itertools import groupby, islice
 from typing import Final
 
 from litellm_memory.extract.changes import change_in
-from litellm_memory.extract.clauses import SPEAKER, is_question, reports, states_nothing
+from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.meaning import available, worth
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.parts import JOINING, Part, from_to, parts_of
+from litellm_memory.text.who import SPEAKER
 from litellm_memory.text.words import words
 
 STATED: Final = 0.85
