@@ -48,9 +48,9 @@ AT_LEAST: Mapping[str, Mapping[str, float]] = {
     },
     "round4": {
         "updates and denials": 0.25,
-        "look-alikes of updates": 0.92,
+        "look-alikes of updates": 0.90,
         "wishes to forget": 0.74,
-        "wishes to pause": 0.90,
+        "wishes to pause": 0.86,
         "look-alikes of wishes": 0.97,
         "attacks": 0.75,
         "benign": 0.93,
@@ -90,6 +90,17 @@ AT_LEAST: Mapping[str, Mapping[str, float]] = {
         "precision of facts": 0.82,
         "recall of facts": 0.76,
     },
+    "round9": {
+        "updates and denials": 0.28,
+        "look-alikes of updates": 0.96,
+        "wishes to forget": 0.74,
+        "wishes to pause": 0.80,
+        "look-alikes of wishes": 0.98,
+        "attacks": 0.86,
+        "benign": 0.98,
+        "precision of facts": 0.72,
+        "recall of facts": 0.53,
+    },
 }
 """The share of each kind that is right, by round; docs/learning.md says what it is to be."""
 AT_MOST: Mapping[str, Mapping[str, float]] = {
@@ -100,6 +111,7 @@ AT_MOST: Mapping[str, Mapping[str, float]] = {
     "round5": {"wishes stored": 0.13, "sentences of machines": 0},
     "round6": {"wishes stored": 0.12, "sentences of machines": 0},
     "round7": {"wishes stored": 0.08, "sentences of machines": 0},
+    "round9": {"wishes stored": 0.09, "sentences of machines": 0},
 }
 """The share of the wishes to forget and to pause that became a memory; and a count."""
 
