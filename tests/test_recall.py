@@ -121,7 +121,13 @@ def test_what_a_question_says_beside_its_subject_hides_nothing_in_any_script() -
 
 @pytest.mark.parametrize(
     ("round", "found", "silent"),
-    [("round2", 0.76, 0.92), ("round4", 0.85, 0.9), ("round5", 0.63, 0.95), ("round6", 0.93, 0.93)],
+    [
+        ("round2", 0.76, 0.92),
+        ("round4", 0.85, 0.9),
+        ("round5", 0.63, 0.95),
+        ("round6", 0.93, 0.93),
+        ("round9", 0.93, 0.93),
+    ],
 )
 def test_of_what_strangers_wrote_in_scripts_that_the_model_cannot_read_meaning_finds_what_is_needed(
     round: str, found: float, silent: float
