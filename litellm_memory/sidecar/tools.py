@@ -133,7 +133,7 @@ async def _search(acting: Acting, given: Search) -> dict[str, Any]:
 
 
 async def _add(acting: Acting, given: Add) -> dict[str, Any]:
-    await _unless_suspicious("\n".join((given.text, given.project or "", *given.tags)))
+    await _unless_suspicious(acting, "\n".join((given.text, given.project or "", *given.tags)))
     scope = acting.scope
     asked = MemoryIn(
         text=given.text, kind=given.kind, tags=given.tags, user=scope.user, project=given.project or scope.project
@@ -144,7 +144,7 @@ async def _add(acting: Acting, given: Add) -> dict[str, Any]:
 
 
 async def _correct(acting: Acting, given: Correct) -> dict[str, Any]:
-    await _unless_suspicious(given.text)
+    await _unless_suspicious(acting, given.text)
     await acting.own(given.id)
     by_agent = partial(_corrected, acting, given.text)
     return acting.shape(await acting.engine.memories.correct(acting.partition, given.id, by_agent))
@@ -192,9 +192,10 @@ async def _why(acting: Acting, given: Why) -> dict[str, Any]:
     return {"trace": trace.id, "status": trace.status, "why": answer.why, "memories": looked_at}
 
 
-async def _unless_suspicious(text: str) -> None:
+async def _unless_suspicious(acting: Acting, text: str) -> None:
     """Raises RefusedError for a text that needs review: a page may have told the model to store it."""
-    if reason := await apart(partial(reason_to_refuse, text)):
+    redactor = acting.engine.redactor  # What is kept is judged: a secret reads like nothing that anybody says.
+    if reason := await apart(lambda: reason_to_refuse(redactor.text(text))):
         raise RefusedError(f"Not kept, because {reason}: let the person add it with `litellm-memory add`.")
 
 
