@@ -143,7 +143,7 @@ KILLS: dict[str, Callable[[Proxy], None]] = {
 @pytest.mark.parametrize(
     ("running", "kills"),
     [
-        pytest.param("proxy", ("proxy", "owner"), id="one worker"),
+        pytest.param("proxy", ("proxy", "owner", "searcher"), id="one worker"),
         pytest.param("workers", ("worker", "owner", "proxy", "searcher") * 25, id="two", marks=pytest.mark.long),
     ],
 )
