@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import orjson
 
@@ -44,6 +44,13 @@ AHEAD: Final = timedelta(seconds=1)
 """How old a search may be when it is asked for: a request that somebody held up longer searches anew."""
 
 
+class _Begun(NamedTuple):
+    """A search that was begun before anybody asked for it."""
+
+    at: datetime
+    answer: asyncio.Task[bytes]
+
+
 class Searching:
     """Asks the search process of the data directory, which is started when there is none.
 
@@ -54,7 +61,7 @@ class Searching:
         self._settings = settings
         self._health = health
         self._connection: Connection | None = None
-        self._ahead: OrderedDict[tuple[Query, Look], tuple[datetime, asyncio.Task[bytes]]] = OrderedDict()
+        self._ahead: OrderedDict[tuple[Query, Look], _Begun] = OrderedDict()
         self._breaker = Breaker("search", self._look, away=health.away)
         self._link = Link(
             data_dir / DIRECTORY,
@@ -68,13 +75,13 @@ class Searching:
     async def __call__(self, query: Query, look: Look, *, now: datetime) -> FoundBlock:
         """The block for a query. Raises StoreError when the search process fails, and AwayError at once when it, or
         what it needs, has failed several times."""
-        begun, answer = self._begun(query, look, now)
+        begun = self._begun(query, look, now)
         with self._breaker.watch():
-            found = answered(await (answer or self._search(query, look, now)))
+            found = answered(await (begun.answer if begun else self._search(query, look, now)))
         asked_of = [one.namespace for one in (query.scope, query.shared) if one is not None]
         if memories_beside(found.block, *asked_of) or found.block.mark != look.mark:
             raise StoreError("The search process answered with memories of another person.")
-        return replace(found, ahead_ms=(now - begun) / timedelta(milliseconds=1)) if begun else found
+        return replace(found, ahead_ms=(now - begun.at) / timedelta(milliseconds=1)) if begun else found
 
     def ahead(self, question: Question) -> None:
         """Begins a search. Its result is given to whoever asks the very same question within AHEAD, else to nobody."""
@@ -84,21 +91,21 @@ class Searching:
         task = asyncio.create_task(self._search(query, look, now))
         # Perhaps nobody asks for it: asyncio would log its error as never retrieved.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._ahead[query, look] = now, task
+        self._ahead[query, look] = _Begun(now, task)
         if len(self._ahead) > MOST_AHEAD:
-            self._ahead.popitem(last=False)[1][1].cancel()
+            self._ahead.popitem(last=False)[1].answer.cancel()
 
-    def _begun(self, query: Query, look: Look, now: datetime) -> tuple[datetime | None, asyncio.Task[bytes] | None]:
-        """When the search for this was begun, and the search; None when it was not, long ago, or has failed."""
-        begun, task = self._ahead.pop((query, look), (None, None))
-        if begun is None or task is None or now - begun > AHEAD or task.cancelled():
-            return None, None
-        return (None, None) if task.done() and task.exception() else (begun, task)
+    def _begun(self, query: Query, look: Look, now: datetime) -> _Begun | None:
+        """The search that was begun for this; None when none was, or long ago, or it has failed."""
+        begun = self._ahead.pop((query, look), None)
+        if begun is None or now - begun.at > AHEAD or begun.answer.cancelled():
+            return None
+        return None if begun.answer.done() and begun.answer.exception() else begun
 
     def _forget_ahead(self) -> None:
         """Nothing of what was begun is given to anybody any more."""
         while self._ahead:
-            self._ahead.popitem()[1][1].cancel()
+            self._ahead.popitem()[1].answer.cancel()
 
     async def _search(self, query: Query, look: Look, now: datetime) -> bytes:
         return await self._ask(self._settings().recall.deadline_ms / 1000, asked(query, look, now))

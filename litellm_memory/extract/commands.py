@@ -27,7 +27,7 @@ MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
 MEANT, ASKED = 0.5, 0.9
 """Probability from which a message is taken for a wish about memory, and from which a question is that says "you" to
-nobody. Of 800 messages of ordinary days half as many are taken for one then, of 560 wishes 1.5 % fewer."""
+nobody. Of 800 messages of ordinary days, which chose it, half as many are taken for one, of 560 wishes 1.5 % fewer."""
 NEARLY: Final = 0.3
 """Probability from which a sentence beside a wish is a part of it, and from which a message is not kept whole."""
 DENIED: Final = 0.8

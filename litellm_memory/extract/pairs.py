@@ -41,8 +41,8 @@ NEAREST: Final = 6
 """Known texts that a new one is judged beside: more would only add chances to be wrong."""
 BESIDE: Final = 0.75
 """No known text but the nearest is given more: another goes only with it, when both were said in one message. Beside
-eighty others, an update then ends 25 wrong ones in 755 instead of 178, and finds its own in 287 cases instead of 310:
-see docs/decisions/pairs.md."""
+eighty others, 755 updates of strangers, which chose it, then end 25 wrong ones instead of 178, and their own in 287
+cases instead of 310: see docs/decisions/pairs.md."""
 A_WORD, LEAST_NEAR, REALLY_NEAR = 0.2, 0.3, 0.6
 """A shared word counts as much as this cosine, and less than LEAST_NEAR in all is about something else: of the updates
 that others wrote, none that the net knew was below. From REALLY_NEAR on, a text that says nothing of the speaker goes

@@ -55,21 +55,28 @@ class Early:
 
     def reading(self, call: Call, receive: Receive) -> Receive:
         """``receive``, which also begins the search of ``call`` when its body is there."""
-        credentials = _credentials(call.headers)
-        at, caller = self._verified.get(credentials, (0.0, None)) if credentials is not None else (0.0, None)
-        if caller is None or time.monotonic() - at > VERIFIED_SECONDS:
+        caller = self._likely(call)
+        if caller is None:
             return receive
-        likely, body = caller, bytearray()
+        body = bytearray()
 
         async def received() -> MutableMapping[str, Any]:
             message = await receive()
             if message["type"] == "http.request" and len(body) <= MOST_BYTES:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body") and len(body) <= MOST_BYTES:
-                    await self._begin(call, likely, bytes(body))
+                    await self._begin(call, caller, bytes(body))
             return message
 
         return received
+
+    def _likely(self, call: Call) -> Caller | None:
+        """For whom the key of ``call`` was verified lately; None when it was not."""
+        credentials = _credentials(call.headers)
+        if credentials is None or credentials not in self._verified:
+            return None
+        at, caller = self._verified[credentials]
+        return None if time.monotonic() - at > VERIFIED_SECONDS else caller
 
     async def _begin(self, call: Call, caller: Caller, body: bytes) -> None:
         with guard("A search could not begin early"):

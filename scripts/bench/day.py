@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import corpus.unseen
+from bed.engines import opened_engine
 from bed.hearing import CLIENT, PARTITION, Call, hearing
 
 from litellm_memory.engine import Engine, Request
 from litellm_memory.llm import count_tokens
 from litellm_memory.models import Caller, Memory, memory_id, namespace
-from litellm_memory.settings import Settings
 
 PERSON: Final = "ada"
 BLOCK_TOKENS: Final = 512
@@ -120,18 +120,12 @@ async def _run(folder: Path) -> dict[str, dict[str, float | int | None]]:
         with tempfile.TemporaryDirectory() as data_dir:
             said = await learned(day, Path(data_dir)) if name == "as learned" else {}
             settings = {
-                "data_dir": data_dir,
                 "recall": {"token_budget": BLOCK_TOKENS, "max_memories": 100, "deadline_ms": 10_000},
                 "embedding": {"timeout_ms": 5_000},
+                "learn": {},
             }
-            engine = Engine(Settings.model_validate(settings), count=count_tokens)
-            engine.open()
-            while not engine.health.opened:  # noqa: ASYNC110  # the engine tells of no event
-                await asyncio.sleep(0.05)
-            try:
+            async with opened_engine(Path(data_dir), count=count_tokens, **settings) as engine:
                 found[name] = await measured(day, engine, said or await as_said(day, engine))
-            finally:
-                await engine.aclose()
     return found
 
 

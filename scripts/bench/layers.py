@@ -12,13 +12,14 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from bed.engines import opened_engine
 from bed.recall_set import Person, made_up
+from usage import batched
 
 from litellm_memory.engine import Engine
 from litellm_memory.memories.query import Query
@@ -28,6 +29,7 @@ OWN, SHARED = Scope("person", "ada"), Scope("layer", "team")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TOKENS, LIMIT, LEAST = 1000, 24, 0.3
 AT_ONCE = 200
+"""Memories kept at once: so few that a busy machine keeps them in time."""
 
 
 def memories(scope: Scope, count: int, people: Sequence[Person]) -> list[Memory]:
@@ -61,7 +63,7 @@ async def measured(own: int, shared: int, rounds: int) -> tuple[float, float]:
     asked = [question.text for person in people for question in person.asked]
     with tempfile.TemporaryDirectory() as directory:
         async with opened_engine(Path(directory)) as engine:
-            for some in batched([*memories(OWN, own, people), *memories(SHARED, shared, people)]):
+            for some in batched(chain(memories(OWN, own, people), memories(SHARED, shared, people)), AT_ONCE):
                 await engine.memories.keep(some)
             await seconds(engine, Query("warm", OWN, LIMIT, LEAST, shared=SHARED))
             alone, both = ([[0.0] * rounds for _ in asked] for _ in range(2))
@@ -74,11 +76,6 @@ async def measured(own: int, shared: int, rounds: int) -> tuple[float, float]:
                     found[number][round_] = await seconds(engine, query) * 1000
             first, second = (statistics.mean(map(statistics.median, found)) for found in (alone, both))
             return first, second
-
-
-def batched(memories: Sequence[Memory]) -> Iterator[Sequence[Memory]]:
-    """So few at once that a busy machine keeps them in time."""
-    return (memories[start : start + AT_ONCE] for start in range(0, len(memories), AT_ONCE))
 
 
 def main() -> None:

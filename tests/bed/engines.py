@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ from litellm_memory.settings import Settings
 
 
 @asynccontextmanager
-async def opened_engine(data_dir: Path, **settings: Any) -> AsyncIterator[Engine]:
-    """An engine with an open store; a token is a word, and a busy machine is given time."""
+async def opened_engine(
+    data_dir: Path, *, count: Callable[[str], int] = lambda text: len(text.split()), **settings: Any
+) -> AsyncIterator[Engine]:
+    """An engine with an open store; a token is a word, unless ``count`` says else, and a busy machine is given time."""
     patient = {
         "recall": {"deadline_ms": 5000},
         "embedding": {"timeout_ms": 3000},
         "learn": {"meaning": False},
         **settings,
     }
-    engine = Engine(Settings(data_dir=data_dir, **patient), count=lambda text: len(text.split()))
+    engine = Engine(Settings(data_dir=data_dir, **patient), count=count)
     engine.open()
     try:
         async with asyncio.timeout(90):
