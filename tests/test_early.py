@@ -77,7 +77,7 @@ async def received(early: Early, pieces: list[bytes], headers: Mapping[str, str]
         return next(waiting)
 
     call = Call(headers=headers, path=PATH)
-    reading = early.reading(call, receive)
+    reading = await early.reading(call, receive)
     assert [await reading() for _ in range(len(sent) + 1)] == [*sent, {"type": "http.disconnect"}]
     return call.id
 
@@ -196,9 +196,14 @@ class Connected:
         self.asked: list[Any] = []
         self.fails = False
 
-    async def ask(self, seconds: float, operation: str, *arguments: Any) -> Any:
+    def begin(self, operation: str, *arguments: Any) -> asyncio.Future[Any]:
         self.asked.append((operation, *arguments))
-        await asyncio.sleep(0)
+        return asyncio.ensure_future(self._answer(operation, *arguments))
+
+    async def ask(self, seconds: float, operation: str, *arguments: Any) -> Any:
+        return await self.begin(operation, *arguments)
+
+    async def _answer(self, operation: str, *arguments: Any) -> Any:
         if self.fails:
             raise StoreError("It ended.")
         if operation != "find":

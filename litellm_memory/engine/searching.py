@@ -48,7 +48,7 @@ class _Begun(NamedTuple):
     """A search that was begun before anybody asked for it."""
 
     at: datetime
-    answer: asyncio.Task[bytes]
+    answer: asyncio.Future[object]
 
 
 class Searching:
@@ -77,7 +77,7 @@ class Searching:
         what it needs, has failed several times."""
         begun = self._begun(query, look, now)
         with self._breaker.watch():
-            found = answered(await (begun.answer if begun else self._search(query, look, now)))
+            found = answered(cast(bytes, await begun.answer) if begun else await self._search(query, look, now))
         asked_of = [one.namespace for one in (query.scope, query.shared) if one is not None]
         if memories_beside(found.block, *asked_of) or found.block.mark != look.mark:
             raise StoreError("The search process answered with memories of another person.")
@@ -88,10 +88,8 @@ class Searching:
         query, look, now = question
         if self._connection is None or self._connection.gone or self._breaker.is_open or (query, look) in self._ahead:
             return
-        task = asyncio.create_task(self._search(query, look, now))
-        # Perhaps nobody asks for it: asyncio would log its error as never retrieved.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._ahead[query, look] = _Begun(now, task)
+        # Not in a task: that would begin when LiteLLM, which is busy with the request by now, first waits.
+        self._ahead[query, look] = _Begun(now, self._connection.begin("find", asked(query, look, now)))
         if len(self._ahead) > MOST_AHEAD:
             self._ahead.popitem(last=False)[1].answer.cancel()
 

@@ -58,7 +58,7 @@ class Wrap:
         gathered_headers = gathered(headers, self._engine.settings.identity)
         call = Call(headers=gathered_headers, path=scope["path"], state=state, wrapped=True)
         answer = _Answer(call, send)
-        receive = self._early.reading(call, receive)
+        receive = await self._early.reading(call, receive)
         if self._guardrails.any:
             receive = _kept(call, receive)
         token = CURRENT.set(call)

@@ -8,7 +8,7 @@ the same blocks of the conversation.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -53,20 +53,22 @@ class Early:
         if len(self._verified) > MOST_KEYS:
             self._verified.popitem(last=False)
 
-    def reading(self, call: Call, receive: Receive) -> Receive:
-        """``receive``, which also begins the search of ``call`` when its body is there."""
+    async def reading(self, call: Call, receive: Receive) -> Receive:
+        """Begins the search of ``call`` once its body is there; returns a ``receive`` that tells all from the start."""
         caller = self._likely(call)
         if caller is None:
             return receive
-        body = bytearray()
+        messages, body, more = deque[MutableMapping[str, Any]](), bytearray(), True
+        while more and len(body) <= MOST_BYTES:
+            message = await receive()
+            messages.append(message)
+            body.extend(message.get("body", b""))
+            more = message.get("more_body", False)
+        if len(body) <= MOST_BYTES:
+            await self._begin(call, caller, bytes(body))
 
         async def received() -> MutableMapping[str, Any]:
-            message = await receive()
-            if message["type"] == "http.request" and len(body) <= MOST_BYTES:
-                body.extend(message.get("body", b""))
-                if not message.get("more_body") and len(body) <= MOST_BYTES:
-                    await self._begin(call, caller, bytes(body))
-            return message
+            return messages.popleft() if messages else await receive()
 
         return received
 

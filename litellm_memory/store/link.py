@@ -182,16 +182,25 @@ class Connection:
         """Returns when the owner has closed the connection."""
         await asyncio.wait([self._listening])
 
+    def begin(self, operation: str, *arguments: object, **named: object) -> asyncio.Future[object]:
+        """Sends a request at once; its answer, or StoreError, is in the future, which may be cancelled or left."""
+        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+
+        def forget(done: asyncio.Future[object]) -> None:
+            del self._waiting[number]
+            # Perhaps nobody awaits it any more: asyncio would log its error as never retrieved.
+            done.cancelled() or done.exception()
+
+        answer.add_done_callback(forget)
+        self._writer.write(frames.pack({"id": number, "operation": operation, "arguments": arguments, "named": named}))
+        return answer
+
     async def ask(self, seconds: float, operation: str, *arguments: object, **named: object) -> object:
         """The owner's answer within ``seconds``. Raises StoreError when it fails, times out or the owner ends."""
-        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
-        # The owner may end while the request is still being written: then nobody awaits the answer.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        request = {"id": number, "operation": operation, "arguments": arguments, "named": named}
-        self._waiting[number] = answer
+        answer = self.begin(operation, *arguments, **named)
         try:
             async with asyncio.timeout(seconds):
-                self._writer.write(frames.pack(request))
                 await self._writer.drain()
                 return await answer
         except TimeoutError:
@@ -201,7 +210,7 @@ class Connection:
         except ConnectionError:
             raise EndedError(_GONE) from None
         finally:
-            del self._waiting[number]
+            answer.cancel()
 
     async def aclose(self) -> None:
         """Closes the connection."""
