@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 
 from litellm_memory.embedding import LocalModel, find_model, install_model, user_cache
 from litellm_memory.errors import ModelMissingError
+from litellm_memory.memories.vectors import ALONE, MemoryVectors
 
 SIXTEEN_PAGES = "the quick brown fox jumps over the lazy dog " * 1000
 
@@ -100,6 +102,30 @@ async def test_closing_ends_the_models_thread(model_dir: Path) -> None:
     [thread] = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("embedding")]
     opened.close()
     assert not thread.is_alive()
+
+
+class Threads:
+    """An encoder that notes the threads which it is called from."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def vector(self, text: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        self.seen.append(threading.get_ident())
+        return np.zeros(LocalModel.dimension, np.float32)
+
+
+async def test_the_search_process_reads_what_has_just_been_asked_without_a_thread_once_the_model_is_loaded() -> None:
+    """What has waited finds other questions before it, which are searched for meanwhile."""
+    encoder, here, now = Threads(), threading.get_ident(), datetime.now(UTC)
+    vectors = MemoryVectors()
+    model = LocalModel(lambda: encoder)  # type: ignore[arg-type, return-value]
+    vectors.use(model)
+    asked = [(True, now), (True, now + ALONE), (True, now - ALONE), (True, None), (False, now + ALONE)]
+    for number, (vectors.has_loop, at) in enumerate(asked):
+        await vectors.query(f"question {number}", asked=at)
+    assert [seen == here for seen in encoder.seen] == [False, True, False, False, False]
+    model.close()
 
 
 def change_manifest(directory: Path, **changes: object) -> None:

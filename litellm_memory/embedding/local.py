@@ -84,14 +84,15 @@ class LocalModel:
         """One vector per text, through ``embed_soon``."""
         return list(await self.embed_soon(texts))
 
-    async def query(self, text: str) -> Floats:
+    async def query(self, text: str, *, here: bool = False) -> Floats:
         """The vector of ``text``, which is cached: what was just asked is often learned next.
 
+        ``here``: on the calling thread once the model is loaded, without the wait for another one to wake up.
         Raises ModelCallError.
         """
         vector = self._recent.pop(text, None)
         if vector is None:
-            vector = await self._encoded(text)
+            vector = await self._encoded(text, here=here and "_encoder" in vars(self))
         self._recent[text] = vector
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)
@@ -104,8 +105,10 @@ class LocalModel:
         """
         return None if self._table is None else self._table.vector(self._encoder.tokens(text))
 
-    async def _encoded(self, text: str) -> Floats:
+    async def _encoded(self, text: str, *, here: bool) -> Floats:
         try:
+            if here:
+                return self._vector(text)
             return await asyncio.get_running_loop().run_in_executor(self._executor, self._vector, text)
         except Exception as error:  # ONNX Runtime and the tokenizer may raise anything, a closed model RuntimeError.
             logger.debug("The embedded model failed", exc_info=error)

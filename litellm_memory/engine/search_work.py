@@ -41,6 +41,7 @@ class SearchWork:
         self._ledger = Ledger(settings.ledger_url)
         self._embedders = Embedders(settings, models)
         self._memories = Memories(self._ledger, count=_uncounted)
+        self._memories.vectors.has_loop = True
         self._recall = Recall(self._memories, self._ledger.paths)
         self._health = Health()
         self._background = Background()

@@ -110,7 +110,7 @@ class Recall:
             found = await self._searched(index, vector, query, now)
             if vectors.mode == "static" or not unclear(found, query):
                 return found
-        vector = await vectors.query(query.text)
+        vector = await vectors.query(query.text, asked=now)
         # Without the model the table's result is better than words alone.
         return found if found is not None and vector is None else await self._searched(index, vector, query, now)
 

@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ Floats = NDArray[np.float32]
 Needed: TypeAlias = Callable[[str, Sequence[str]], Floats]
 """Tells of each text how probably a message needs it, in any language. It blocks the calling thread."""
 
+ALONE: Final = timedelta(milliseconds=10)
+"""A question that is younger has met no others before it: nobody waits while the event loop reads it by itself."""
 PAUSE_SECONDS = 5.0
 """Backoff after a failure of the model, before memories without a vector are embedded again."""
 
@@ -34,6 +37,9 @@ class MemoryVectors:
         """Timeout of a query's vector; after it, words alone are searched."""
         self.mode: Literal["auto", "static", "full"] = "full"
         """The setting `embedding.query`."""
+        self.has_loop = False
+        """True where the event loop does nothing but search, so that it may read a question itself: to wake a thread
+        for it and to be woken by it takes a millisecond on a virtual machine."""
         self.needed: Needed | None = None
         """Judges what the local model cannot read; None where nothing does."""
         self.failing = False
@@ -67,13 +73,13 @@ class MemoryVectors:
             return None
         return self._embedder.static_query(text)
 
-    async def query(self, text: str) -> Floats | None:
-        """The vector of a query; None when the model is missing, times out or fails."""
+    async def query(self, text: str, *, asked: datetime | None = None) -> Floats | None:
+        """The vector of a query that was asked then; None when the model is missing, times out or fails."""
         if self._embedder is None:
             return None
         try:
             async with asyncio.timeout(self.query_vector_timeout_s):
-                vector = await self._embedder.query(text)
+                vector = await self._asked(self._embedder, text, asked)
         except TimeoutError:
             return None
         except ModelCallError as error:
@@ -81,6 +87,11 @@ class MemoryVectors:
             return None
         self.failing = self.failing and vector is None
         return vector
+
+    async def _asked(self, embedder: Embedder, text: str, asked: datetime | None) -> Floats | None:
+        if self.has_loop and isinstance(embedder, LocalModel):
+            return await embedder.query(text, here=asked is not None and datetime.now(UTC) - asked < ALONE)
+        return await embedder.query(text)
 
     async def documents(self, texts: Sequence[str]) -> list[Floats | None]:
         """One vector per text; None for all when the model is missing or fails, and for a text that it refuses."""
