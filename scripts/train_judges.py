@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
 import random
 import subprocess
 import zlib
@@ -24,11 +25,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from train_letters import letters_of
 
 from litellm_memory.extract.pairs import inputs
+from litellm_memory.extract.pastes import own_prose
 from litellm_memory.meaning import Space, vectors
-from litellm_memory.meaning.nets import PATH
+from litellm_memory.meaning.letters import Letters
+from litellm_memory.meaning.nets import LEAST, MOST_CHARACTERS, PATH
 from litellm_memory.text.chinese import simplified
+from litellm_memory.text.sentences import sentences
 
 Floats = NDArray[np.float32]
 Layers = tuple[Floats, ...]
@@ -216,6 +221,36 @@ def messages_of(name: str) -> Iterator[str]:
                 yield between.join(line[2:] for line in message.splitlines())
 
 
+@dataclass(frozen=True)
+class Typed:
+    """A message of an ordinary day, or a sentence of one, and who typed it in which message."""
+
+    text: str
+    person: str
+    message: int
+
+
+def days() -> list[Typed]:
+    """The messages of the ordinary days in `scripts/judges/days`, and their sentences: nobody wishes anything of memory
+    in them, or would steer a model."""
+    return [
+        Typed(text[:MOST_CHARACTERS], path.stem, number)
+        for path in sorted((DATA / "days").glob("*.jsonl"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines())
+        if (prose := own_prose(json.loads(line)["text"])).strip()
+        for text in dict.fromkeys([prose, *sentences(prose)])
+    ]
+
+
+def tell_days(found: Floats, typed: Sequence[Typed]) -> None:
+    """Prints how many messages of people whom the nets did not know are taken for what they are not."""
+    surest: dict[tuple[str, int], float] = {}
+    for likely, one in zip(found.tolist(), typed, strict=True):
+        surest[one.person, one.message] = max(likely, surest.get((one.person, one.message), 0.0))
+    shares = (f"{least}: {sum(one >= least for one in surest.values())}" for least in (0.2, 0.3, 0.4, 0.5, 0.7, 0.85))
+    print(f"of {len(surest)} messages of ordinary days taken for one at {', '.join(shares)}")
+
+
 def not_of_pairs(wished: Sequence[Wish], made: Sequence[Pair]) -> list[Pair]:
     """Wishes and what is like them take no statement's place: that is for those who carry wishes out."""
     chosen = random.Random(3)
@@ -327,6 +362,30 @@ def across_folds(
     return found
 
 
+def judged_across_folds(
+    texts: Sequence[str],
+    rows: Floats,
+    wanted: Floats,
+    folds: NDArray[np.int64],
+    *,
+    hidden: int,
+    least: float,
+    dropped: float = DROPPED,
+) -> Floats:
+    """As ``across_folds``, beside the letters of the texts."""
+    found = across_folds(rows, wanted, folds, hidden=hidden, least=least, dropped=dropped).clip(LEAST, 1 - LEAST)
+    for fold in range(FOLDS):
+        unseen = folds == fold
+        letters = letters_of([texts[place] for place in np.flatnonzero(~unseen)], wanted[~unseen])
+        odds = letters.logits([texts[place] for place in np.flatnonzero(unseen)])
+        found[unseen] = 1 / (1 + np.exp(-(np.log(found[unseen]) - np.log1p(-found[unseen]) + odds) / 2))
+    return found
+
+
+def named(letters: Letters, name: str) -> dict[str, Floats]:
+    return {f"{name}.letters": letters.weights, f"{name}.letters.bias": letters.bias}
+
+
 def report(name: str, found: Floats, right: NDArray[np.bool_], languages: Sequence[str]) -> None:
     """Prints which share of those to be found is found, and of the others is not, at several probabilities."""
     tongues = np.array(languages)
@@ -360,14 +419,18 @@ def judged_pairs(
 
 
 def judged_wishes(read: dict[str, Floats], made: Sequence[Wish], talk: Sequence[str]) -> dict[str, Floats]:
-    rows = np.stack([read[simplified(text)] for text in [*(wish.text for wish in made), *talk]])
-    wanted = np.array(
-        [[wish.kind == "f", wish.kind == "p"] for wish in made] + [[False, False]] * len(talk), np.float32
-    )
-    folds = np.array([*(fold_of(wish.template) for wish in made), *([-1] * len(talk))])
-    found = across_folds(rows, wanted, folds, hidden=HIDDEN, least=0.01)[: len(made)]
-    report("wishes", found.max(axis=1), wanted[: len(made)].max(axis=1) > 0, [wish.language for wish in made])
-    return Trained.on(rows, wanted, hidden=HIDDEN, seeds=2, least=0.01).named("wishes")
+    typed = days()
+    texts = [simplified(text) for text in (*(wish.text for wish in made), *talk, *(one.text for one in typed))]
+    rows = np.stack([read[text] for text in texts])
+    wanted = np.zeros((len(texts), 2), np.float32)
+    wanted[: len(made)] = [[wish.kind == "f", wish.kind == "p"] for wish in made]
+    people = (fold_of(one.person) for one in typed)
+    folds = np.array([*(fold_of(wish.template) for wish in made), *([-1] * len(talk)), *people])
+    found = judged_across_folds(texts, rows, wanted, folds, hidden=HIDDEN, least=0.01)
+    report("wishes", found[: len(made)].max(axis=1), wanted[: len(made)].max(axis=1) > 0, [w.language for w in made])
+    tell_days(found.max(axis=1)[len(made) + len(talk) :], typed)
+    trained = Trained.on(rows, wanted, hidden=HIDDEN, seeds=2, least=0.01)
+    return trained.named("wishes") | named(letters_of(texts, wanted), "wishes")
 
 
 def main() -> None:
@@ -379,7 +442,8 @@ def main() -> None:
     talk = personas(asked.personas) + not_of_pairs(wishes(more=False), made)
     texts = {simplified(text) for pair in [*made, *talk] for text in (pair.known, pair.new)}
     ordinary = everyday()
-    texts = sorted(texts | {simplified(text) for text in [*ordinary, *(wish.text for wish in wished)]})
+    typed = (one.text for one in days())
+    texts = sorted(texts | {simplified(text) for text in [*ordinary, *typed, *(wish.text for wish in wished)]})
     read = dict(zip(texts, vectors(texts), strict=True))
     whole = np.stack([*read.values()])
     mean = whole.mean(axis=0)

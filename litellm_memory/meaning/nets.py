@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_memory.meaning.encoder import vectors
+from litellm_memory.meaning.letters import Letters
 from litellm_memory.meaning.places import KeptPlaces, Space
 
 Floats = NDArray[np.float32]
@@ -17,6 +20,8 @@ Floats = NDArray[np.float32]
 PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
 FACTS: Final = PATH.with_name("facts.npz")
+LEAST: Final = 1e-6
+"""Probability that a net is taken to give at least: no letters could make up for one that is 0."""
 MOST_CHARACTERS: Final = 400
 """Of a text that is judged: who says more at once mostly asks for something, and one vector says little of it."""
 
@@ -36,6 +41,20 @@ class Net:
         return np.asarray(np.mean([_probability(rows, layers) for layers in self.layers], axis=0), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What texts are, by what they mean and by the letters that they are written with."""
+
+    net: Net
+    letters: Letters
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """For each text, in simplified characters, the probability of each class but that of nothing in particular."""
+        meant = self.net.probabilities(vectors(texts)).clip(LEAST, 1 - LEAST)
+        odds = (np.log(meant) - np.log1p(-meant) + self.letters.logits(texts)) / 2
+        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
 def _probability(rows: Floats, layers: tuple[Floats, ...]) -> Floats:
     *hidden, weights, bias = layers
     for matrix, shift in zip(hidden[::2], hidden[1::2], strict=True):
@@ -50,7 +69,7 @@ class Nets:
     place: Space
     pairs: Net
     """Whether one statement takes the place of another."""
-    wishes: Net
+    wishes: Judge
     """Whether a text wishes something forgotten, or this conversation not to be remembered."""
 
 
@@ -58,7 +77,7 @@ class Nets:
 def nets() -> Nets:
     """The nets of the package."""
     data = arrays(PATH)
-    return Nets(Space(data["mean"], data["axes"]), net_of("pairs", data), net_of("wishes", data))
+    return Nets(Space(data["mean"], data["axes"]), net_of("pairs", data), judge_of("wishes", data))
 
 
 @cache
@@ -68,9 +87,9 @@ def attacks() -> Net:
 
 
 @cache
-def facts() -> Net:
+def facts() -> Judge:
     """Whether a clause is worth remembering for weeks: by `scripts/train_facts`."""
-    return net_of("facts", arrays(FACTS))
+    return judge_of("facts", arrays(FACTS))
 
 
 def arrays(path: Path) -> dict[str, Floats]:
@@ -86,6 +105,12 @@ def net_of(name: str, data: dict[str, Floats]) -> Net:
         start = f"{name}.{len(layers)}."
         layers.append(tuple(data[f"{start}{part}"] for part in range(sum(key.startswith(start) for key in data))))
     return Net((data[f"{name}.mean"], data[f"{name}.deviation"]), tuple(layers))
+
+
+def judge_of(name: str, data: dict[str, Floats]) -> Judge:
+    """The judge of that name in the arrays of a file."""
+    letters = Letters(data[f"{name}.letters"], data[f"{name}.letters.bias"])
+    return Judge(net_of(name, data), letters)
 
 
 placed: Final = KeptPlaces(lambda: nets().place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from litellm_memory.meaning.encoder import vectors
 from litellm_memory.meaning.nets import MOST_CHARACTERS, facts
 
 
@@ -13,5 +12,5 @@ def worth(texts: Iterable[str]) -> dict[str, float]:
     wanted = [*dict.fromkeys(texts)]
     if not wanted:
         return {}
-    read = vectors([text[:MOST_CHARACTERS] for text in wanted])
-    return dict(zip(wanted, facts().probabilities(read)[:, 0].tolist(), strict=True))
+    likely = facts().probabilities([text[:MOST_CHARACTERS] for text in wanted])
+    return dict(zip(wanted, likely[:, 0].tolist(), strict=True))
