@@ -20,7 +20,7 @@ from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.stating import likely_of, to_read
-from litellm_memory.meaning import MOST_CHARACTERS, available, nets, placed, vectors
+from litellm_memory.meaning import MOST_CHARACTERS, available, nets, over, placed, vectors
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH, sentences
 from litellm_memory.text.who import ADDS, ONCE, OTHERS, SPEAKER
@@ -28,10 +28,10 @@ from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.9
+SURE: Final = 0.7
 """Probability from which the new text takes the place of the known one. Of made-up pairs of subjects that the net had
 not seen, 98.5 % that must both stay do; chosen on the rounds of strangers' texts: see docs/decisions/pairs.md."""
-LIKELY: Final = 0.5
+LIKELY: Final = 0.4
 """Probability from which a text also takes the place of what was said in one message with such a known text."""
 ASKS: Final = 0.02
 """Probability of being worth remembering below which a text ends nothing."""
@@ -39,10 +39,8 @@ LONGEST_NEW: Final = 200
 """Characters of a new text that is judged: a longer one asks for something, and the net has seen no such pair."""
 NEAREST: Final = 6
 """Known texts that a new one is judged beside: more would only add chances to be wrong."""
-BESIDE: Final = 0.75
-"""No known text but the nearest is given more: another goes only with it, when both were said in one message. Beside
-eighty others, 755 updates of strangers, which chose it, then end 25 wrong ones instead of 178, and their own in 287
-cases instead of 310: see docs/decisions/pairs.md."""
+LEAST_LIKELY: Final = 1e-4
+"""Probability below which nothing is told apart any more."""
 A_WORD, LEAST_NEAR, REALLY_NEAR = 0.2, 0.3, 0.6
 """A shared word counts as much as this cosine, and less than LEAST_NEAR in all is about something else: of the updates
 that others wrote, none that the net knew was below. From REALLY_NEAR on, a text that says nothing of the speaker goes
@@ -66,23 +64,42 @@ def read_together(messages: Sequence[str]) -> None:
 
 
 def replaced(new: str, known: Sequence[str]) -> list[float]:
-    """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged,
-    and BESIDE at most for any but the nearest."""
+    """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged."""
     found = [0.0] * len(known)
+    if known and available():
+        near, rows = among_others(new, known)
+        for one, likely in zip(near, over().probabilities(rows)[:, 0].tolist() if near else (), strict=True):
+            found[one] = likely
+    return found
+
+
+def among_others(new: str, known: Sequence[str]) -> tuple[list[int], Floats]:
+    """The positions of the known texts whose place the new one could take, the nearest first, and what the net reads of
+    each: how like an update the pair is, how much either text is worth remembering, and how near they are."""
     new = SPEECH.sub("…", new)  # what somebody else says, or is to be translated
-    if not known or not available() or len(new) > LONGEST_NEW or _ends_nothing(new):
-        return found
+    if len(new) > LONGEST_NEW or _ends_nothing(new):
+        return [], np.empty((0, 0), np.float32)
     judged = [number for number, text in enumerate(known) if len(text) <= MOST_CHARACTERS][-MOST_KNOWN:]
     places = placed([simplified(text) for text in (new, *(known[number] for number in judged))])
     scores = _nearest(new, [known[n] for n in judged], places)
     near = [one for one, score in scores.items() if _could_go(new, known[judged[one]], score)]
-    if near:
-        nearest = next(iter(scores))
-        pairs = [(known[judged[one]], new) for one in near]
-        rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
-        for one, likely in zip(near, nets().pairs.probabilities(rows)[:, 0], strict=True):
-            found[judged[one]] = float(likely) if one == nearest else min(float(likely), BESIDE)
-    return found
+    pairs = [(known[judged[one]], new) for one in near]
+    rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
+    if not pairs:
+        return [], rows
+    likely, told, there = nets().pairs.probabilities(rows)[:, 0], _worth(new), [_worth(text) for text, _ in pairs]
+    odds = [_odds(likely), _odds(np.array(there)), _odds(np.full(len(near), told))]
+    return [judged[one] for one in near], np.stack([*odds, rows[:, 0], np.arange(len(near)) == 0], axis=1)
+
+
+def _worth(text: str) -> float:
+    """How probably a text, or the best clause of it, is worth remembering."""
+    return max(likely_of(to_read([text])).values(), default=0.0)
+
+
+def _odds(likely: Floats) -> Floats:
+    bounded = np.clip(likely, LEAST_LIKELY, 1 - LEAST_LIKELY)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded), np.float32)
 
 
 def _ends_nothing(new: str) -> bool:
@@ -91,7 +108,7 @@ def _ends_nothing(new: str) -> bool:
 
 def _only_asks(text: str) -> bool:
     """True for a text that tells of no change, and of which nothing is worth remembering: it asks for something."""
-    return change_in(text) is None and max(likely_of(to_read([text])).values(), default=1) < ASKS
+    return change_in(text) is None and _worth(text) < ASKS
 
 
 def _speaks_of_memory(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litellm_memory.meaning.answering import needed
 from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, placed
+from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, over, placed
 from litellm_memory.meaning.places import Space
 from litellm_memory.meaning.worth import worth
 
@@ -18,6 +18,7 @@ __all__ = [
     "installed",
     "needed",
     "nets",
+    "over",
     "placed",
     "use",
     "vectors",

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from litellm_memory.meaning.encoder import vectors
 from litellm_memory.meaning.letters import Letters
-from litellm_memory.meaning.places import KeptPlaces, Space
+from litellm_memory.meaning.places import Kept, Space
 
 Floats = NDArray[np.float32]
 
 PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
+OVER: Final = PATH.with_name("over.npz")
 FACTS: Final = PATH.with_name("facts.npz")
 LEAST: Final = 1e-6
 """Probability that a net is taken to give at least: no letters could make up for one that is 0."""
@@ -68,7 +69,7 @@ class Nets:
 
     place: Space
     pairs: Net
-    """Whether one statement takes the place of another."""
+    """Whether one statement takes the place of another, by how the two of them look."""
     wishes: Judge
     """Whether a text wishes something forgotten, or this conversation not to be remembered."""
 
@@ -84,6 +85,12 @@ def nets() -> Nets:
 def attacks() -> Net:
     """Whether a text would steer a model: trained apart from the others, by `scripts/train_attacks`."""
     return net_of("attacks", arrays(ATTACKS))
+
+
+@cache
+def over() -> Net:
+    """Whether a text takes a known one's place among all that a person says: by `scripts/train_over`."""
+    return net_of("over", arrays(OVER))
 
 
 @cache
@@ -113,5 +120,7 @@ def judge_of(name: str, data: dict[str, Floats]) -> Judge:
     return Judge(net_of(name, data), letters)
 
 
-placed: Final = KeptPlaces(lambda: nets().place)
+placed: Final = Kept(lambda texts: nets().place.of(vectors(texts)))
 """The places of texts in the space of `nets`."""
+valued: Final = Kept(lambda texts: facts().probabilities(texts))
+"""How probably texts are worth remembering for weeks."""

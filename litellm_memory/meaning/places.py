@@ -1,4 +1,4 @@
-"""Where texts are in a space of fewer numbers than their vectors have; those of the last texts are kept."""
+"""Where texts are in a space of fewer numbers than their vectors have; and what was read of the last texts is kept."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_memory.meaning.encoder import vectors
-
 Floats = NDArray[np.float32]
 
 KEPT: Final = 50_000
-"""Places that are kept in memory, those of the texts that were asked for last: half a kilobyte each, and the text."""
+"""Texts of which it is kept in memory what was read, those that were asked for last: half a kilobyte each at most, and
+the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,11 @@ class Space:
         return np.asarray((read - self.mean) @ self.axes.T, np.float32)
 
 
-class KeptPlaces:
-    """The places of texts in the space that ``space`` returns, once it is needed. Thread-safe."""
+class Kept:
+    """What ``read`` tells of texts, a row for each, which is not read again. Thread-safe."""
 
-    def __init__(self, space: Callable[[], Space]) -> None:
-        self._space = space
+    def __init__(self, read: Callable[[Sequence[str]], Floats]) -> None:
+        self._read_now = read
         self._kept: dict[str, Floats] = {}
         self._keeping = Lock()
 
@@ -49,12 +48,12 @@ class KeptPlaces:
         new = [text for text in wanted if text not in known]
         if new:
             known |= self._read(new)
-        return np.array([known[text] for text in texts], np.float32).reshape(len(texts), len(self._space().axes))
+        return np.stack([known[text] for text in texts]) if texts else self._read_now([])
 
     def _read(self, texts: Sequence[str]) -> dict[str, Floats]:
-        places = dict(zip(texts, self._space().of(vectors(texts)), strict=True))
+        read = dict(zip(texts, self._read_now(texts), strict=True))
         with self._keeping:
-            self._kept |= places
+            self._kept |= read
             for text in [*islice(self._kept, max(0, len(self._kept) - KEPT))]:
                 del self._kept[text]
-        return places
+        return read

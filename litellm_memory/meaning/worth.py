@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from litellm_memory.meaning.nets import MOST_CHARACTERS, facts
+from litellm_memory.meaning.nets import MOST_CHARACTERS, valued
 
 
 def worth(texts: Iterable[str]) -> dict[str, float]:
     """The probability of each text, in simplified characters, as the net of facts reads it; they are read together."""
     wanted = [*dict.fromkeys(texts)]
-    if not wanted:
-        return {}
-    likely = facts().probabilities([text[:MOST_CHARACTERS] for text in wanted])
-    return dict(zip(wanted, likely[:, 0].tolist(), strict=True))
+    return dict(zip(wanted, valued([text[:MOST_CHARACTERS] for text in wanted])[:, 0].tolist(), strict=True))
