@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
 FACTS: Final = PATH.with_name("facts.npz")
+KINDS: Final = PATH.with_name("kinds.npz")
 MOST_CHARACTERS: Final = 400
 """Of a text that is judged: who says more at once mostly asks for something, and one vector says little of it."""
 
@@ -71,6 +72,12 @@ def attacks() -> Net:
 def facts() -> Net:
     """Whether a clause is worth remembering for weeks: by `scripts/train_facts`."""
     return net_of("facts", arrays(FACTS))
+
+
+@cache
+def kinds() -> Net:
+    """Of what kind a statement is, and whether it is about the person: by `scripts/train_kinds`."""
+    return net_of("kinds", arrays(KINDS))
 
 
 def arrays(path: Path) -> dict[str, Floats]:

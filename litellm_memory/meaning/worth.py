@@ -1,11 +1,17 @@
-"""How probably texts are worth remembering for weeks."""
+"""How probably texts are worth remembering for weeks, and of what kind they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from litellm_memory.meaning.encoder import vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, facts
+from litellm_memory.meaning.nets import MOST_CHARACTERS, facts, kinds
+from litellm_memory.models import MemoryKind
+
+KINDS: Final[tuple[MemoryKind, ...]] = ("instruction", "preference", "decision")
+OF_KIND: Final = 0.6
+"""Probability from which a statement is one of these, and about the person; else it is a fact of the project."""
 
 
 def worth(texts: Iterable[str]) -> dict[str, float]:
@@ -15,3 +21,15 @@ def worth(texts: Iterable[str]) -> dict[str, float]:
         return {}
     read = vectors([text[:MOST_CHARACTERS] for text in wanted])
     return dict(zip(wanted, facts().probabilities(read)[:, 0].tolist(), strict=True))
+
+
+def kinds_of(texts: Sequence[str]) -> list[tuple[MemoryKind, bool]]:
+    """The kind of each statement, in simplified characters, and whether it is about the person."""
+    if not texts:
+        return []
+    told = kinds().probabilities(vectors([text[:MOST_CHARACTERS] for text in texts]))
+    likeliest = told[:, : len(KINDS)].argmax(axis=1)
+    return [
+        (KINDS[best] if row[best] >= OF_KIND else "fact", bool(row[-1] >= OF_KIND))
+        for best, row in zip(likeliest, told, strict=True)
+    ]
