@@ -100,11 +100,8 @@ def _stated(said: Sequence[str], found: Sequence[Fact]) -> list[Fact]:
     """What is worth remembering of these sentences and what patterns ``found`` in them does not tell."""
     known = {fact.sentence: [one.text for one in found if one.sentence == fact.sentence] for fact in found}
     stated = stated_in(said, known)
-    sorts = kinds_of([simplified(text) for text, _ in stated])
-    return [
-        Fact(text, sentence, kind, CONFIDENCE, about_person)
-        for (text, sentence), (kind, about_person) in zip(stated, sorts, strict=True)
-    ]
+    kinds = kinds_of([simplified(text) for text, _ in stated])
+    return [Fact(*one, kind, CONFIDENCE, about) for one, (kind, about) in zip(stated, kinds, strict=True)]
 
 
 def _candidate(fact: Fact) -> Candidate:
