@@ -19,7 +19,6 @@ from bed.labelled import Kept, Labelled, folded, labelled, measured
 from bed.learning import Learning, opened_learning
 from sqlalchemy import select
 
-from litellm_memory import meaning
 from litellm_memory.database.tables import model_queue
 from litellm_memory.errors import ModelCallError, RefusedTextError
 from litellm_memory.extract.model import MalformedAnswerError, ModelFact, facts_of, grounded, question
@@ -125,12 +124,8 @@ def answer_of(messages: Sequence[Labelled]) -> str:
     return dice.choice(WRAPPED).format(json.dumps({"facts": facts}, ensure_ascii=False))
 
 
-@pytest.mark.parametrize(("meant", "precision"), [(False, 0.96), (True, 0.95)], ids=["patterns", "net too"])
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
-def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(
-    every: int, meant: bool, precision: float
-) -> None:
-    meaning.use(wanted=meant)
+def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(every: int) -> None:
     messages = labelled()[::every]
     found: dict[int, list[Kept]] = {}
     numbered = [*enumerate(messages)]
@@ -146,7 +141,7 @@ def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(
                 found.setdefault(int(memory.message or ""), []).append(folded(memory.kind, memory.text))
     numbers = {id(message): number for number, message in enumerate(messages)}
     measure = measured(messages, lambda message: found.get(numbers[id(message)], ()))
-    assert measure.precision >= precision
+    assert measure.precision >= 0.93
     assert measure.recall >= 0.90
 
 

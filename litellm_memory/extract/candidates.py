@@ -13,7 +13,9 @@ from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.patterns import CONFIDENCE, Fact, facts_in
 from litellm_memory.extract.stating import stated_in, without_request
 from litellm_memory.extract.turns import episode_of, says_enough
+from litellm_memory.meaning import kinds_of
 from litellm_memory.models import Exchange, MemoryKind
+from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import frames_a_letter, sentences
 
 
@@ -97,7 +99,9 @@ def _bare(fact: Fact, own: Sequence[StatementRule]) -> Fact:
 def _stated(said: Sequence[str], found: Sequence[Fact]) -> list[Fact]:
     """What is worth remembering of these sentences and what patterns ``found`` in them does not tell."""
     known = {fact.sentence: [one.text for one in found if one.sentence == fact.sentence] for fact in found}
-    return [Fact(text, sentence, "fact", CONFIDENCE, about_person=False) for text, sentence in stated_in(said, known)]
+    stated = stated_in(said, known)
+    kinds = kinds_of([simplified(text) for text, _ in stated])
+    return [Fact(*one, kind, CONFIDENCE, about) for one, (kind, about) in zip(stated, kinds, strict=True)]
 
 
 def _candidate(fact: Fact) -> Candidate:

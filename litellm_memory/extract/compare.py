@@ -56,7 +56,9 @@ _NUMBER: Final = re.compile(r"\d+")
 def _of_statements(later: Statement, earlier: Statement) -> Verdict:
     if later.was and (verdict := _by_former_value(later, earlier)) is not OTHER:
         return verdict
-    return _of_one_subject(later, earlier) if later.subject == earlier.subject else OTHER
+    # Who left two things for two others has said nothing twice.
+    same_switch = later.subject[0] != "switched" or later.was == earlier.was
+    return _of_one_subject(later, earlier) if later.subject == earlier.subject and same_switch else OTHER
 
 
 def _of_change(new: str, known: str) -> Verdict:

@@ -24,8 +24,6 @@ _LATER = re.compile(
     r"(?i)\b(?:now|currently|any ?more|instead|these days|at the moment|jetzt|inzwischen|mittlerweile"
     r"|maintenant|désormais|ahora|actualmente)\b|现在|目前"
 )
-
-
 _NAME = re.compile(r"(?:an? |the |eine?n? |une? |la |le |el |los |las )?[A-ZÄÖÜ]")
 
 

@@ -6,7 +6,7 @@ from litellm_memory.meaning.answering import needed
 from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
 from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, over, placed
 from litellm_memory.meaning.places import Space
-from litellm_memory.meaning.worth import worth
+from litellm_memory.meaning.worth import kinds_of, worth
 
 __all__ = [
     "DIMENSION",
@@ -16,6 +16,7 @@ __all__ = [
     "attacks",
     "available",
     "installed",
+    "kinds_of",
     "needed",
     "nets",
     "over",

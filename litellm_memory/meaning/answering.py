@@ -10,7 +10,7 @@ import numpy as np
 
 from litellm_memory.meaning.encoder import vectors
 from litellm_memory.meaning.nets import MOST_CHARACTERS, PATH, Floats, Net, arrays, net_of
-from litellm_memory.meaning.places import Kept, Space
+from litellm_memory.meaning.places import KeptReadings, Space
 
 QUESTIONS: Final = PATH.with_name("questions.npz")
 JUDGED: Final = 100
@@ -49,4 +49,4 @@ def _net() -> Net:
     return net_of("questions", arrays(QUESTIONS))
 
 
-_PLACES: Final = Kept(lambda texts: _space().of(vectors(texts)))
+_PLACES: Final = KeptReadings(lambda texts: _space().of(vectors(texts)))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litellm_memory.meaning.encoder import vectors
 from litellm_memory.meaning.letters import Letters
-from litellm_memory.meaning.places import Kept, Space
+from litellm_memory.meaning.places import KeptReadings, Space
 
 Floats = NDArray[np.float32]
 
@@ -21,6 +21,7 @@ PATH: Final = Path(__file__).with_name("nets.npz")
 ATTACKS: Final = PATH.with_name("attacks.npz")
 OVER: Final = PATH.with_name("over.npz")
 FACTS: Final = PATH.with_name("facts.npz")
+KINDS: Final = PATH.with_name("kinds.npz")
 LEAST: Final = 1e-6
 """Probability that a net is taken to give at least: no letters could make up for one that is 0."""
 MOST_CHARACTERS: Final = 400
@@ -99,6 +100,12 @@ def facts() -> Judge:
     return judge_of("facts", arrays(FACTS))
 
 
+@cache
+def kinds() -> Net:
+    """Of what kind a statement is, and whether it is about the person: by `scripts/train_kinds`."""
+    return net_of("kinds", arrays(KINDS))
+
+
 def arrays(path: Path) -> dict[str, Floats]:
     """What a file of trained numbers holds, by name."""
     with np.load(path, allow_pickle=False) as kept:
@@ -120,7 +127,7 @@ def judge_of(name: str, data: dict[str, Floats]) -> Judge:
     return Judge(net_of(name, data), letters)
 
 
-placed: Final = Kept(lambda texts: nets().place.of(vectors(texts)))
+placed: Final = KeptReadings(lambda texts: nets().place.of(vectors(texts)))
 """The places of texts in the space of `nets`."""
-valued: Final = Kept(lambda texts: facts().probabilities(texts))
+valued: Final = KeptReadings(lambda texts: facts().probabilities(texts))
 """How probably texts are worth remembering for weeks."""

@@ -30,7 +30,7 @@ class Space:
         return np.asarray((read - self.mean) @ self.axes.T, np.float32)
 
 
-class Kept:
+class KeptReadings:
     """What ``read`` tells of texts, a row for each, which is not read again. Thread-safe."""
 
     def __init__(self, read: Callable[[Sequence[str]], Floats]) -> None:
