@@ -41,10 +41,11 @@ LONGEST_JOB = 1 << 20
 """Bytes of a job; an environment has some ten thousand."""
 LITELLM = (
     *("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server", "encodings.ascii"),
-    *("litellm_memory.care.erasure", "litellm.litellm_core_utils.default_encoding"),
+    "litellm_memory.care.erasure",
 )
 """`encodings.ascii`, because a thread of LiteLLM's imports it while gunicorn forks: see ``Proxy``. Of memory what takes
-longest; nothing that imports `prometheus_client`, which is another one where LiteLLM has several workers."""
+longest, but nothing that imports `prometheus_client`, which is another one where LiteLLM has several workers; nor
+LiteLLM's encoding, whose import says in the environment where its files are."""
 KEEPERS = (
     "litellm_memory.engine.work",
     "litellm_memory.engine.search_work",
