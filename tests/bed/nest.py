@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import runpy
@@ -312,6 +313,9 @@ def _main() -> None:
     life, jobs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for module in sys.argv[3:]:
         import_module(module)
+    # A forked process whose collector looked at what was imported would copy all of that.
+    gc.collect()
+    gc.freeze()
     address = jobs.getsockname()
     job = _hatch(life, jobs)
     if job is None:
