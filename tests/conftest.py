@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from bed.ledgers import DATABASES, empty_database
 from bed.memories import Memories
-from bed.nest import FORKS, can_fork, fork_keepers
+from bed.nest import FORKS, can_fork, fork_keepers, prepare_nests
 from bed.provider import Provider
 from bed.proxy import Proxy
 from hypothesis import settings
@@ -76,11 +77,20 @@ LONGEST_FIRST = (
 def pytest_configure(config: pytest.Config) -> None:
     # pytest-xdist would begin with the files that have the most tests, which are quick ones.
     config.option.loadscopereorder = False
+    # The workers of a run share the nests, which import while they collect.
+    if can_fork() and getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        prepare_nests()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays; without this the collector would look at all of it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

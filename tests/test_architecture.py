@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -99,11 +99,11 @@ def modules() -> Sequence[Any]:
     return tuple(house.read())
 
 
-def imports() -> Iterator[tuple[str, str, str]]:
+@cache
+def imports() -> Sequence[tuple[str, str, str]]:
     """(file, room, imported module) of every import of the package, also of those inside functions."""
-    for module in modules():
-        if module.path != "__init__.py":
-            yield from ((module.path, module.room, name) for name in house.imported(module))
+    inside = (module for module in modules() if module.path != "__init__.py")
+    return tuple((module.path, module.room, name) for module in inside for name in house.imported(module))
 
 
 def floor_of(room: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,20 +47,34 @@ def route(request: pytest.FixtureRequest) -> Route:
 
 
 @pytest.fixture(scope="module")
-def seen(route: Route, session_provider: Provider, session_proxy: Proxy, session_memories: Memories) -> Seen:
+def seen_on(session_provider: Provider, session_proxy: Proxy, session_memories: Memories) -> dict[str, Seen]:
+    """What both ends saw of each route: all are asked before the first is waited for."""
+    asked = {route.id: _asked(route, session_provider, session_proxy, session_memories) for route in ROUTES}
+    return {name: Seen(*seen, _learned(user, session_memories)) for name, (user, *seen) in asked.items()}
+
+
+@pytest.fixture
+def seen(route: Route, seen_on: Mapping[str, Seen]) -> Seen:
     """What both ends saw of this route."""
+    return seen_on[route.id]
+
+
+def _asked(
+    route: Route, provider: Provider, proxy: Proxy, memories: Memories
+) -> tuple[str, httpx.Response, list[Received], httpx.Response, list[Received]]:
+    """The person who asked, and what both ends saw."""
     user, stranger = f"route-{next(_users)}", f"bare-{next(_users)}"
-    session_memories.add(MEMORY, user=user)
-    key = session_proxy.master_key
-    session_provider.reset()
-    with httpx.Client(base_url=session_proxy.url, timeout=60, trust_env=False) as client:
+    memories.add(MEMORY, user=user)
+    key = proxy.master_key
+    provider.reset()
+    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False, verify=False) as client:
         sent = {"x-memory-user-id": user, "x-maia-token-budget": "500"}
         answer = route.send(client, CONVERSATION, key=key, headers=sent)
-        received = _posts(session_provider)
+        received = _posts(provider)
         bare_answer = route.send(client, CONVERSATION, key=key, headers={"x-memory-user-id": stranger, **OFF})
-        bare_received = _posts(session_provider)
-    learned = _learned_after(user, session_proxy, session_memories)
-    return Seen(answer, received, bare_answer, bare_received, learned)
+        bare_received = _posts(provider)
+    _say_more(user, proxy)
+    return user, answer, received, bare_answer, bare_received
 
 
 def test_the_memory_reaches_the_provider_once_before_the_persons_own_words(route: Route, seen: Seen) -> None:
@@ -107,7 +122,7 @@ def test_what_is_no_question_to_a_model_stays_untouched_and_teaches_nothing(
     call: Untouched, user: str, proxy: Proxy, provider: Provider, memories: Memories
 ) -> None:
     memories.add(MEMORY, user=user)
-    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False, verify=False) as client:
         answer = call.send(client, QUESTION, key=proxy.master_key, headers={"x-memory-user-id": user})
         received = _posts(provider)
         bare_answer = call.send(client, QUESTION, key=proxy.master_key, headers={"x-memory-user-id": user, **OFF})
@@ -115,7 +130,8 @@ def test_what_is_no_question_to_a_model_stays_untouched_and_teaches_nothing(
     assert [request.raw for request in received] == [request.raw for request in bare_received]
     assert [name for request in received for name in request.headers if name.startswith(MEMORY_HEADERS)] == []
     assert (answer.status_code, steady(answer.content)) == (200, steady(bare_answer.content))
-    assert mentioning(_learned_after(user, proxy, memories), STATEMENT) == []
+    _say_more(user, proxy)
+    assert mentioning(_learned(user, memories), STATEMENT) == []
 
 
 def _posts(provider: Provider) -> list[Received]:
@@ -123,9 +139,13 @@ def _posts(provider: Provider) -> list[Received]:
     return [received for received in provider.take() if received.method == "POST"]
 
 
-def _learned_after(user: str, proxy: Proxy, memories: Memories) -> list[dict[str, Any]]:
-    """The user's memories once a later request has been learned: what was sent before it has been by then, or never."""
+def _say_more(user: str, proxy: Proxy) -> None:
+    """A later request: once it is learned, what was sent before it has been too, or never will be."""
     body = {"model": "gpt", "messages": [{"role": "user", "content": LATER}]}
     with proxy.client() as client:
         client.post("/v1/chat/completions", json=body, headers={"x-memory-user-id": user}).raise_for_status()
+
+
+def _learned(user: str, memories: Memories) -> list[dict[str, Any]]:
+    """The user's memories once the later request has been learned."""
     return memories.wait_for(user, lambda found: bool(mentioning(found, LATER)))

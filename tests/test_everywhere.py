@@ -82,7 +82,7 @@ async def team(tmp_path: Path) -> AsyncIterator[Team]:
         engine.spawn(serve(with_page(create_app(engine, authenticate=verify)), engine))
         headers = {"authorization": "Bearer sk-master"}
         address = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, verify=False, headers=headers) as client:
             async with asyncio.timeout(10):
                 while not await answers(client):
                     await asyncio.sleep(0.02)

@@ -101,7 +101,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     async with opened_engine(directory / "data", sidecar={"port": port}) as engine:
         sidecar = with_page(create_app(engine, authenticate=authenticate))
         engine.spawn(serve(sidecar, engine))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as client:
             async with asyncio.timeout(10):
                 while not await answers(client):
                     await asyncio.sleep(0.02)

@@ -231,7 +231,10 @@ def ask_everywhere(
     proxy: Proxy, conversation: Sequence[str], people: Sequence[str], *, at_once: int = 2
 ) -> dict[str, httpx.Response]:
     """What the routes answer, each to another person, as many as there are people."""
-    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client, ThreadPoolExecutor(at_once) as pool:
+    with (
+        httpx.Client(base_url=proxy.url, timeout=60, trust_env=False, verify=False) as client,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
 
         def ask(route: Route, person: str) -> httpx.Response:
             return route.send(client, conversation, key=proxy.master_key, headers={"x-memory-user-id": person})
@@ -275,7 +278,7 @@ def test_what_was_said_meanwhile_is_learned_once_when_it_is_over(seen: Seen) -> 
 CARRIERS = ("messages", "contents", "input", "prompt")
 """The keys under which the formats carry what is said."""
 ODD: list[Any] = [7, None, "words", {"role": 3, "content": {"deep": [True]}, "parts": 1.5}, {"role": "user"}, [[]]]
-HUGE = "What a long evening it was. " * 75_000
+HUGE = "What a long evening it was. " * 38_000
 
 
 def saying(said: Any) -> Callable[[Route], bytes]:
@@ -310,7 +313,7 @@ MALFORMED: dict[str, Callable[[Route], bytes]] = {
     "a number for a list": saying(1e308),
     "nested deeply": saying(nested(300)),
     "nested beyond reading": lambda route: b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "megabytes": telling(HUGE),
+    "a megabyte": telling(HUGE),
     "NUL characters": telling("Hello,\x00 my\x00 name is Ada."),
     "lone surrogates": telling("My \ud83d favourite \udc00 colour is green."),
 }
@@ -325,7 +328,7 @@ def test_a_malformed_body_gets_litellms_own_answer(
 
 def send_everywhere(proxy: Proxy, body: Callable[[Route], bytes]) -> dict[str, Answer]:
     """What each route that is not streamed answers to its raw body."""
-    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=proxy.url, timeout=60, trust_env=False, verify=False) as client:
         return steadied({route.id: send(client, route, body(route), proxy.master_key) for route in PLAIN})
 
 

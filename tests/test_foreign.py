@@ -638,7 +638,7 @@ def client_of(config: Path) -> httpx.Client:
     """A client of the sidecar of a config."""
     port = yaml.safe_load(config.read_text())["litellm_memory"]["sidecar"]["port"]
     headers = {"authorization": f"Bearer {ENVIRONMENT['LITELLM_MASTER_KEY']}"}
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=60)
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, verify=False, timeout=60)
 
 
 def wait_until(true: Any) -> None:

@@ -157,13 +157,13 @@ ROUTES = (
 def test_without_a_key_that_litellm_knows_there_is_nothing(
     house: House, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False, headers=headers) as nobody:
+    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False, verify=False, headers=headers) as nobody:
         assert error_of(nobody.request(method, path)) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize("header", ["x-api-key", "api-key", "x-goog-api-key", "x-litellm-api-key"])
 def test_a_key_may_come_in_every_header_that_litellm_reads(house: House, header: str) -> None:
-    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False) as client:
+    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False, verify=False) as client:
         assert client.get("/v1/memories", headers={header: house.alice.key}).status_code == 200
 
 
@@ -206,7 +206,7 @@ def posts(provider: Provider) -> list[Any]:
 
 
 def test_health_and_ready_need_no_key(house: House) -> None:
-    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False) as nobody:
+    with httpx.Client(base_url=house.proxy.sidecar_url, trust_env=False, verify=False) as nobody:
         health, ready = nobody.get("/health"), nobody.get("/ready")
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
@@ -244,7 +244,7 @@ def test_the_routing_page_tells_on_both_ports_how_a_request_would_go(house: Hous
 
 def test_the_routing_page_wants_a_key_but_on_loopback_at_the_sidecar(house: House) -> None:
     def asked(url: str, headers: dict[str, str]) -> httpx.Response:
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, verify=False) as client:
             return client.get("/memory-routing/info", headers=headers)
 
     open_to_all = asked(house.proxy.sidecar_url, {})

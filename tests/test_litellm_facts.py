@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ RELAY = "/azure, a model of the list"
 UNLOGGED = "/gemini, stream as a JSON array"
 PASS_THROUGH = ("/anthropic", "/gemini", "/openai ", "/openai_passthrough", "/azure, raw", "/vertex_ai", "custom")
 FORWARDING = ("/anthropic", "/vertex_ai", "custom")
-
-_ids = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +70,29 @@ def route(request: pytest.FixtureRequest) -> Route:
 
 
 @pytest.fixture(scope="module")
-def seen(route: Route, session_provider: Provider, probed: Proxy) -> Seen:
+def seen_on(session_provider: Provider, probed: Proxy) -> dict[str, Seen]:
+    """What the probe saw of each route: all are asked before the first log is waited for."""
+    asked = {
+        route.id: _asked(route, f"route-{number}", session_provider, probed) for number, route in enumerate(ROUTES)
+    }
+    return {
+        name: Seen(*seen, _hooks(probed, f"route-{number}", wait_for_log=name != UNLOGGED))
+        for number, (name, seen) in enumerate(asked.items())
+    }
+
+
+@pytest.fixture
+def seen(route: Route, seen_on: Mapping[str, Seen]) -> Seen:
     """What the probe saw of this route."""
-    asked = f"route-{next(_ids)}"
-    session_provider.reset()
-    with httpx.Client(base_url=probed.url, timeout=60, trust_env=False) as client:
-        answer = route.send(client, ["Good morning."], key=probed.master_key, headers={"x-probe-id": asked})
-    received = [received for received in session_provider.take() if received.method == "POST"]
-    return Seen(answer, received, _hooks(probed, asked, wait_for_log=route.id != UNLOGGED))
+    return seen_on[route.id]
+
+
+def _asked(route: Route, name: str, provider: Provider, probed: Proxy) -> tuple[httpx.Response, list[Received]]:
+    """What both ends saw of a request that the probe knows by this name."""
+    provider.reset()
+    with httpx.Client(base_url=probed.url, timeout=60, trust_env=False, verify=False) as client:
+        answer = route.send(client, ["Good morning."], key=probed.master_key, headers={"x-probe-id": name})
+    return answer, [received for received in provider.take() if received.method == "POST"]
 
 
 def _hooks(probed: Proxy, asked: str, *, wait_for_log: bool) -> list[dict[str, Any]]:

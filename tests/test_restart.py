@@ -19,7 +19,6 @@ import httpx
 import pytest
 from bed.load import Load
 from bed.memories import Memories, mentioning
-from bed.nest import FORKS
 from bed.provider import Provider
 from bed.proxy import CHECKOUT, Proxy
 
@@ -219,8 +218,7 @@ def isolated(*command: str) -> subprocess.CompletedProcess[str]:
     """A command in a network namespace of its own, where nothing but loopback is up."""
     path = os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "tests")))
     script = f"ip link set lo up && exec {shlex.join(command)}"
-    # Nothing may be forked from a process that stands outside.
-    environment = {**os.environ, "PYTHONPATH": path, FORKS: "0"}
+    environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run([*ISOLATED, "sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -32,6 +33,7 @@ def test_the_worst_that_was_let_through_is_named_where_weaknesses_are_reported()
     assert len([line for line in told.splitlines() if line.startswith("- ")]) == len(high) > 0
 
 
+@cache
 def functions_of(file: str) -> set[str]:
     tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}

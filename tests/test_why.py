@@ -84,7 +84,9 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hous
     async with opened_engine(tmp_path_factory.mktemp("data"), **settings) as engine:
         engine.spawn(serve(create_app(engine, authenticate=authenticate), engine))
         headers = {"authorization": "Bearer ada"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as ada:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, verify=False
+        ) as ada:
             async with asyncio.timeout(10):
                 while not await answers(ada):
                     await asyncio.sleep(0.02)

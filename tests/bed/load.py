@@ -107,7 +107,7 @@ class Load:
         headers = {"authorization": f"Bearer {self.proxy.master_key}", "x-memory-user-id": self.user}
         self.told.add(words)
         try:
-            answer = httpx.post(url + path, json=body, headers=headers, timeout=TIMEOUT, trust_env=False)
+            answer = httpx.post(url + path, json=body, headers=headers, timeout=TIMEOUT, trust_env=False, verify=False)
         except httpx.HTTPError:
             return False
         return answer.is_success

@@ -64,7 +64,7 @@ class Memories:
 
     def _pause(self) -> None:
         """Let the proxy work for a moment; RuntimeError if it has ended meanwhile."""
-        if self._proxy.wait_for_exit(within=0.02) is not None:
+        if self._proxy.wait_for_exit(within=0.05) is not None:
             raise RuntimeError(f"the proxy ended:\n{self._proxy.log[-4000:]}")
 
     def _json(self, method: str, path: str, **request: Any) -> Any:

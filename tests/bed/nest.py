@@ -2,15 +2,17 @@
 
 The import takes nine of the eleven CPU seconds that LiteLLM needs until it answers, and 0.9 of the 1.1 of a keeper
 (measured on two cores, 2026-11-29); a run of the tests starts some forty proxies and two hundred keepers. What is
-forked has run nothing but imports: it gets its own environment, directory, session and output before it does what the
-command does. Only where `FORKS` is set in the environment, as the tests do by default: benchmarks and `./scripts/test
---all` start the commands themselves.
+forked has run nothing but imports: it gets its own environment, directory, session, output and network before it does
+what the command does. All workers of a run share what was imported. Only where `FORKS` is set in the environment, as
+the tests do by default: benchmarks and `./scripts/test --all` start the commands themselves.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
+import ctypes
+import gc
 import json
 import os
 import runpy
@@ -24,7 +26,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,16 +34,29 @@ FORKS = "BED_FORKS"
 """Whether processes are forked: 1 or 0."""
 NEST = "BED_NEST"
 """Where the socket of the process is from which keepers are forked."""
+LITELLMS_NEST = "BED_NEST_OF_LITELLM"
+"""Where the socket of the process is from which LiteLLM is forked."""
+NETWORK = Path("/proc/self/ns/net")
+"""Names the network that a process has."""
 LONGEST_JOB = 1 << 20
 """Bytes of a job; an environment has some ten thousand."""
-LITELLM = ("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server", "encodings.ascii")
-"""The last, because a thread of LiteLLM's imports it while gunicorn forks: see ``Proxy``."""
+LITELLM = (
+    *("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server", "encodings.ascii"),
+    "litellm_memory.care.erasure",
+)
+"""`encodings.ascii`, because a thread of LiteLLM's imports it while gunicorn forks: see ``Proxy``. Of memory what takes
+longest, but nothing that imports `prometheus_client`, which is another one where LiteLLM has several workers; nor
+LiteLLM's encoding, whose import says in the environment where its files are."""
 KEEPERS = (
     "litellm_memory.engine.work",
     "litellm_memory.engine.search_work",
     "litellm_memory.engine.workers_models",
     "litellm_memory.store.bindings",
 )
+
+
+_NESTS: list[Nest] = []
+"""Those of this process, which live as long as it does."""
 
 
 class Running(Protocol):
@@ -82,24 +96,38 @@ def start_litellm(arguments: Sequence[str], *, directory: Path, environment: Map
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-    return _start(_nest(LITELLM).address, None, arguments, environment, directory, log)
+    return _start(_address(LITELLMS_NEST, LITELLM), None, arguments, environment, directory, log)
 
 
-def start_command(arguments: Sequence[str], *, environment: Mapping[str, str]) -> Running:
-    """`litellm-memory ...` with its output thrown away, begun, for a command that needs LiteLLM: forked or not."""
+def start_module(
+    module: str,
+    arguments: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str],
+    directory: Path | None = None,
+    log: Path = Path(os.devnull),
+) -> Running:
+    """`python -m MODULE ...`, begun, for a module that needs LiteLLM: forked or not. Its output goes to ``log``."""
     environment = {**os.environ, **environment}
+    directory = directory or Path.cwd()
     if not can_fork():
-        command = [sys.executable, "-m", "litellm_memory", *arguments]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return _start(_nest(LITELLM).address, "litellm_memory", arguments, environment, Path.cwd(), Path(os.devnull))
+        command = [sys.executable, "-m", module, *arguments]
+        with log.open("ab") as written:
+            return subprocess.Popen(command, env=environment, cwd=directory, stdout=written, stderr=written)
+    return _start(_address(LITELLMS_NEST, LITELLM), module, arguments, environment, directory, log)
+
+
+def prepare_nests() -> None:
+    """Begin the imports, for this process and for those that it starts, such as the workers of a run."""
+    _address(LITELLMS_NEST, LITELLM)
+    _address(NEST, KEEPERS)
 
 
 def fork_keepers() -> None:
     """From now on this process, and each proxy that is forked, forks keepers and search processes."""
     from litellm_memory.store import link
 
-    if NEST not in os.environ:
-        os.environ[NEST] = _nest(KEEPERS).address
+    _address(NEST, KEEPERS)
     link.subprocess = KeepersForked()  # type: ignore[assignment]  # of subprocess it uses this much
 
 
@@ -127,7 +155,9 @@ class Nest:
             command = [sys.executable, __file__, str(theirs.fileno()), str(jobs.fileno()), *modules]
             # The latter is read at the import of numpy; for keepers it is one thread.
             threads = {"OPENBLAS_NUM_THREADS": "1"} if modules == KEEPERS else {}
-            environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **threads}
+            # So is where a client of LiteLLM's finds a proxy, at the import of LiteLLM.
+            kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+            environment = {**kept, "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True", **threads}
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno(), jobs.fileno()], env=environment)
 
 
@@ -163,9 +193,13 @@ class Forked:
             os.kill(self.pid, sig)
 
 
-@cache
-def _nest(modules: Sequence[str]) -> Nest:
-    return Nest(modules)
+def _address(variable: str, modules: Sequence[str]) -> str:
+    """Where jobs go that need ``modules``: to the nest of whoever started this process, or one of its own."""
+    if variable not in os.environ:
+        nest = Nest(modules)
+        _NESTS.append(nest)
+        os.environ[variable] = nest.address
+    return os.environ[variable]
 
 
 def _start(
@@ -183,6 +217,8 @@ def _start(
         "environment": dict(environment),
         "directory": str(directory),
         "log": str(log),
+        "network": str(NETWORK.readlink()),
+        "asker": os.getpid(),
     }
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
         asking.connect(address)
@@ -243,7 +279,9 @@ def _forget(waited: selectors.BaseSelector, *more: int) -> None:
 
 
 def _become(job: Mapping[str, Any]) -> None:
-    """Take on a job's environment, path, directory, session and output."""
+    """Take on a job's environment, path, directory, session, output and network."""
+    if job["network"] != str(NETWORK.readlink()):
+        _enter_network_of(job["asker"])
     os.setsid()
     os.chdir(job["directory"])
     os.environ.clear()
@@ -259,10 +297,25 @@ def _become(job: Mapping[str, Any]) -> None:
     sys.argv = [str(script), *job["arguments"]]
 
 
+def _enter_network_of(pid: int) -> None:
+    """Go where that process has its network, which may be none; OSError where that is not permitted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for kind in ("user", "net"):
+        there = Path(f"/proc/{pid}/ns/{kind}")
+        if there.readlink() == Path(f"/proc/self/ns/{kind}").readlink():
+            continue
+        with there.open("rb") as namespace:
+            if libc.setns(namespace.fileno(), 0):
+                raise OSError(ctypes.get_errno(), f"no way into the {kind} namespace of {pid}")
+
+
 def _main() -> None:
     life, jobs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for module in sys.argv[3:]:
         import_module(module)
+    # A forked process whose collector looked at what was imported would copy all of that.
+    gc.collect()
+    gc.freeze()
     address = jobs.getsockname()
     job = _hatch(life, jobs)
     if job is None:

@@ -165,11 +165,13 @@ class Walk:
         body = {"model": "demo", "messages": [{"role": "user", "content": said}]}
         headers = {"authorization": f"Bearer {key}"}
         url = f"http://127.0.0.1:{self.port}/v1/chat/completions"
-        return httpx.post(url, json=body, headers=headers, trust_env=False, timeout=60).raise_for_status()
+        return httpx.post(url, json=body, headers=headers, trust_env=False, verify=False, timeout=60).raise_for_status()
 
     def wait_until_learned(self, key: str) -> None:
         """Return when nothing that was said waits to be learned; ``key`` is an operator's."""
-        with httpx.Client(headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=60) as client:
+        with httpx.Client(
+            headers={"authorization": f"Bearer {key}"}, trust_env=False, verify=False, timeout=60
+        ) as client:
             url = f"http://127.0.0.1:{self.sidecar_port}/v1"
             deadline = time.monotonic() + SLOWEST_START
             while True:
@@ -236,7 +238,7 @@ class Walk:
     def _is_ready(self) -> bool:
         try:
             ready = f"http://127.0.0.1:{self.port}/memory-ready"
-            return httpx.get(ready, trust_env=False, timeout=5).status_code == 200
+            return httpx.get(ready, trust_env=False, verify=False, timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
