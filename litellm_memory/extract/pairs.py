@@ -28,26 +28,22 @@ from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.7
-"""Probability from which the new text takes the place of the known one. Of made-up pairs of subjects that the net had
-not seen, 98.5 % that must both stay do; chosen on the rounds of strangers' texts: see docs/decisions/pairs.md."""
+SURE: Final = 0.65
+"""Probability from which the new text takes the place of the known one, chosen on ordinary days and on the rounds of
+strangers' texts: see docs/decisions/pairs.md."""
+LIKE_AN_UPDATE: Final = 1.4
+"""The odds' logarithm, four to one, from which a pair that is an update by itself is judged among all that is said."""
 LIKELY: Final = 0.4
-"""Probability from which a text also takes the place of what was said in one message with such a known text."""
-ASKS: Final = 0.02
-"""Probability of being worth remembering below which a text ends nothing."""
+"""Probability from which it also takes the place of what was said in one message with such a known text."""
 LONGEST_NEW: Final = 200
 """Characters of a new text that is judged: a longer one asks for something, and the net has seen no such pair."""
 NEAREST: Final = 6
 """Known texts that a new one is judged beside: more would only add chances to be wrong."""
-LEAST_LIKELY: Final = 1e-4
-"""Probability below which nothing is told apart any more."""
-A_WORD, LEAST_NEAR, REALLY_NEAR = 0.2, 0.3, 0.6
+A_WORD, LEAST_NEAR = 0.2, 0.3
 """A shared word counts as much as this cosine, and less than LEAST_NEAR in all is about something else: of the updates
-that others wrote, none that the net knew was below. From REALLY_NEAR on, a text that says nothing of the speaker goes
-too: of 287 that went rightly 4 do not then, of 10 that went wrongly in two days of mixed talk 4."""
+that others wrote, none that the net knew was below."""
 MOST_KNOWN: Final = 400
 """Known texts that are looked at, the newest: each is read once, 1.3 ms."""
-
 _NUMBER: Final = re.compile(r"\d+")
 _QUOTED: Final = re.compile(r"[\"“„«「:：]")
 _OF_KNOWN: Final = (4, 7, 10, 11, 12)
@@ -66,30 +62,30 @@ def read_together(messages: Sequence[str]) -> None:
 def replaced(new: str, known: Sequence[str]) -> list[float]:
     """For each known text, oldest first, the probability that the ``new`` one takes its place; 0 for one not judged."""
     found = [0.0] * len(known)
-    if known and available():
-        near, rows = among_others(new, known)
-        for one, likely in zip(near, over().probabilities(rows)[:, 0].tolist() if near else (), strict=True):
-            found[one] = likely
+    near, rows = among_others(new, known) if known and available() else ((), ())
+    for one, row in zip(near, rows, strict=True):
+        if row[0] >= LIKE_AN_UPDATE:
+            found[one] = float(over().probabilities(row[None])[0, 0])
     return found
 
 
-def among_others(new: str, known: Sequence[str]) -> tuple[list[int], Floats]:
-    """The positions of the known texts whose place the new one could take, the nearest first, and what the net reads of
-    each: how like an update the pair is, how much either text is worth remembering, and how near they are."""
+def among_others(new: str, known: Sequence[str]) -> tuple[Sequence[int], Sequence[Floats]]:
+    """The positions of the known texts that are near the new one, the nearest first, and what tells whether it takes
+    their place: how like an update it is, how much either text is worth remembering, how near they are, and which is
+    nearest."""
     new = SPEECH.sub("…", new)  # what somebody else says, or is to be translated
-    if len(new) > LONGEST_NEW or _ends_nothing(new):
-        return [], np.empty((0, 0), np.float32)
+    if len(new) > LONGEST_NEW or is_question(new) or changes_nothing(new) or _speaks_of_memory(new):
+        return (), ()
     judged = [number for number, text in enumerate(known) if len(text) <= MOST_CHARACTERS][-MOST_KNOWN:]
     places = placed([simplified(text) for text in (new, *(known[number] for number in judged))])
-    scores = _nearest(new, [known[n] for n in judged], places)
-    near = [one for one, score in scores.items() if _could_go(new, known[judged[one]], score)]
+    near = [one for one in _nearest(new, [known[n] for n in judged], places) if not is_apart(new, known[judged[one]])]
     pairs = [(known[judged[one]], new) for one in near]
-    rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
     if not pairs:
-        return [], rows
-    likely, told, there = nets().pairs.probabilities(rows)[:, 0], _worth(new), [_worth(text) for text, _ in pairs]
-    odds = [_odds(likely), _odds(np.array(there)), _odds(np.full(len(near), told))]
-    return [judged[one] for one in near], np.stack([*odds, rows[:, 0], np.arange(len(near)) == 0], axis=1)
+        return (), ()
+    rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
+    worth = ([_worth(text) for text, _ in pairs], [_worth(new)] * len(near))
+    odds = [_odds(np.asarray(one)) for one in (nets().pairs.probabilities(rows)[:, 0], *worth)]
+    return [judged[one] for one in near], [*np.stack([*odds, rows[:, 0], np.arange(len(near)) == 0], axis=1)]
 
 
 def _worth(text: str) -> float:
@@ -98,17 +94,8 @@ def _worth(text: str) -> float:
 
 
 def _odds(likely: Floats) -> Floats:
-    bounded = np.clip(likely, LEAST_LIKELY, 1 - LEAST_LIKELY)
+    bounded = np.clip(likely, 1e-4, 1 - 1e-4)
     return np.asarray(np.log(bounded) - np.log1p(-bounded), np.float32)
-
-
-def _ends_nothing(new: str) -> bool:
-    return is_question(new) or changes_nothing(new) or _speaks_of_memory(new) or _only_asks(new)
-
-
-def _only_asks(text: str) -> bool:
-    """True for a text that tells of no change, and of which nothing is worth remembering: it asks for something."""
-    return change_in(text) is None and _worth(text) < ASKS
 
 
 def _speaks_of_memory(text: str) -> bool:
@@ -117,21 +104,14 @@ def _speaks_of_memory(text: str) -> bool:
     return any(language.forgets.search(plain) for language in languages())
 
 
-def _could_go(new: str, known: str, score: float) -> bool:
-    """False for a known text that is about something else, or of which nobody says "I", "we", "my" and that is not
-    really near: most of those are requests and remarks, of which nothing takes the place."""
-    return (score >= REALLY_NEAR or SPEAKER.search(simplified(known)) is not None) and not is_apart(new, known)
-
-
-def _nearest(new: str, known: Sequence[str], places: Floats) -> dict[int, float]:
-    """How near the known texts are that are nearest to the new one by meaning and shared words, if near at all, by
-    their positions; the nearest first."""
+def _nearest(new: str, known: Sequence[str], places: Floats) -> list[int]:
+    """The known texts that are nearest to the new one by meaning and shared words, if near at all; nearest first."""
     there = [_content_words(text) for text in known]
     # Of all words at once: most of them are in many of the texts.
     said = among(frozenset().union(*there), _content_words(new))
     shared = [len(said & some) for some in there]
     scores = _cosines(places[1:], places[:1]) + A_WORD * np.minimum(shared, 2)
-    return {int(one): float(scores[one]) for one in np.argsort(-scores)[:NEAREST] if scores[one] >= LEAST_NEAR}
+    return [int(one) for one in np.argsort(-scores)[:NEAREST] if scores[one] >= LEAST_NEAR]
 
 
 def inputs(pairs: Sequence[tuple[str, str]], known: Floats, new: Floats) -> Floats:
