@@ -25,11 +25,11 @@ ASKS_TO_FORGET: Final = "it asks to forget memory "
 """Why a wish waits for review: the ids of what it may mean follow. Who accepts it has them forgotten."""
 MAX_TARGETS: Final = 3
 """A wish that is about more memories than these is too vague to be carried out without a question."""
-MEANT, ASKED = 0.3, 0.7
+MEANT, ASKED = 0.25, 0.6
 """Probability from which a message is taken for a wish about memory, and from which a question is that says "you" to
-nobody. Of 800 messages of people's days, from which no net has learned, 2 have as much; of the wishes of nine rounds of
-strangers, which chose both, 507 of 560 do."""
-NEARLY: Final = 0.2
+nobody. Of 800 messages of people's days, from which no net has learned, 4 have as much; of the wishes of ten rounds of
+strangers, which chose both, 561 of 620 do."""
+NEARLY: Final = 0.1
 """Probability from which a sentence beside a wish is a part of it, and from which a message is not kept whole."""
 DENIED: Final = 0.65
 """Probability below which it may deny what is known instead: "I never said that I own a flat in Lisbon"."""

@@ -28,7 +28,7 @@ from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.65
+SURE: Final = 0.64
 """Probability from which the new text takes the place of the known one, chosen on ordinary days and on the rounds of
 strangers' texts: see docs/decisions/pairs.md."""
 LIKE_AN_UPDATE: Final = 1.4
