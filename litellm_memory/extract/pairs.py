@@ -6,6 +6,7 @@ then judges the new text beside each of the known ones that are nearest to it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,7 +21,7 @@ from litellm_memory.extract.clauses import is_question, reports, states_nothing
 from litellm_memory.extract.languages import languages
 from litellm_memory.extract.pastes import own_prose
 from litellm_memory.extract.stating import likely_of, to_read
-from litellm_memory.meaning import MOST_CHARACTERS, available, nets, over, placed, vectors
+from litellm_memory.meaning import MOST_CHARACTERS, available, log_odds, nets, over, placed, vectors
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.sentences import SPEECH, sentences
 from litellm_memory.text.who import ADDS, ONCE, OTHERS, SPEAKER
@@ -28,9 +29,9 @@ from litellm_memory.text.words import words
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.64
-"""Probability from which the new text takes the place of the known one, chosen on ordinary days and on the rounds of
-strangers' texts: see docs/decisions/pairs.md."""
+SURE, SUREST, CROWDED_FROM, CROWDING = 0.64, 0.74, 10, 0.1
+"""Probability from which the new text takes a known one's place where few are known, and where many are: each factor of
+e more brings some that are near by chance (docs/decisions/ordinary-days.md)."""
 LIKE_AN_UPDATE: Final = 1.4
 """The odds' logarithm, four to one, from which a pair that is an update by itself is judged among all that is said."""
 LIKELY: Final = 0.4
@@ -40,8 +41,7 @@ LONGEST_NEW: Final = 200
 NEAREST: Final = 6
 """Known texts that a new one is judged beside: more would only add chances to be wrong."""
 A_WORD, LEAST_NEAR = 0.2, 0.3
-"""A shared word counts as much as this cosine, and less than LEAST_NEAR in all is about something else: of the updates
-that others wrote, none that the net knew was below."""
+"""A shared word counts as much as this cosine, and less than LEAST_NEAR in all is about something else."""
 MOST_KNOWN: Final = 400
 """Known texts that are looked at, the newest: each is read once, 1.3 ms."""
 _NUMBER: Final = re.compile(r"\d+")
@@ -57,6 +57,11 @@ def read_together(messages: Sequence[str]) -> None:
         judged = [text for text in prose if text.strip() and len(text) <= MOST_CHARACTERS]
         judged += [part for text in prose for part in to_read(sentences(text))]
         vectors([simplified(text) for text in judged])
+
+
+def sure_among(known: int) -> float:
+    """From which probability a text takes the place of one of so many known ones."""
+    return min(SUREST, SURE + CROWDING * math.log(max(1, known / CROWDED_FROM)))
 
 
 def replaced(new: str, known: Sequence[str]) -> list[float]:
@@ -84,18 +89,12 @@ def among_others(new: str, known: Sequence[str]) -> tuple[Sequence[int], Sequenc
         return (), ()
     rows = inputs(pairs, places[[1 + one for one in near]], places[[0] * len(near)])
     worth = ([_worth(text) for text, _ in pairs], [_worth(new)] * len(near))
-    odds = [_odds(np.asarray(one)) for one in (nets().pairs.probabilities(rows)[:, 0], *worth)]
+    odds = [log_odds(np.asarray(one), least=1e-4) for one in (nets().pairs.probabilities(rows)[:, 0], *worth)]
     return [judged[one] for one in near], [*np.stack([*odds, rows[:, 0], np.arange(len(near)) == 0], axis=1)]
 
 
 def _worth(text: str) -> float:
-    """How probably a text, or the best clause of it, is worth remembering."""
     return max(likely_of(to_read([text])).values(), default=0.0)
-
-
-def _odds(likely: Floats) -> Floats:
-    bounded = np.clip(likely, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(bounded) - np.log1p(-bounded), np.float32)
 
 
 def _speaks_of_memory(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from litellm_memory.extract.compare import compare
 from litellm_memory.extract.known import KnownStatements, is_comparable
-from litellm_memory.extract.pairs import LIKELY, MOST_KNOWN, SURE
+from litellm_memory.extract.pairs import LIKELY, MOST_KNOWN, sure_among
 from litellm_memory.extract.subjects import corrected, correction_in
 from litellm_memory.models import CONFIRMED, Memory, Superseded
 
@@ -115,11 +115,12 @@ def _over_by_meaning(memory: Memory, known: KnownStatements, only_session: bool,
         and _said(old) <= _said(memory)
     ]
     likely = dict(zip((old.id for old in before), judge(memory.text, [old.text for old in before]), strict=True))
-    messages = {old.message for old in before if likely[old.id] >= SURE}
+    sure = sure_among(len(before))
+    messages = {old.message for old in before if likely[old.id] >= sure}
     over = [
         old
         for old in before
-        if likely[old.id] >= SURE or (likely[old.id] >= LIKELY and old.message and old.message in messages)
+        if likely[old.id] >= sure or (likely[old.id] >= LIKELY and old.message and old.message in messages)
     ]
     return sorted(over, key=lambda old: old.kind == "episode")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litellm_memory.meaning.answering import needed
 from litellm_memory.meaning.encoder import DIMENSION, available, installed, use, vectors
-from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, nets, over, placed
+from litellm_memory.meaning.nets import MOST_CHARACTERS, Net, attacks, log_odds, nets, over, placed
 from litellm_memory.meaning.places import Space
 from litellm_memory.meaning.worth import kinds_of, worth
 
@@ -17,6 +17,7 @@ __all__ = [
     "available",
     "installed",
     "kinds_of",
+    "log_odds",
     "needed",
     "nets",
     "over",

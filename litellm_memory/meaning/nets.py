@@ -52,9 +52,14 @@ class Judge:
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """For each text, in simplified characters, the probability of each class but that of nothing in particular."""
-        meant = self.net.probabilities(vectors(texts)).clip(LEAST, 1 - LEAST)
-        odds = (np.log(meant) - np.log1p(-meant) + self.letters.logits(texts)) / 2
+        odds = (log_odds(self.net.probabilities(vectors(texts)), least=LEAST) + self.letters.logits(texts)) / 2
         return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
+def log_odds(likely: Floats, *, least: float) -> Floats:
+    """The logarithms of the odds of probabilities, none of them nearer to 0 or 1 than ``least``."""
+    bounded = np.clip(likely, least, 1 - least)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded), np.float32)
 
 
 def _probability(rows: Floats, layers: tuple[Floats, ...]) -> Floats:
