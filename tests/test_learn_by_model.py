@@ -141,7 +141,7 @@ def test_with_a_model_nearly_everything_is_found_and_nearly_nothing_else(every: 
                 found.setdefault(int(memory.message or ""), []).append(folded(memory.kind, memory.text))
     numbers = {id(message): number for number, message in enumerate(messages)}
     measure = measured(messages, lambda message: found.get(numbers[id(message)], ()))
-    assert measure.precision >= 0.93
+    assert measure.precision >= 0.92
     assert measure.recall >= 0.90
 
 

@@ -97,15 +97,15 @@ def query_of(person: Person, text: str) -> Query:
 @pytest.fixture
 def asked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that the model was asked to read."""
-    asked: list[str] = []
+    texts: list[str] = []
     ask = engine.memories.vectors.query
 
-    async def query(text: str) -> object:
-        asked.append(text)
-        return await ask(text)
+    async def query(text: str, *, asked: datetime) -> object:
+        texts.append(text)
+        return await ask(text, asked=asked)
 
     monkeypatch.setattr(engine.memories.vectors, "query", query)
-    return asked
+    return texts
 
 
 async def found(engine: Engine, person: Person, text: str, mode: Literal["auto", "static", "full"]) -> Recollection:
@@ -225,7 +225,7 @@ async def test_recall_gives_the_same_on_every_call(engine: Engine) -> None:
 async def test_what_the_table_finds_stays_when_the_model_does_not_answer(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def late(text: str) -> None:
+    async def late(text: str, *, asked: datetime) -> None:
         return None
 
     static = [await found(engine, ANNA, question.text, "static") for question in ENGLISH]
