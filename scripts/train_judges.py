@@ -29,7 +29,7 @@ from train_letters import letters_of
 
 from litellm_memory.extract.pairs import inputs
 from litellm_memory.extract.pastes import own_prose
-from litellm_memory.meaning import Space, vectors
+from litellm_memory.meaning import Space, log_odds, vectors
 from litellm_memory.meaning.letters import Letters
 from litellm_memory.meaning.nets import LEAST, MOST_CHARACTERS, PATH
 from litellm_memory.text.chinese import simplified
@@ -373,12 +373,12 @@ def judged_across_folds(
     dropped: float = DROPPED,
 ) -> Floats:
     """As ``across_folds``, beside the letters of the texts."""
-    found = across_folds(rows, wanted, folds, hidden=hidden, least=least, dropped=dropped).clip(LEAST, 1 - LEAST)
+    found = across_folds(rows, wanted, folds, hidden=hidden, least=least, dropped=dropped)
     for fold in range(FOLDS):
         unseen = folds == fold
         letters = letters_of([texts[place] for place in np.flatnonzero(~unseen)], wanted[~unseen])
         odds = letters.logits([texts[place] for place in np.flatnonzero(unseen)])
-        found[unseen] = 1 / (1 + np.exp(-(np.log(found[unseen]) - np.log1p(-found[unseen]) + odds) / 2))
+        found[unseen] = 1 / (1 + np.exp(-(log_odds(found[unseen], least=LEAST) + odds) / 2))
     return found
 
 
